@@ -1,0 +1,27 @@
+# Finds Arrow and Parquet inside the pyarrow wheel (PyArrow_ROOT: the package's folder). Links the versioned files by
+# full path, so the wheel stays untouched.
+if(NOT PyArrow_ROOT)
+  execute_process(COMMAND ${Python3_EXECUTABLE} -c "import pyarrow,os;print(os.path.dirname(pyarrow.__file__))"
+                  OUTPUT_VARIABLE PyArrow_ROOT OUTPUT_STRIP_TRAILING_WHITESPACE)
+endif()
+if(EXISTS ${PyArrow_ROOT}/include/arrow/util/config.h)
+  file(STRINGS ${PyArrow_ROOT}/include/arrow/util/config.h _lines REGEX "define ARROW_(VERSION_STRING|SO_VERSION)")
+  string(REGEX REPLACE ".*ARROW_VERSION_STRING \"([0-9.]+)\".*" "\\1" PyArrow_VERSION "${_lines}")
+  string(REGEX REPLACE ".*ARROW_SO_VERSION \"([0-9]+)\".*" "\\1" PyArrow_SOVERSION "${_lines}")
+endif()
+include(FindPackageHandleStandardArgs)
+find_package_handle_standard_args(PyArrow REQUIRED_VARS PyArrow_ROOT PyArrow_SOVERSION VERSION_VAR PyArrow_VERSION)
+foreach(_pair arrow:arrow parquet:parquet)
+  string(REPLACE ":" ";" _parts ${_pair})
+  list(GET _parts 0 _target)
+  list(GET _parts 1 _library)
+  set(_file ${PyArrow_ROOT}/lib${_library}.so.${PyArrow_SOVERSION})
+  if(PyArrow_FOUND AND EXISTS ${_file} AND NOT TARGET PyArrow::${_target})
+    add_library(PyArrow::${_target} SHARED IMPORTED)
+    set_target_properties(PyArrow::${_target} PROPERTIES IMPORTED_LOCATION ${_file}
+      INTERFACE_INCLUDE_DIRECTORIES ${PyArrow_ROOT}/include)
+    if(NOT _target STREQUAL arrow)
+      set_property(TARGET PyArrow::${_target} PROPERTY INTERFACE_LINK_LIBRARIES PyArrow::arrow)
+    endif()
+  endif()
+endforeach()

@@ -1,0 +1,12 @@
+# unit_test(NAME SOURCES sources... DEPENDS rooms...): one binary a room, run by ctest. Sources are relative to the top.
+function(unit_test name)
+  if(NOT BUILD_TESTING)
+    return()
+  endif()
+  cmake_parse_arguments(TEST "" "" "SOURCES;DEPENDS" ${ARGN})
+  list(TRANSFORM TEST_SOURCES PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
+  add_executable(${name} ${TEST_SOURCES})
+  target_include_directories(${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+  target_link_libraries(${name} PRIVATE system_openssl ${TEST_DEPENDS} GTest::gtest_main GTest::gtest)
+  add_test(NAME ${name} COMMAND ${name})
+endfunction()

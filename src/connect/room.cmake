@@ -1,0 +1,1 @@
+room(connect SOURCES connect/options.cc DEPENDS base model)
