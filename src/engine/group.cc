@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/group.h"
+
+#include <algorithm>
+
+namespace engine {
+
+using model::Cell;
+using model::Change;
+using model::ChangeBatch;
+
+void append_batch(ChangeBatch& into, ChangeBatch&& from) {
+  into.through = std::max(into.through, from.through);
+  into.source_time = std::max(into.source_time, from.source_time);
+  if (into.changes.empty()) {
+    const std::uint64_t through = into.through;
+    const std::int64_t source_time = into.source_time;
+    into = std::move(from);
+    into.through = through;
+    into.source_time = source_time;
+    return;
+  }
+  const auto byte_shift = static_cast<std::uint64_t>(into.bytes.size());
+  const auto cell_shift = static_cast<std::uint32_t>(into.cells.size());
+  std::vector<std::uint32_t> tables(from.tables.size());
+  for (std::size_t i = 0; i < tables.size(); ++i) tables[i] = into.table_index(from.tables[i], from.forms[i]);
+  into.bytes.append(from.bytes);
+  into.cells.reserve(into.cells.size() + from.cells.size());
+  for (Cell cell : from.cells) {
+    cell.offset += byte_shift;
+    into.cells.push_back(cell);
+  }
+  for (Change& change : from.changes) {
+    if (change.table != model::no_table) change.table = tables[change.table];
+    change.old_first += cell_shift;
+    change.new_first += cell_shift;
+    into.changes.push_back(std::move(change));
+  }
+}
+
+ChangeBatch split_tail(ChangeBatch& batch, std::size_t first) {
+  ChangeBatch tail;
+  tail.tables = batch.tables;
+  tail.forms = batch.forms;
+  const auto copy_cells = [&](std::uint32_t from, std::uint32_t count) {
+    const auto start = static_cast<std::uint32_t>(tail.cells.size());
+    for (std::uint32_t i = 0; i < count; ++i) {
+      Cell cell = batch.cells[from + i];
+      const std::string_view bytes = batch.cell_bytes(cell);
+      cell.offset = tail.bytes.size();
+      tail.bytes.append(bytes);
+      tail.cells.push_back(cell);
+    }
+    return start;
+  };
+  for (std::size_t i = first; i < batch.changes.size(); ++i) {
+    Change change = std::move(batch.changes[i]);
+    change.old_first = copy_cells(change.old_first, change.old_count);
+    change.new_first = copy_cells(change.new_first, change.new_count);
+    tail.changes.push_back(std::move(change));
+  }
+  batch.changes.resize(first);
+  return tail;
+}
+
+void GroupBuilder::add(ChangeBatch&& batch) { append_batch(pending_, std::move(batch)); }
+
+ChangeBatch GroupBuilder::take() {
+  std::size_t end = pending_.changes.size();
+  while (end > 0 && pending_.changes[end - 1].op != model::Op::commit) --end;
+  if (end == 0 && !full()) return {};  // the commit is still to come
+  ChangeBatch rest;
+  if (end > 0 && end < pending_.changes.size()) rest = split_tail(pending_, end);
+  ChangeBatch group = std::move(pending_);
+  pending_ = std::move(rest);
+  // Only what is whole may claim to be through.
+  if (!pending_.changes.empty() || end == 0) group.through = 0;
+  return group;
+}
+
+}  // namespace engine

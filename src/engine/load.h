@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Full load: the chunks of many tables, in parallel, under one snapshot. Each worker takes the next chunk, reads it in
+// one thread and writes it in another (a channel weighed in bytes between them), and records it when it is durable.
+//
+// How it fails: a table's error suspends that table and the rest goes on; a table that was rewritten under the snapshot
+// is reported in `again` for another pass; anything else stops all workers and is returned. What a crash leaves: tables
+// recorded as completed are durable; any other table is discarded and loaded again.
+#pragma once
+
+#include <deque>
+#include <set>
+
+#include "engine/plan.h"
+#include "engine/statistics.h"
+
+namespace engine {
+
+struct LoadOutcome {
+  std::vector<model::TableName> again;                                   // rewritten meanwhile
+  std::vector<std::pair<model::TableName, base::Error>> failed;          // suspended
+};
+
+class Load {
+ public:
+  Load(const TaskDefinition& definition, const Environment& environment, Statistics& statistics,
+       connect::Snapshot& snapshot, connect::Target& target)
+      : definition_(definition),
+        environment_(environment),
+        statistics_(statistics),
+        snapshot_(snapshot),
+        target_(target) {}
+
+  base::Result<LoadOutcome> run(const std::vector<const PlannedTable*>& tables, std::stop_token stop);
+
+ private:
+  struct Progress {
+    const PlannedTable* table = nullptr;
+    std::uint32_t chunks_left = 0;
+    std::uint64_t rows = 0;
+    bool abandoned = false;
+  };
+  struct Work {
+    connect::Chunk chunk;
+    Progress* progress = nullptr;
+  };
+
+  base::Result<void> plan_chunks(const std::vector<const PlannedTable*>& tables);
+  base::Result<void> work(std::stop_token stop);
+  std::optional<Work> next_work();
+  base::Result<void> load_chunk(const Work& work, std::stop_token stop);
+  base::Result<std::uint64_t> copy_chunk(const Work& work, std::stop_token stop);
+  base::Result<void> chunk_done(const Work& work, std::uint64_t rows);
+  base::Result<void> table_done(Progress& progress);
+  base::Result<void> table_failed(Progress& progress, base::Error error);
+
+  const TaskDefinition& definition_;
+  const Environment& environment_;
+  Statistics& statistics_;
+  connect::Snapshot& snapshot_;
+  connect::Target& target_;
+  base::Mutex mutex_;
+  std::deque<Progress> progress_;                     // stable addresses
+  std::deque<Work> queue_ GUARDED_BY(mutex_);
+  LoadOutcome outcome_ GUARDED_BY(mutex_);
+};
+
+}  // namespace engine

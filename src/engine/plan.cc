@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/plan.h"
+
+#include <algorithm>
+
+#include "engine/errors.h"
+
+namespace engine {
+
+using base::Result;
+
+bool streams(const TaskDefinition& definition) { return definition.migration_type != MigrationType::full_load; }
+bool loads(const TaskDefinition& definition) { return definition.migration_type != MigrationType::cdc; }
+
+connect::Preparation preparation(const TaskDefinition& definition) {
+  const std::string mode = definition.settings.text("FullLoadSettings.TargetTablePrepMode");
+  if (!loads(definition) || mode == "DO_NOTHING") return connect::Preparation::do_nothing;
+  return mode == "TRUNCATE_BEFORE_LOAD" ? connect::Preparation::truncate : connect::Preparation::drop_and_create;
+}
+
+// Raw forms pass the source's bytes through undecoded; only when the target understands them and no type changes.
+static connect::ReadForm read_form(const connect::Source& source, const connect::Target& target,
+                                   const PlannedTable& table) {
+  if (source.family() != target.family()) return connect::ReadForm::rows;
+  const auto portable = [&](std::uint32_t column) { return table.source->columns[column].type.native_portable; };
+  const bool binary = std::all_of(table.mapped.columns.begin(), table.mapped.columns.end(), portable);
+  if (binary && target.takes_raw(*table.mapped.target, connect::ReadForm::raw_binary)) {
+    return connect::ReadForm::raw_binary;
+  }
+  if (target.takes_raw(*table.mapped.target, connect::ReadForm::raw_text)) return connect::ReadForm::raw_text;
+  return connect::ReadForm::rows;
+}
+
+static Result<PlannedTable> plan_table(const TaskDefinition& definition, connect::Source& source,
+                                       const connect::Target& target, const connect::TableListing& listing) {
+  PlannedTable table;
+  table.source = TRY(source.catalog().describe(listing.name));
+  table.mapped = TRY(definition.mapping.map(*table.source));
+  table.rows_estimate = listing.rows_estimate;
+  table.bytes = listing.bytes;
+  table.load_order = definition.mapping.load_order(listing.name);
+  const auto quote_identifier = [&](std::string_view name) { return source.quote_identifier(name); };
+  const auto quote_literal = [&](std::string_view text) { return source.quote_literal(text); };
+  table.filter = TRY(definition.mapping.filter_sql(*table.source, quote_identifier, quote_literal));
+  table.read_form = read_form(source, target, table);
+  for (const model::Column& column : table.mapped.target->columns) {
+    table.target_types.push_back(target.column_type_text(column));
+  }
+  return table;
+}
+
+Result<std::vector<PlannedTable>> plan_tables(const TaskDefinition& definition, connect::Source& source,
+                                              const connect::Target& target) {
+  std::vector<PlannedTable> tables;
+  std::map<model::TableName, model::TableName> sources_by_target;
+  for (const connect::TableListing& listing : TRY(source.catalog().list_tables())) {
+    const bool is_view = listing.kind == "view" || listing.kind == "materialized view";
+    if (!definition.mapping.selects(listing.name, is_view)) continue;
+    PlannedTable table = TRY(plan_table(definition, source, target, listing));
+    const auto [other, fresh] = sources_by_target.emplace(table.mapped.target->name, listing.name);
+    if (!fresh) {
+      return base::failed(errors::refused, "tables {} and {} would both become {} on the target", other->second.text(),
+                          listing.name.text(), table.mapped.target->name.text());
+    }
+    tables.push_back(std::move(table));
+  }
+  if (tables.empty() && definition.settings.boolean("ErrorBehavior.FailOnNoTablesCaptured")) {
+    return base::failed(errors::no_tables, "the selection rules match no table of the source");
+  }
+  std::stable_sort(tables.begin(), tables.end(), [](const PlannedTable& a, const PlannedTable& b) {
+    return a.load_order != b.load_order ? a.load_order > b.load_order : a.bytes > b.bytes;
+  });
+  return tables;
+}
+
+connect::CapturePlan capture_plan(const TaskDefinition& definition, const std::vector<PlannedTable>& tables) {
+  connect::CapturePlan plan;
+  plan.insert_only_without_identity = definition.insert_only_without_identity;
+  for (const PlannedTable& table : tables) {
+    plan.tables.push_back(table.source);
+    if (!table.filter.empty()) plan.filters[table.source->name] = table.filter;
+  }
+  return plan;
+}
+
+std::vector<model::TableSchemaPtr> target_schemas(const std::vector<PlannedTable>& tables) {
+  std::vector<model::TableSchemaPtr> schemas;
+  for (const PlannedTable& table : tables) schemas.push_back(table.mapped.target);
+  return schemas;
+}
+
+model::CellForm cell_form(const std::vector<PlannedTable>& tables, const connect::Source& source,
+                          const connect::Target& target) {
+  if (source.family() != target.family()) return model::CellForm::canonical;
+  const bool native = std::all_of(tables.begin(), tables.end(), [&](const PlannedTable& table) {
+    return target.takes_native(*table.mapped.target);
+  });
+  return native ? model::CellForm::native : model::CellForm::canonical;
+}
+
+Result<std::vector<connect::Finding>> find_problems(const TaskDefinition& definition,
+                                                    const std::vector<PlannedTable>& tables, connect::Source& source,
+                                                    connect::Target& target) {
+  std::vector<connect::Finding> findings =
+      TRY(source.catalog().check(capture_plan(definition, tables), loads(definition), streams(definition)));
+  for (connect::Finding& finding : TRY(target.check(target_schemas(tables), preparation(definition), streams(definition)))) {
+    findings.push_back(std::move(finding));
+  }
+  return findings;
+}
+
+bool Plan::refused() const {
+  return std::any_of(findings.begin(), findings.end(), [](const connect::Finding& finding) {
+    return finding.severity == connect::Finding::Severity::refusal;
+  });
+}
+
+}  // namespace engine

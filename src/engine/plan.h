@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a task will do, table by table: made from the source's catalogue and the mapping before anything is touched.
+// Pure but for reading the catalogue and asking the target about types.
+#pragma once
+
+#include "engine/task.h"
+
+namespace engine {
+
+// Selects, describes and maps. Fails with engine.no_tables (unless allowed), or `input` for mappings that collide.
+base::Result<std::vector<PlannedTable>> plan_tables(const TaskDefinition& definition, connect::Source& source,
+                                                    const connect::Target& target);
+
+// What capture needs to know of those tables.
+connect::CapturePlan capture_plan(const TaskDefinition& definition, const std::vector<PlannedTable>& tables);
+
+std::vector<model::TableSchemaPtr> target_schemas(const std::vector<PlannedTable>& tables);
+connect::Preparation preparation(const TaskDefinition& definition);
+bool streams(const TaskDefinition& definition);
+bool loads(const TaskDefinition& definition);
+// Cells of all of a plan's tables in one form: native only if every table allows it.
+model::CellForm cell_form(const std::vector<PlannedTable>& tables, const connect::Source& source,
+                          const connect::Target& target);
+
+// All findings of both ends and of the mapping.
+base::Result<std::vector<connect::Finding>> find_problems(const TaskDefinition& definition,
+                                                          const std::vector<PlannedTable>& tables,
+                                                          connect::Source& source, connect::Target& target);
+
+}  // namespace engine

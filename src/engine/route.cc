@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/route.h"
+
+#include <algorithm>
+
+namespace engine {
+
+using model::Change;
+using model::ChangeBatch;
+using model::Op;
+
+void Router::add_table(const model::TableName& source_name, model::Fence fence) {
+  fence_high_ = std::max(fence_high_, fence.high);
+  fences_[source_name] = std::move(fence);
+}
+
+// Position of each column among the stored ones, or no_table for generated columns.
+static std::vector<std::uint32_t> stored_ranks(const model::TableSchema& schema) {
+  std::vector<std::uint32_t> ranks(schema.columns.size(), model::no_table);
+  std::uint32_t next = 0;
+  for (const std::uint32_t column : model::stored_columns(schema)) ranks[column] = next++;
+  return ranks;
+}
+
+base::Result<Router::Route*> Router::find_route(const model::TableSchemaPtr& source) {
+  const auto found = routes_.find(source.get());
+  if (found != routes_.end()) return &found->second;
+  Route route;
+  route.source = source;
+  route.taken = fences_.contains(source->name);
+  if (route.taken) {
+    mapping::MappedTable mapped = TRY(mapping_.map(*source));
+    route.target = mapped.target;
+    const std::vector<std::uint32_t> ranks = stored_ranks(*source);
+    for (std::uint32_t i = 0; i < mapped.columns.size(); ++i) {
+      if (!mapped.target->columns[i].generated) route.cells.push_back(ranks[mapped.columns[i]]);
+    }
+    route.same_cells = route.cells.size() == model::stored_columns(*source).size();
+    for (std::uint32_t i = 0; i < route.cells.size() && route.same_cells; ++i) route.same_cells = route.cells[i] == i;
+  }
+  return &routes_.emplace(source.get(), std::move(route)).first->second;
+}
+
+bool Router::keep(const Change& change, const std::vector<Route*>& routes) const {
+  if (change.table == model::no_table) return change.op == Op::begin || change.op == Op::commit;
+  const Route& route = *routes[change.table];
+  if (!route.taken || suspended_.contains(route.source->name)) return false;
+  if (commit_log_ > fence_high_) return true;
+  return !fences_.at(route.source->name).holds(commit_log_, xid_);
+}
+
+void Router::remap_cells(ChangeBatch& batch, Change& change, const Route& route) const {
+  const auto remap = [&](std::uint32_t& first, std::uint32_t& count) {
+    if (count == 0) return;
+    const auto start = static_cast<std::uint32_t>(batch.cells.size());
+    for (const std::uint32_t source_cell : route.cells) batch.cells.push_back(batch.cells[first + source_cell]);
+    first = start;
+    count = static_cast<std::uint32_t>(route.cells.size());
+  };
+  remap(change.old_first, change.old_count);
+  remap(change.new_first, change.new_count);
+}
+
+void Router::count(const Change& change, Counted& counted) const {
+  switch (change.op) {
+    case Op::insert: ++counted.inserts; break;
+    case Op::update: ++counted.updates; break;
+    case Op::remove: ++counted.deletes; break;
+    case Op::truncate:
+    case Op::schema:
+    case Op::drop_table: ++counted.ddls; break;
+    default: break;
+  }
+}
+
+base::Result<void> Router::route(ChangeBatch& batch,
+                                 std::vector<std::pair<model::TableName, base::Error>>& failed_tables) {
+  std::vector<Route*> routes;
+  for (const model::TableSchemaPtr& table : batch.tables) {
+    base::Result<Route*> route = find_route(table);
+    if (!route.ok()) {
+      failed_tables.emplace_back(table->name, route.take_error());
+      suspend(table->name);
+      Route dropped;
+      dropped.source = table;
+      route = &routes_.emplace(table.get(), std::move(dropped)).first->second;
+    }
+    routes.push_back(*route);
+  }
+  std::vector<Counted> counted(routes.size());
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < batch.changes.size(); ++i) {
+    Change& change = batch.changes[i];
+    if (change.op == Op::begin || change.op == Op::commit) commit_log_ = change.position.log;
+    if (change.op == Op::begin) xid_ = change.xid;
+    if (!keep(change, routes)) continue;
+    if (change.table != model::no_table) {
+      if (!routes[change.table]->same_cells) remap_cells(batch, change, *routes[change.table]);
+      count(change, counted[change.table]);
+    }
+    if (kept != i) batch.changes[kept] = std::move(change);
+    ++kept;
+  }
+  batch.changes.resize(kept);
+  for (std::size_t i = 0; i < routes.size(); ++i) {
+    if (routes[i]->taken) batch.tables[i] = routes[i]->target;
+    const Counted& row = counted[i];
+    if (row.inserts + row.updates + row.deletes + row.ddls == 0) continue;
+    statistics_.table(routes[i]->source->name, [&](TableStatus& status) {
+      status.inserts += row.inserts;
+      status.updates += row.updates;
+      status.deletes += row.deletes;
+      status.ddls += row.ddls;
+    });
+  }
+  return {};
+}
+
+}  // namespace engine

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// From source changes to target changes: drops what is not selected, suspended or already in a table's load (its
+// fence), renames tables, and puts each row's cells into the target's order. Works in place; the arena stays as it is.
+//
+// One thread (the applier's). It is given every batch of the stream in order, because it follows transactions (xid for
+// the fences) and schema changes.
+#pragma once
+
+#include <map>
+#include <set>
+#include <unordered_map>
+
+#include "engine/statistics.h"
+#include "mapping/mapping.h"
+
+namespace engine {
+
+class Router {
+ public:
+  Router(const mapping::Mapping& mapping, Statistics& statistics) : mapping_(mapping), statistics_(statistics) {}
+
+  // A table of the plan; changes of others are dropped.
+  void add_table(const model::TableName& source_name, model::Fence fence);
+  void suspend(const model::TableName& source_name) { suspended_.insert(source_name); }
+  bool is_suspended(const model::TableName& source_name) const { return suspended_.contains(source_name); }
+
+  // On return the batch holds target schemas, and begin/commit of every transaction. A mapping that no longer fits a
+  // changed table suspends it: named in `failed_tables`.
+  base::Result<void> route(model::ChangeBatch& batch,
+                           std::vector<std::pair<model::TableName, base::Error>>& failed_tables);
+  // Beyond the highest fence no change is skipped any more.
+  std::uint64_t fence_high() const { return fence_high_; }
+
+ private:
+  struct Route {
+    model::TableSchemaPtr source;            // keeps the key of routes_ alive
+    model::TableSchemaPtr target;
+    std::vector<std::uint32_t> cells;        // target cell i is source cell cells[i]
+    bool same_cells = false;
+    bool taken = false;                      // selected, planned, not suspended
+  };
+  struct Counted {
+    std::uint64_t inserts = 0, updates = 0, deletes = 0, ddls = 0;
+  };
+
+  base::Result<Route*> find_route(const model::TableSchemaPtr& source);
+  bool keep(const model::Change& change, const std::vector<Route*>& routes) const;
+  void remap_cells(model::ChangeBatch& batch, model::Change& change, const Route& route) const;
+  void count(const model::Change& change, Counted& counted) const;
+
+  const mapping::Mapping& mapping_;
+  Statistics& statistics_;
+  std::map<model::TableName, model::Fence> fences_;   // also the set of planned tables
+  std::set<model::TableName> suspended_;
+  std::unordered_map<const model::TableSchema*, Route> routes_;
+  std::uint64_t fence_high_ = 0;
+  std::uint64_t xid_ = 0;                              // of the transaction being followed
+  std::uint64_t commit_log_ = 0;
+};
+
+}  // namespace engine
