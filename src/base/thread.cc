@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <exception>
 
 namespace base {
@@ -11,6 +12,8 @@ Scheduler*& current_scheduler() {
   thread_local Scheduler* scheduler = nullptr;
   return scheduler;
 }
+
+std::size_t processor_count() { return std::max(1u, std::thread::hardware_concurrency()); }
 
 void Mutex::lock() {
   if (Scheduler* scheduler = current_scheduler()) return scheduler->lock(*this);

@@ -39,6 +39,9 @@ namespace base {
 
 using Nanos = std::chrono::nanoseconds;
 
+// Processors this process may use; at least 1.
+std::size_t processor_count();
+
 class Mutex;
 class Condition;
 

@@ -202,6 +202,8 @@ inline constexpr base::Code table_changed{"connect.table_changed", base::Kind::t
                                           "The table was rewritten or truncated while it was loaded; it starts again."};
 inline constexpr base::Code table_missing{"connect.table_missing", base::Kind::table,
                                           "The table does not exist (any more); remove it from the mapping or create it."};
+inline constexpr base::Code chunk_yielded{"connect.chunk_yielded", base::Kind::transient,
+                                          "A chunk of the full load gave up its locks to let others pass; it is tried again."};
 inline constexpr base::Code bad_position{"connect.bad_position", base::Kind::input,
                                          "Write the position in the source's own form, for PostgreSQL like 4AF/B00000D0."};
 inline constexpr base::Code not_supported{"connect.not_supported", base::Kind::input,

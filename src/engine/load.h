@@ -11,6 +11,7 @@
 #include <deque>
 #include <set>
 
+#include "engine/ledger.h"
 #include "engine/plan.h"
 #include "engine/statistics.h"
 
@@ -24,10 +25,11 @@ struct LoadOutcome {
 class Load {
  public:
   Load(const TaskDefinition& definition, const Environment& environment, Statistics& statistics,
-       connect::Snapshot& snapshot, connect::Target& target)
+       Ledger& ledger, connect::Snapshot& snapshot, connect::Target& target)
       : definition_(definition),
         environment_(environment),
         statistics_(statistics),
+        ledger_(ledger),
         snapshot_(snapshot),
         target_(target) {}
 
@@ -46,6 +48,7 @@ class Load {
   };
 
   base::Result<void> plan_chunks(const std::vector<const PlannedTable*>& tables);
+  base::Result<void> plan_table_chunks(Progress& progress);
   base::Result<void> work(std::stop_token stop);
   std::optional<Work> next_work();
   base::Result<void> load_chunk(const Work& work, std::stop_token stop);
@@ -57,6 +60,7 @@ class Load {
   const TaskDefinition& definition_;
   const Environment& environment_;
   Statistics& statistics_;
+  Ledger& ledger_;
   connect::Snapshot& snapshot_;
   connect::Target& target_;
   base::Mutex mutex_;

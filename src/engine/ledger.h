@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The task's durable memory in use: a copy of what the state store holds, changed only through commits. Thread-safe;
+// a change that could not be committed is an error and leaves the copy as it was.
+#pragma once
+
+#include <functional>
+
+#include "base/thread.h"
+#include "engine/state_store.h"
+
+namespace engine {
+
+// States of a table, DMS's own words (TableStatistics.TableState).
+namespace table_state {
+inline constexpr std::string_view before_load = "Before load";
+inline constexpr std::string_view loading = "Full load";
+inline constexpr std::string_view completed = "Table completed";
+inline constexpr std::string_view error = "Table error";
+inline constexpr std::string_view dropped = "Table was dropped";
+}  // namespace table_state
+
+class Ledger {
+ public:
+  explicit Ledger(StateStore& store) : store_(store) {}
+
+  base::Result<void> load();
+  // Forgets everything, and starts with that task row.
+  base::Result<void> begin_anew(TaskRecord task);
+
+  std::optional<TaskRecord> task() const;
+  std::optional<TableRecord> table(const model::TableName& source_name) const;
+  std::map<model::TableName, TableRecord> tables() const;
+
+  base::Result<void> update_task(const std::function<void(TaskRecord&)>& change);
+  base::Result<void> update_table(const model::TableName& source_name, const std::function<void(TableRecord&)>& change);
+  // Several tables and the task in one commit; `change` is called for every known table.
+  base::Result<void> update_all(const std::function<void(TableRecord&)>& change);
+  base::Result<void> chunk(ChunkRecord chunk);
+  base::Result<void> forget_table(const model::TableName& source_name);
+
+ private:
+  StateStore& store_;
+  mutable base::Mutex mutex_;
+  State state_ GUARDED_BY(mutex_);
+};
+
+}  // namespace engine

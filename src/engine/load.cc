@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/load.h"
+
+#include <algorithm>
+
+#include "base/channel.h"
+#include "engine/errors.h"
+
+namespace engine {
+namespace {
+
+using base::Result;
+
+constexpr std::size_t channel_bytes_max = 4u << 20;  // between a chunk's reader and its writer
+constexpr int chunk_attempts_max = 20;               // a chunk that yielded its locks is tried again
+
+// What travels from the reading to the writing thread: raw bytes or rows.
+struct Block {
+  std::string raw;
+  std::unique_ptr<model::RowBatch> rows;
+};
+
+std::vector<std::uint32_t> stored_source_columns(const PlannedTable& table) {
+  std::vector<std::uint32_t> columns;
+  for (std::size_t i = 0; i < table.mapped.columns.size(); ++i) {
+    if (!table.mapped.target->columns[i].generated) columns.push_back(table.mapped.columns[i]);
+  }
+  return columns;
+}
+
+using BlockChannel = base::Channel<Block>;
+
+Result<void> read_blocks(connect::ChunkReader& reader, const PlannedTable& table, BlockChannel& channel,
+                         const std::stop_token& stop) {
+  while (true) {
+    Block block;
+    bool more = false;
+    if (table.read_form == connect::ReadForm::rows) {
+      block.rows = std::make_unique<model::RowBatch>(table.mapped.target);
+      more = TRY(reader.next_rows(*block.rows, stop));
+    } else {
+      more = TRY(reader.next_raw(block.raw, stop));
+    }
+    if (!more) break;
+    const std::size_t weight = block.rows ? block.rows->weight() : block.raw.size();
+    TRY(channel.send(std::move(block), weight, stop));
+  }
+  channel.close();
+  return {};
+}
+
+}  // namespace
+
+Result<void> Load::plan_table_chunks(Progress& progress) {
+  const PlannedTable& table = *progress.table;
+  std::vector<connect::Chunk> chunks = TRY(snapshot_.chunks(*table.source, definition_.chunk_bytes));
+  progress.chunks_left = static_cast<std::uint32_t>(chunks.size());
+  const base::WallMicros now = environment_.clock->wall();
+  const model::Fence fence = snapshot_.fence();
+  TRY(ledger_.update_table(table.source->name, [&](TableRecord& record) {
+    record.reloaded = record.load_started != 0;
+    record.state = table_state::loading;
+    record.suspended_reason.clear();
+    record.fence = fence;
+    record.load_rows = record.load_bytes = record.load_chunks_done = 0;
+    record.load_chunks = chunks.size();
+    record.load_started = now;
+    record.load_ended = 0;
+  }));
+  statistics_.table(table.source->name, [&](TableStatus& status) {
+    status.state = table_state::loading;
+    status.reason.clear();
+    status.rows_estimate = table.rows_estimate;
+    status.rows_loaded = status.bytes_loaded = 0;
+    status.chunks = progress.chunks_left;
+    status.chunks_done = 0;
+    status.load_started = now;
+    status.load_ended = 0;
+  });
+  base::Lock lock(mutex_);
+  for (connect::Chunk& chunk : chunks) queue_.push_back(Work{std::move(chunk), &progress});
+  return {};
+}
+
+Result<void> Load::plan_chunks(const std::vector<const PlannedTable*>& tables) {
+  for (const PlannedTable* table : tables) {
+    progress_.emplace_back();
+    progress_.back().table = table;
+    Result<void> planned = plan_table_chunks(progress_.back());
+    if (!planned.ok()) TRY(table_failed(progress_.back(), planned.take_error()));
+  }
+  return {};
+}
+
+Result<LoadOutcome> Load::run(const std::vector<const PlannedTable*>& tables, std::stop_token stop) {
+  TRY(plan_chunks(tables));
+  for (Progress& progress : progress_) {
+    if (progress.chunks_left == 0 && !progress.abandoned) TRY(table_done(progress));
+  }
+  std::size_t workers = std::min<std::size_t>(definition_.settings.integer("FullLoadSettings.MaxFullLoadSubTasks"),
+                                              2 * base::processor_count());
+  {
+    base::Lock lock(mutex_);
+    workers = std::min(workers, queue_.size());
+  }
+  base::TaskGroup group(stop);
+  for (std::size_t i = 0; i < workers; ++i) {
+    group.spawn("load-" + std::to_string(i), [this](std::stop_token own) { return work(own); });
+  }
+  TRY(group.join());
+  base::Lock lock(mutex_);
+  return std::move(outcome_);
+}
+
+std::optional<Load::Work> Load::next_work() {
+  base::Lock lock(mutex_);
+  while (!queue_.empty()) {
+    Work work = std::move(queue_.front());
+    queue_.pop_front();
+    if (!work.progress->abandoned) return work;
+  }
+  return std::nullopt;
+}
+
+Result<void> Load::work(std::stop_token stop) {
+  while (std::optional<Work> work = next_work()) {
+    if (stop.stop_requested()) return base::failed(base::errors::canceled, "full load stopped");
+    Result<void> loaded = load_chunk(*work, stop);
+    if (loaded.ok()) continue;
+    if (loaded.error().kind() != base::Kind::table) return loaded;
+    TRY(table_failed(*work->progress, loaded.take_error()));
+  }
+  return {};
+}
+
+Result<void> Load::load_chunk(const Work& work, std::stop_token stop) {
+  for (int attempt = 1;; ++attempt) {
+    Result<std::uint64_t> rows = copy_chunk(work, stop);
+    if (rows.ok()) return chunk_done(work, *rows);
+    const bool yielded = rows.error().is(connect::errors::chunk_yielded);
+    if (!yielded || attempt == chunk_attempts_max) return rows.take_error();
+    environment_.log->info("load", "table {}, chunk {}: gave way to others, attempt {}", work.chunk.table.text(),
+                           work.chunk.number, attempt);
+    if (!environment_.clock->pause(std::chrono::milliseconds(200) * attempt, stop)) {
+      return base::failed(base::errors::canceled, "full load stopped");
+    }
+  }
+}
+
+Result<std::uint64_t> Load::copy_chunk(const Work& work, std::stop_token stop) {
+  const PlannedTable& table = *work.progress->table;
+  auto reader = TRY(snapshot_.read(*table.source, stored_source_columns(table), work.chunk, table.filter,
+                                   table.read_form));
+  auto loader = TRY(target_.loader(table.mapped.target, work.chunk, table.read_form));
+  BlockChannel channel(channel_bytes_max);
+  base::TaskGroup reading(stop);
+  reading.spawn("read", [&](std::stop_token own) {
+    Result<void> read = read_blocks(*reader, table, channel, own);
+    if (!read.ok()) channel.fail(read.error());
+    return read;
+  });
+  const auto write_all = [&]() -> Result<void> {
+    while (std::optional<Block> block = TRY(channel.receive(stop))) {
+      const std::uint64_t rows = block->rows ? block->rows->rows : 0;
+      const std::uint64_t bytes = block->rows ? block->rows->weight() : block->raw.size();
+      if (block->rows) {
+        TRY(loader->write_rows(*block->rows));
+      } else {
+        TRY(loader->write_raw(block->raw));
+      }
+      statistics_.table(table.source->name, [&](TableStatus& status) {
+        status.rows_loaded += rows;
+        status.bytes_loaded += bytes;
+      });
+    }
+    return {};
+  };
+  Result<void> written = write_all();
+  if (!written.ok()) channel.fail(written.error());
+  Result<void> read = reading.join();
+  if (!written.ok()) return written.take_error();
+  if (!read.ok()) return read.take_error();
+  const std::uint64_t rows = TRY(loader->finish());
+  if (rows != reader->rows()) {
+    return base::failed(errors::rows_differ, "table {}, chunk {}: the source sent {} rows, the target holds {}",
+                        work.chunk.table.text(), work.chunk.number, reader->rows(), rows);
+  }
+  return rows;
+}
+
+Result<void> Load::chunk_done(const Work& work, std::uint64_t rows) {
+  Progress& progress = *work.progress;
+  const bool raw = progress.table->read_form != connect::ReadForm::rows;
+  statistics_.table(work.chunk.table, [&](TableStatus& status) {
+    ++status.chunks_done;
+    if (raw) status.rows_loaded += rows;
+  });
+  bool last = false;
+  {
+    base::Lock lock(mutex_);
+    progress.rows += rows;
+    last = --progress.chunks_left == 0 && !progress.abandoned;
+  }
+  TRY(ledger_.chunk(ChunkRecord{work.chunk.table, work.chunk.number, work.chunk.predicate, ChunkState::loaded, rows}));
+  if (!last) return {};
+  Result<void> done = table_done(progress);
+  if (!done.ok() && done.error().kind() == base::Kind::table) return table_failed(progress, done.take_error());
+  return done;
+}
+
+Result<void> Load::table_done(Progress& progress) {
+  const PlannedTable& table = *progress.table;
+  TRY(target_.loaded(table.mapped.target));
+  const base::WallMicros now = environment_.clock->wall();
+  std::uint64_t bytes = 0;
+  statistics_.table(table.source->name, [&](TableStatus& status) {
+    status.state = table_state::completed;
+    status.load_ended = now;
+    status.rows_loaded = progress.rows;
+    bytes = status.bytes_loaded;
+  });
+  return ledger_.update_table(table.source->name, [&](TableRecord& record) {
+    record.state = table_state::completed;
+    record.load_rows = progress.rows;
+    record.load_bytes = bytes;
+    record.load_chunks_done = record.load_chunks;
+    record.load_ended = now;
+  });
+}
+
+Result<void> Load::table_failed(Progress& progress, base::Error error) {
+  const model::TableName name = progress.table->source->name;
+  const bool again = error.is(connect::errors::table_changed);
+  const std::string text = error.text();
+  environment_.log->error("load", "table {}: {}", name.text(), text);
+  {
+    base::Lock lock(mutex_);
+    if (progress.abandoned) return {};
+    progress.abandoned = true;
+    if (again) {
+      outcome_.again.push_back(name);
+    } else {
+      outcome_.failed.emplace_back(name, std::move(error));
+    }
+  }
+  const std::string_view state = again ? table_state::before_load : table_state::error;
+  statistics_.table(name, [&](TableStatus& status) {
+    status.state = state;
+    status.reason = text;
+  });
+  return ledger_.update_table(name, [&](TableRecord& record) {
+    record.state = state;
+    record.suspended_reason = again ? "" : text;
+  });
+}
+
+}  // namespace engine
