@@ -86,7 +86,9 @@ struct TableName {
 enum class OldImage : std::uint8_t { none, key, full };
 
 // Secondary objects, only made on a target of the same family. `definition` is the native tail after the table's name:
-// index: "USING btree (a, lower(b)) WHERE c"; check: "CHECK (a > 0)".
+// index: "USING btree (a, lower(b)) WHERE c" (CREATE [UNIQUE] INDEX name ON table <definition>);
+// constraint on an index: "UNIQUE (a, b) DEFERRABLE", "EXCLUDE USING gist (...)", and check: "CHECK (a > 0)"
+// (ALTER TABLE table ADD CONSTRAINT name <definition>). The primary key is not among them.
 struct SecondaryObject {
   std::string name;
   bool unique = false;       // index
@@ -102,6 +104,40 @@ struct ForeignKey {
   std::vector<std::string> referenced_columns;
   std::string rules;  // native tail: "ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED"
   friend bool operator==(const ForeignKey&, const ForeignKey&) = default;
+};
+
+// Something of the source that must exist on a target of the same family before the table can: a schema, an extension,
+// a user-defined type. `definition` is the complete native CREATE statement; empty: it cannot be made by us (a base
+// type in C), only be there already. Names of user types in it are qualified.
+struct NativeObject {
+  enum class Kind : std::uint8_t { schema, extension, enumeration, domain, composite, range, base_type, collation };
+  Kind kind = Kind::schema;
+  TableName name;            // schema empty for schemas and extensions
+  std::string definition;
+  friend bool operator==(const NativeObject&, const NativeObject&) = default;
+};
+
+// A sequence that feeds a column, by identity, by ownership (serial) or by its default alone.
+struct Sequence {
+  TableName name;
+  std::uint32_t column = 0;  // index into columns
+  bool identity = false;
+  bool owned = false;        // OWNED BY that column
+  std::string type;          // "bigint"
+  std::int64_t start = 1, increment = 1, minimum = 1, maximum = 0, cache = 1;
+  bool cycle = false;
+  std::optional<std::int64_t> last_value;  // at the time of describing; nullopt: never used or not readable
+  friend bool operator==(const Sequence&, const Sequence&) = default;
+};
+
+// A partition of a partitioned table, parents before children. `bound`: "FOR VALUES FROM (1) TO (10)" or "DEFAULT";
+// `partitioning` as in TableSchema when it is partitioned itself.
+struct Partition {
+  TableName name;
+  TableName parent;
+  std::string bound;
+  std::string partitioning;
+  friend bool operator==(const Partition&, const Partition&) = default;
 };
 
 struct TableSchema {
@@ -121,6 +157,9 @@ struct TableSchema {
   std::vector<SecondaryObject> checks;
   std::vector<ForeignKey> foreign_keys;
   std::string comment;
+  std::vector<NativeObject> requirements;  // in the order in which they must be made
+  std::vector<Sequence> sequences;
+  std::vector<Partition> partitions;       // never tables of their own
 
   std::optional<std::uint32_t> find_column(std::string_view column) const;
   friend bool operator==(const TableSchema&, const TableSchema&) = default;
