@@ -38,6 +38,12 @@ inline constexpr Code cannot_validate{"engine.cannot_validate", Kind::input,
 inline constexpr Code retries_exhausted{"engine.retries_exhausted", Kind::task,
                                         "The cause named below lasted longer than ErrorBehavior.RecoverableError... allows. Mend it and "
                                         "resume the task: nothing is lost."};
+inline constexpr Code relay_needed{"engine.relay_needed", Kind::transient,
+                                   "The target is slower than the source and the source's log has reached its cap: the relay takes "
+                                   "the changes from now on. Nothing to do; watch the relay's size."};
+inline constexpr Code relay_gap{"engine.relay_gap", Kind::task,
+                                "The relay does not reach back to what the target holds (was the target restored from a backup?). "
+                                "Start the task with --start-type reload-target."};
 inline constexpr Code start_time{"engine.start_time", Kind::input,
                                  "This source cannot find a log position by time; give CdcStartPosition."};
 

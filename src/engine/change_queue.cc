@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/change_queue.h"
+
+#include "engine/errors.h"
+
+namespace engine {
+namespace {
+
+using base::Lock;
+using base::Result;
+
+constexpr std::size_t sync_bytes_max = 8u << 20;
+constexpr base::Nanos sync_interval = std::chrono::milliseconds(200);
+constexpr base::Nanos wait_step = std::chrono::milliseconds(20);
+
+}  // namespace
+
+Result<std::unique_ptr<ChangeQueue>> ChangeQueue::open(relay::Relay& relay, const model::Position& after,
+                                                       bool through_relay, QueueLimits limits, base::Clock& clock) {
+  std::unique_ptr<ChangeQueue> queue(new ChangeQueue(relay, limits, clock));
+  Lock lock(queue->mutex_);
+  queue->stream_start_ = after;
+  const model::Position kept = relay.last_commit();
+  if (kept <= after) {
+    TRY(relay.reset(after));
+  } else {
+    queue->stream_start_ = queue->appended_ = queue->durable_ = kept;
+  }
+  if (through_relay || kept > after) {
+    queue->relaying_ = true;
+    queue->mode_ = "relay";
+    queue->reader_ = TRY(relay.read(after));
+  }
+  return queue;
+}
+
+Result<void> ChangeQueue::append(const model::ChangeBatch& batch) {
+  TRY(relay_.append(batch));
+  if (unsynced_bytes_ == 0) unsynced_since_ = clock_.monotonic();
+  unsynced_bytes_ += batch.weight() + 1;
+  if (!batch.changes.empty()) inside_transaction_ = batch.changes.back().op != model::Op::commit;
+  for (std::size_t i = batch.changes.size(); i > 0; --i) {
+    if (batch.changes[i - 1].op != model::Op::commit) continue;
+    appended_ = batch.changes[i - 1].position;
+    break;
+  }
+  return {};
+}
+
+Result<void> ChangeQueue::sync() {
+  if (unsynced_bytes_ == 0) return {};
+  TRY(relay_.sync());
+  unsynced_bytes_ = 0;
+  durable_ = appended_;
+  return {};
+}
+
+Result<bool> ChangeQueue::try_push(model::ChangeBatch& batch, const std::stop_token& stop) {
+  const std::size_t weight = batch.weight();
+  Lock lock(mutex_);
+  if (!relaying_) {
+    if (memory_.has_room(weight)) {
+      mode_ = "memory";
+      TRY(memory_.send(std::move(batch), weight, stop));
+      return true;
+    }
+    if (source_log_bytes_ <= limits_.source_log_bytes_max) {
+      mode_ = "source log";
+      return false;
+    }
+    return base::failed(errors::relay_needed, "the source keeps {} bytes of log for this task",
+                        source_log_bytes_.load());
+  }
+  if (relay_.bytes() + weight > limits_.relay_bytes_max) {
+    mode_ = "source log (relay full)";
+    TRY(sync());
+    return false;
+  }
+  mode_ = "relay";
+  TRY(append(batch));
+  if (unsynced_bytes_ >= sync_bytes_max) TRY(sync());
+  return true;
+}
+
+Result<void> ChangeQueue::push(model::ChangeBatch&& batch, const std::function<Result<void>()>& keep_alive,
+                               const std::stop_token& stop) {
+  while (!TRY(try_push(batch, stop))) {
+    TRY(keep_alive());
+    if (!clock_.pause(wait_step, stop)) return base::failed(base::errors::canceled, "stopped while the target was slow");
+  }
+  return {};
+}
+
+Result<void> ChangeQueue::settle(bool now) {
+  Lock lock(mutex_);
+  if (unsynced_bytes_ == 0) return {};
+  if (now || clock_.monotonic() - unsynced_since_ >= sync_interval) return sync();
+  return {};
+}
+
+// The relay's next batch; when all of it has been read, memory is used again.
+Result<std::optional<model::ChangeBatch>> ChangeQueue::read_relay() {
+  Lock lock(mutex_);
+  if (!relaying_ || memory_.size() != 0) return std::optional<model::ChangeBatch>();
+  std::optional<model::ChangeBatch> batch = TRY(reader_->next());
+  if (!batch && unsynced_bytes_ != 0) {
+    TRY(sync());
+    batch = TRY(reader_->next());
+  }
+  if (!batch && !inside_transaction_) {
+    relaying_ = false;
+    mode_ = "memory";
+    reader_.reset();
+  }
+  return batch;
+}
+
+Result<std::optional<model::ChangeBatch>> ChangeQueue::pop(const std::stop_token& stop, base::Nanos at_most) {
+  if (memory_.size() == 0) {
+    std::optional<model::ChangeBatch> batch = TRY(read_relay());
+    if (batch) return batch;
+  }
+  // Not long: a batch may come by the relay meanwhile.
+  return memory_.receive(stop, at_most);
+}
+
+Result<void> ChangeQueue::trim(const model::Position& durable) {
+  Lock lock(mutex_);
+  return relay_.trim(durable);
+}
+
+model::Position ChangeQueue::relay_durable() const {
+  Lock lock(mutex_);
+  return durable_;
+}
+
+std::string ChangeQueue::mode() const {
+  Lock lock(mutex_);
+  return std::string(mode_);
+}
+
+std::uint64_t ChangeQueue::relay_bytes() const {
+  Lock lock(mutex_);
+  return relay_.bytes();
+}
+
+}  // namespace engine

@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/streaming.h"
+
+#include <algorithm>
+
+#include "engine/errors.h"
+
+namespace engine {
+namespace {
+
+using base::Result;
+using model::Change;
+using model::ChangeBatch;
+using model::Op;
+
+constexpr base::Nanos pop_wait = std::chrono::milliseconds(50);
+constexpr base::Nanos advance_interval = std::chrono::seconds(1);
+constexpr base::Nanos report_interval = std::chrono::seconds(1);
+
+}  // namespace
+
+Result<StreamEnd> Streaming::run(relay::Relay& relay, const model::Position& durable, bool through_relay, Goal goal,
+                                 std::function<Result<std::unique_ptr<connect::Source>>()> open_monitor,
+                                 std::stop_token stop) {
+  goal_ = std::move(goal);
+  for (const PlannedTable& table : tables_) {
+    const std::optional<TableRecord> record = ledger_.table(table.source->name);
+    router_.add_table(table.source->name, record ? record->fence : model::Fence{});
+    if (record && record->state == table_state::error) router_.suspend(table.source->name);
+  }
+  QueueLimits limits;
+  limits.source_log_bytes_max = definition_.source_log_cap_bytes;
+  limits.relay_bytes_max = definition_.relay_cap_bytes;
+  queue_ = TRY(ChangeQueue::open(relay, durable, through_relay, limits, *environment_.clock));
+  assembler_ = TRY(relay::Assembler::open(*environment_.disk, environment_.data_folder + "/spool"));
+  const model::CellForm form = cell_form(tables_, source_, target_);
+  auto stream = TRY(source_.capture()->open_stream(capture_plan(definition_, tables_), queue_->stream_start(), form));
+  {
+    base::Lock lock(mutex_);
+    durable_ = durable;
+  }
+  confirmed_ = durable;
+  applied_through_ = advanced_through_ = durable.log;
+  nudge_ = goal_.caught_up.has_value() || goal_.stop_after.has_value();
+  statistics_.set_phase("streaming");
+
+  std::stop_callback stop_all(stop, [this] { finished_.request_stop(); });
+  base::TaskGroup group(finished_.get_token());
+  group.spawn("capture", [&](std::stop_token own) { return capture(*stream, own); });
+  group.spawn("apply", [&](std::stop_token own) { return apply(own); });
+  group.spawn("monitor", [&](std::stop_token own) { return monitor(open_monitor, own); });
+  Result<void> ended = group.join();
+  Result<void> saved = save_statistics();
+  if (!ended.ok() && ended.error().kind() != base::Kind::canceled) return ended.take_error();
+  TRY(confirm_durable(*stream));
+  TRY(std::move(saved));
+  if (goal_reached_) return StreamEnd::goal_reached;
+  return stop.stop_requested() ? StreamEnd::stopped : StreamEnd::tables_changed;
+}
+
+// ---- capture ----
+
+Result<void> Streaming::capture(connect::Stream& stream, std::stop_token stop) {
+  const auto keep_alive = [&]() -> Result<void> {
+    TRY(queue_->settle());
+    TRY(confirm_durable(stream));
+    return stream.keep_alive();
+  };
+  const auto push = [&](ChangeBatch&& batch) { return queue_->push(std::move(batch), keep_alive, stop); };
+  base::Nanos nudged{0};
+  while (!stop.stop_requested()) {
+    ChangeBatch batch = TRY(stream.next(stop));
+    if (!batch.changes.empty()) {
+      const std::int64_t latency = batch.source_time == 0 ? -1 : environment_.clock->wall() - batch.source_time;
+      statistics_.task([&](TaskStatus& status) {
+        status.changes_captured += batch.changes.size();
+        status.bytes_captured += batch.bytes.size();
+        if (latency >= 0) status.source_latency_micros = latency;
+      });
+    }
+    TRY(assembler_->take(std::move(batch), push));
+    TRY(queue_->settle());
+    TRY(confirm_durable(stream));
+    const base::Nanos now = environment_.clock->monotonic();
+    if (nudge_ && now - nudged > std::chrono::milliseconds(200)) {
+      nudged = now;
+      TRY(stream.nudge());
+    }
+  }
+  return {};
+}
+
+// The source may forget what the target holds, and what the relay holds without a gap behind that.
+Result<void> Streaming::confirm_durable(connect::Stream& stream) {
+  model::Position durable;
+  {
+    base::Lock lock(mutex_);
+    durable = durable_;
+  }
+  durable = std::max(durable, queue_->relay_durable());
+  if (durable <= confirmed_) return {};
+  TRY(stream.confirm(durable));
+  confirmed_ = durable;
+  return {};
+}
+
+// ---- apply ----
+
+Result<void> Streaming::fill_group(GroupBuilder& builder, std::stop_token stop) {
+  std::optional<ChangeBatch> batch = TRY(queue_->pop(stop, pop_wait));
+  while (batch) {
+    builder.add(std::move(*batch));
+    if (builder.full()) break;
+    batch = TRY(queue_->pop(stop, base::Nanos{0}));
+  }
+  return {};
+}
+
+Result<void> Streaming::apply(std::stop_token stop) {
+  GroupBuilder builder(GroupLimits{});
+  while (!stop.stop_requested()) {
+    Result<void> filled = fill_group(builder, stop);
+    if (!filled.ok() && filled.error().kind() == base::Kind::canceled) break;
+    TRY(std::move(filled));
+    ChangeBatch group = builder.take();
+    const std::uint64_t through = builder.at_boundary() ? group.through : 0;
+    const bool cut = cut_at_goal(group);
+    if (!group.changes.empty()) TRY(apply_group(std::move(group), stop));
+    if (!cut && !inside_transaction_) applied_through_ = std::max(applied_through_, through);
+    TRY(target_.tick());
+    TRY(publish_durable());
+    if (cut || TRY(reached_goal())) {
+      goal_reached_ = true;
+      break;
+    }
+  }
+  TRY(end_apply(goal_reached_));
+  finished_.request_stop();
+  return {};
+}
+
+Result<void> Streaming::apply_group(ChangeBatch group, std::stop_token stop) {
+  const Change last = group.changes.back();
+  inside_transaction_ = last.op != Op::commit;
+  std::vector<std::pair<model::TableName, base::Error>> unroutable;
+  TRY(router_.route(group, unroutable));
+  for (const auto& [table, error] : unroutable) TRY(suspend(table, error));
+  const bool concerns_us = std::any_of(group.changes.begin(), group.changes.end(), [](const Change& change) {
+    return change.op != Op::begin && change.op != Op::commit;
+  });
+  if (concerns_us || inside_transaction_) {
+    const connect::ApplyReport report = TRY(target_.apply(group, stop));
+    TRY(note_applied(report, last));
+  }
+  if (last.op == Op::commit) {
+    applied_through_ = std::max(applied_through_, last.position.log);
+    if (concerns_us) advanced_through_ = applied_through_;
+  }
+  return {};
+}
+
+Result<void> Streaming::note_applied(const connect::ApplyReport& report, const Change& last) {
+  std::uint64_t applied = 0;
+  for (const auto& [table, counts] : report.tables) {
+    applied += counts.inserts + counts.updates + counts.deletes;
+    statistics_.table(table, [&, &counts = counts](TableStatus& status) {
+      status.applied_inserts += counts.inserts;
+      status.applied_updates += counts.updates;
+      status.applied_deletes += counts.deletes;
+      status.applied_ddls += counts.ddls;
+      status.put_aside += counts.put_aside;
+    });
+  }
+  for (const auto& [table, error] : report.suspended) TRY(suspend(table, error));
+  const std::int64_t latency = environment_.clock->wall() - last.commit_time;
+  statistics_.task([&](TaskStatus& status) {
+    status.changes_applied += applied;
+    if (last.commit_time != 0) status.target_latency_micros = latency;
+    status.position = source_.position_text(last.position);
+  });
+  return {};
+}
+
+Result<void> Streaming::suspend(const model::TableName& table, const base::Error& error) {
+  const std::string text = error.text();
+  environment_.log->error("apply", "table {} is suspended: {}", table.text(), text);
+  router_.suspend(table);
+  statistics_.table(table, [&](TableStatus& status) {
+    status.state = table_state::error;
+    status.reason = text;
+  });
+  TRY(ledger_.update_table(table, [&](TableRecord& record) {
+    record.state = table_state::error;
+    record.suspended_reason = text;
+  }));
+  if (definition_.settings.text("ErrorBehavior.TableErrorPolicy") == "STOP_TASK") {
+    return base::failed(errors::tables_failed, "table {} is in error and TableErrorPolicy is STOP_TASK: {}",
+                        table.text(), text);
+  }
+  return {};
+}
+
+// Moves the target's position over log that did not concern us, now and then; and publishes what is durable.
+Result<void> Streaming::publish_durable() {
+  const base::Nanos now = environment_.clock->monotonic();
+  const bool goal_near = goal_.caught_up && applied_through_ >= goal_.caught_up->log;
+  if (!inside_transaction_ && applied_through_ > advanced_through_ &&
+      (goal_near || now - last_advance_ >= advance_interval)) {
+    TRY(target_.advance(model::Position{applied_through_, model::sequence_end, ""}));
+    advanced_through_ = applied_through_;
+    last_advance_ = now;
+  }
+  const std::optional<model::Position> durable = TRY(target_.durable());
+  if (durable) {
+    bool moved = false;
+    {
+      base::Lock lock(mutex_);
+      moved = *durable > durable_;
+      if (moved) durable_ = *durable;
+    }
+    if (moved) {
+      TRY(queue_->trim(*durable));
+      statistics_.task([&](TaskStatus& status) { status.durable_position = source_.position_text(*durable); });
+    }
+    if (!consistent_ && durable->log >= router_.fence_high()) {
+      consistent_ = true;
+      const model::Position at = *durable;
+      statistics_.task([&](TaskStatus& status) { status.consistent_at = source_.position_text(at); });
+      TRY(ledger_.update_task([&](TaskRecord& record) { record.consistent = at; }));
+    }
+  }
+  if (now - last_report_ < report_interval) return {};
+  last_report_ = now;
+  return target_.report(control_facts());
+}
+
+std::map<std::string, std::string> Streaming::control_facts() const {
+  const TaskStatus status = statistics_.copy();
+  return {{"task_status", "CHANGE PROCESSING"},
+          {"pending_changes", std::to_string(status.changes_captured - std::min(status.changes_captured, status.changes_applied))},
+          {"disk_swap_size", std::to_string(queue_->relay_bytes())},
+          {"source_current_position", status.position},
+          {"source_tail_position", status.durable_position},
+          {"latency_seconds", std::to_string(std::max<std::int64_t>(status.target_latency_micros, 0) / 1'000'000)},
+          {"records", std::to_string(status.changes_applied)},
+          {"volume_bytes", std::to_string(status.bytes_captured)}};
+}
+
+// Cuts the group before the first transaction beyond the goal; true when it did.
+bool Streaming::cut_at_goal(ChangeBatch& group) {
+  if (!goal_.stop_after && !goal_.commit_time) return false;
+  for (std::size_t i = 0; i < group.changes.size(); ++i) {
+    const Change& change = group.changes[i];
+    if (change.op != Op::begin) continue;
+    const bool beyond = (goal_.stop_after && change.position.log > goal_.stop_after->log) ||
+                        (goal_.commit_time && change.commit_time > *goal_.commit_time);
+    if (!beyond) continue;
+    group.changes.resize(i);
+    return true;
+  }
+  return false;
+}
+
+Result<bool> Streaming::reached_goal() {
+  if (inside_transaction_) return false;
+  if (goal_.caught_up && applied_through_ >= goal_.caught_up->log) return true;
+  if (goal_.stop_after && applied_through_ > goal_.stop_after->log) return true;
+  if (goal_.clock_time && environment_.clock->wall() >= *goal_.clock_time) return true;
+  return false;
+}
+
+Result<void> Streaming::end_apply(bool goal_reached) {
+  if (goal_reached && goal_.stop_after) applied_through_ = std::min(applied_through_, goal_.stop_after->log);
+  // Stopped inside a huge transaction: its part was never committed and comes again.
+  if (inside_transaction_) return {};
+  TRY(target_.flush());
+  return publish_durable();
+}
+
+}  // namespace engine

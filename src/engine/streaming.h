@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Ongoing replication: three threads from the source's log to the target.
+//
+//   capture   stream.next -> assembler (whole transactions) -> queue; confirms to the source what is durable
+//   apply     queue -> group -> router -> target.apply; publishes the durable position; decides when the end is reached
+//   monitor   once a second: log retained at the source, heartbeat, statistics to the ledger, new tables
+//
+// One Streaming is one attempt: it ends when its goal is reached, when it is stopped, when the set of tables changed,
+// or with the first error of any thread. Whatever the target did not hold durably is read again by the next attempt.
+#pragma once
+
+#include <atomic>
+
+#include "engine/change_queue.h"
+#include "engine/group.h"
+#include "engine/ledger.h"
+#include "engine/plan.h"
+#include "engine/route.h"
+
+namespace engine {
+
+// Where streaming ends by itself.
+struct Goal {
+  std::optional<model::Position> caught_up;      // everything up to here durable
+  std::optional<model::Position> stop_after;     // nothing beyond it applied
+  std::optional<base::WallMicros> clock_time;    // by our clock
+  std::optional<base::WallMicros> commit_time;   // nothing committed later applied
+};
+
+enum class StreamEnd { goal_reached, stopped, tables_changed };
+
+class Streaming {
+ public:
+  Streaming(const TaskDefinition& definition, const Environment& environment, Statistics& statistics, Ledger& ledger,
+            connect::Source& source, connect::Target& target, const std::vector<PlannedTable>& tables)
+      : definition_(definition),
+        environment_(environment),
+        statistics_(statistics),
+        ledger_(ledger),
+        source_(source),
+        target_(target),
+        tables_(tables),
+        router_(definition.mapping, statistics) {}
+
+  // The target holds everything up to `durable`. `open_monitor` opens a second source for the monitor thread.
+  base::Result<StreamEnd> run(relay::Relay& relay, const model::Position& durable, bool through_relay, Goal goal,
+                              std::function<base::Result<std::unique_ptr<connect::Source>>()> open_monitor,
+                              std::stop_token stop);
+
+ private:
+  base::Result<void> capture(connect::Stream& stream, std::stop_token stop);
+  base::Result<void> confirm_durable(connect::Stream& stream);
+  base::Result<void> apply(std::stop_token stop);
+  base::Result<void> fill_group(GroupBuilder& builder, std::stop_token stop);
+  base::Result<void> apply_group(model::ChangeBatch group, std::stop_token stop);
+  base::Result<void> note_applied(const connect::ApplyReport& report, const model::Change& last);
+  base::Result<void> suspend(const model::TableName& table, const base::Error& error);
+  base::Result<void> publish_durable();
+  base::Result<bool> reached_goal();
+  bool cut_at_goal(model::ChangeBatch& group);
+  base::Result<void> end_apply(bool goal_reached);
+  base::Result<void> monitor(std::function<base::Result<std::unique_ptr<connect::Source>>()> open_monitor,
+                             std::stop_token stop);
+  base::Result<void> look_at_source(connect::Source& source);
+  base::Result<bool> tables_changed(connect::Source& source);
+  base::Result<void> save_statistics();
+  std::map<std::string, std::string> control_facts() const;
+
+  const TaskDefinition& definition_;
+  const Environment& environment_;
+  Statistics& statistics_;
+  Ledger& ledger_;
+  connect::Source& source_;
+  connect::Target& target_;
+  const std::vector<PlannedTable>& tables_;
+  Router router_;
+  Goal goal_;
+  std::unique_ptr<ChangeQueue> queue_;
+  std::unique_ptr<relay::Assembler> assembler_;
+  std::stop_source finished_;                      // goal reached or tables changed: all threads end, no error
+  std::atomic<bool> goal_reached_{false};
+  std::atomic<bool> tables_changed_{false};
+  std::atomic<bool> nudge_{false};
+
+  base::Mutex mutex_;
+  model::Position durable_ GUARDED_BY(mutex_);     // by the target
+  model::Position confirmed_;                      // capture thread: told to the source
+  std::uint64_t applied_through_ = 0;              // apply thread: everything up to here was given to the target
+  std::uint64_t advanced_through_ = 0;             // apply thread: told to the target
+  bool inside_transaction_ = false;                // apply thread: a part of a huge transaction was applied
+  base::Nanos last_report_{0}, last_advance_{0};
+  bool consistent_ = false;
+};
+
+}  // namespace engine
