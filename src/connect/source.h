@@ -38,6 +38,7 @@ struct Context {
   Journal* journal = nullptr;
   std::string control_schema;                    // ControlTablesSettings.ControlSchema
   std::size_t memory_budget = 64u << 20;         // for one connector's own buffers
+  bool reload = false;                           // the user asked for reload-target: what this task left before may go
   std::map<std::string, std::string> settings;   // flattened task settings "FullLoadSettings.CommitRate" -> "10000"
 };
 

@@ -29,6 +29,8 @@ enum class StartType { start_replication, resume_processing, reload_target };
 
 struct TaskDefinition {
   std::string identifier;               // ReplicationTaskIdentifier
+  std::string task_id;                  // short and stable, [a-z0-9_]: names the slot; of identifier and data-dir
+  std::string definition_hash;          // of the task document
   MigrationType migration_type = MigrationType::full_load;
   mapping::Mapping mapping;
   Settings settings;

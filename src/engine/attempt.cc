@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/attempt.h"
+
+#include <algorithm>
+
+#include "engine/errors.h"
+
+namespace engine {
+namespace {
+
+using base::Result;
+
+constexpr int load_passes_max = 5;
+constexpr std::size_t connector_budget_bytes = 64u << 20;
+
+}  // namespace
+
+connect::Context make_context(const TaskDefinition& definition, const Environment& environment,
+                              connect::Journal* journal, bool reload) {
+  connect::Context context;
+  context.task = definition.identifier;
+  context.task_id = definition.task_id;
+  context.clock = environment.clock;
+  context.random = environment.random;
+  context.disk = environment.disk;
+  context.log = environment.log;
+  context.journal = journal;
+  context.control_schema = definition.settings.text("ControlTablesSettings.ControlSchema");
+  context.memory_budget = connector_budget_bytes;
+  context.settings = definition.settings.flattened();
+  context.reload = reload;
+  return context;
+}
+
+Result<AttemptEnd> Attempt::run(bool fresh, bool reload, bool through_relay, const Until& until, std::stop_token stop) {
+  TRY(open_ends(reload));
+  tables_ = TRY(plan_tables(definition_, *source_, *target_));
+  if (fresh) {
+    TRY(refuse_problems());
+    TRY(begin(stop));
+  } else {
+    touched_ = true;
+    TRY(target_->start(true));
+    TRY(restore_statistics());
+  }
+  TRY(load_pending(stop));
+  if (stop.stop_requested()) return AttemptEnd::interrupted;
+  if (!streams(definition_)) {
+    TRY(ledger_.update_task([](TaskRecord& record) { record.phase = phase::finished; }));
+    for (const auto& [name, record] : ledger_.tables()) {
+      if (record.state == table_state::error) {
+        return base::failed(errors::tables_failed, "table {}: {}", name.text(), record.suspended_reason);
+      }
+    }
+    return AttemptEnd::finished;
+  }
+  return this->stream(through_relay, until, stop);
+}
+
+Result<void> Attempt::open_ends(bool reload) {
+  statistics_.set_phase("starting");
+  source_journal_ = journal_of(*environment_.store, "source");
+  target_journal_ = journal_of(*environment_.store, "target");
+  source_ = TRY(environment_.open_source(make_context(definition_, environment_, source_journal_.get(), reload)));
+  if (streams(definition_) && source_->capture() == nullptr) {
+    return base::failed(errors::cannot_stream, "{} cannot deliver changes", environment_.source_text);
+  }
+  target_ = TRY(environment_.open_target(make_context(definition_, environment_, target_journal_.get(), reload)));
+  return {};
+}
+
+Result<void> Attempt::refuse_problems() {
+  std::string refusals;
+  for (const connect::Finding& finding : TRY(find_problems(definition_, tables_, *source_, *target_))) {
+    if (finding.severity != connect::Finding::Severity::refusal) continue;
+    refusals += fmt::format("{}{}: {}", refusals.empty() ? "" : "; ", finding.object, finding.problem);
+    if (!finding.remedy.empty()) refusals += fmt::format(" (remedy: {})", finding.remedy);
+  }
+  if (!refusals.empty()) return base::failed(errors::refused, "{}", refusals);
+  return {};
+}
+
+std::function<void(const std::string&)> Attempt::waiting() {
+  return [this](const std::string& whom) {
+    statistics_.set_phase("starting", whom);
+    environment_.log->info("task", "waiting: {}", whom);
+  };
+}
+
+// First start: the capture's position and its snapshot are one moment; both are recorded before any table is touched.
+Result<void> Attempt::begin(std::stop_token stop) {
+  touched_ = true;
+  TRY(ledger_.update_task([](TaskRecord& record) { record.phase = phase::starting; }));
+  TRY(target_->start(false));
+  const connect::CapturePlan plan = capture_plan(definition_, tables_);
+  std::optional<model::Position> start;
+  if (streams(definition_)) {
+    connect::Capture& capture = *source_->capture();
+    if (!definition_.start_position.empty()) {
+      start = TRY(capture.adopt(plan, TRY(source_->parse_position(definition_.start_position))));
+    } else {
+      TRY(capture.drop());
+      auto begun = TRY(capture.begin(plan, waiting(), stop));
+      start = begun.first;
+      if (loads(definition_)) snapshot_ = std::move(begun.second);
+    }
+  } else {
+    snapshot_ = TRY(source_->snapshot(false));
+  }
+  return ledger_.update_task([&](TaskRecord& record) {
+    record.phase = phase::loading;
+    record.capture_start = start;
+  });
+}
+
+// Tables that are not loaded yet. New ones get a row in the ledger; without a load a table counts as loaded.
+Result<std::vector<const PlannedTable*>> Attempt::pending_tables() {
+  std::vector<const PlannedTable*> pending;
+  for (const PlannedTable& table : tables_) {
+    const std::optional<TableRecord> record = ledger_.table(table.source->name);
+    const bool known = record.has_value();
+    if (known && record->state == table_state::completed) continue;
+    if (known && record->state == table_state::error && record->load_ended != 0) continue;
+    pending.push_back(&table);
+  }
+  return pending;
+}
+
+Result<void> Attempt::load_pending(std::stop_token stop) {
+  for (const PlannedTable& table : tables_) {
+    statistics_.table(table.source->name, [&](TableStatus& status) {
+      status.target_name = table.mapped.target->name;
+      status.rows_estimate = table.rows_estimate;
+      if (status.state.empty()) status.state = table_state::before_load;
+    });
+  }
+  for (int pass = 0; pass < load_passes_max; ++pass) {
+    std::vector<const PlannedTable*> pending = TRY(pending_tables());
+    if (pending.empty()) break;
+    if (!snapshot_ && streams(definition_)) {
+      TRY(source_->capture()->update(capture_plan(definition_, tables_), waiting(), stop));
+    }
+    if (!loads(definition_)) {
+      TRY(prepare(pending, pass == 0));
+      for (const PlannedTable* table : pending) {
+        TRY(ledger_.update_table(table->source->name, [&](TableRecord& record) {
+          record.state = table_state::completed;
+          record.load_ended = environment_.clock->wall();
+        }));
+        statistics_.table(table->source->name, [](TableStatus& status) { status.state = table_state::completed; });
+      }
+      break;
+    }
+    if (!snapshot_) snapshot_ = TRY(source_->snapshot(streams(definition_)));
+    TRY(prepare(pending, pass == 0));
+    TRY(load_pass(std::move(pending), stop));
+    snapshot_.reset();
+    loaded_now_ = true;
+  }
+  for (const PlannedTable* table : TRY(pending_tables())) {
+    const std::optional<TableRecord> record = ledger_.table(table->source->name);
+    if (record && record->state == table_state::error) continue;
+    TRY(ledger_.update_table(table->source->name, [&](TableRecord& row) {
+      row.state = table_state::error;
+      row.suspended_reason =
+          base::failed(errors::load_unstable, "table {} changed under every snapshot", table->source->name.text()).text();
+    }));
+  }
+  snapshot_.reset();
+  return finish_load();
+}
+
+Result<void> Attempt::prepare(const std::vector<const PlannedTable*>& tables, bool first_time) {
+  statistics_.set_phase(loads(definition_) ? "full load" : "starting");
+  const connect::Preparation mode = preparation(definition_);
+  std::vector<model::TableSchemaPtr> schemas;
+  for (const PlannedTable* table : tables) schemas.push_back(table->mapped.target);
+  TRY(target_->prepare_all(schemas, mode));
+  for (const PlannedTable* table : tables) {
+    const std::optional<TableRecord> record = ledger_.table(table->source->name);
+    const bool attempted = record && record->load_started != 0;
+    if (attempted || !first_time) TRY(target_->discard(table->mapped.target));
+    TRY(target_->prepare(table->mapped.target, mode));
+  }
+  return {};
+}
+
+Result<void> Attempt::load_pass(std::vector<const PlannedTable*> tables, std::stop_token stop) {
+  Load load(definition_, environment_, statistics_, ledger_, *snapshot_, *target_);
+  const LoadOutcome outcome = TRY(load.run(tables, stop));
+  progressed_ = true;
+  if (!outcome.failed.empty() && definition_.settings.text("ErrorBehavior.TableErrorPolicy") == "STOP_TASK") {
+    const auto& [table, error] = outcome.failed.front();
+    return base::failed(errors::tables_failed, "table {}: {}", table.text(), error.text());
+  }
+  return {};
+}
+
+Result<void> Attempt::finish_load() {
+  const std::optional<TaskRecord> task = ledger_.task();
+  if (!loaded_now_ && task && task->phase == phase::streaming) return {};
+  std::vector<model::TableSchemaPtr> loaded;
+  for (const PlannedTable& table : tables_) {
+    const std::optional<TableRecord> record = ledger_.table(table.source->name);
+    if (record && record->state == table_state::completed) loaded.push_back(table.mapped.target);
+  }
+  if (loads(definition_)) TRY(target_->loaded_all(loaded));
+  return ledger_.update_task([](TaskRecord& record) { record.phase = phase::streaming; });
+}
+
+Result<Goal> Attempt::goal(const Until& until) {
+  Goal goal;
+  goal.clock_time = definition_.stop_server_time;
+  goal.commit_time = definition_.stop_commit_time;
+  const bool cached_only = loaded_now_ && definition_.settings.boolean("FullLoadSettings.StopTaskCachedChangesApplied");
+  if (until.kind == Until::Kind::caught_up || cached_only) {
+    goal.caught_up = TRY(source_->catalog().current_position());
+    TRY(source_->capture()->heartbeat());
+  }
+  if (until.kind == Until::Kind::position) goal.stop_after = TRY(source_->parse_position(until.position));
+  if (until.kind == Until::Kind::time) goal.clock_time = until.time;
+  return goal;
+}
+
+Result<AttemptEnd> Attempt::stream(bool through_relay, const Until& until, std::stop_token stop) {
+  const std::optional<TaskRecord> task = ledger_.task();
+  if (loaded_now_ && definition_.settings.boolean("FullLoadSettings.StopTaskCachedChangesNotApplied")) {
+    return AttemptEnd::finished;
+  }
+  ENSURE(task && task->capture_start);
+  std::optional<model::Position> durable = TRY(target_->durable());
+  if (!durable) {
+    TRY(target_->begin_apply(*task->capture_start, target_schemas(tables_)));
+    durable = *task->capture_start;
+  }
+  auto relay = TRY(relay::Relay::open(*environment_.disk, environment_.data_folder + "/relay"));
+  const auto open_monitor = [this] {
+    return environment_.open_source(make_context(definition_, environment_, source_journal_.get(), false));
+  };
+  Streaming streaming(definition_, environment_, statistics_, ledger_, *source_, *target_, tables_);
+  const Goal wanted = TRY(goal(until));
+  Result<StreamEnd> end = streaming.run(*relay, *durable, through_relay, wanted, open_monitor, stop);
+  const std::optional<model::Position> reached = TRY(target_->durable());
+  progressed_ = progressed_ || (reached && *reached > *durable);
+  switch (TRY(std::move(end))) {
+    case StreamEnd::goal_reached: return AttemptEnd::finished;
+    case StreamEnd::stopped: return AttemptEnd::interrupted;
+    case StreamEnd::tables_changed: return AttemptEnd::again;
+  }
+  return AttemptEnd::again;
+}
+
+Result<void> Attempt::restore_statistics() {
+  for (const auto& [name, record] : ledger_.tables()) {
+    statistics_.table(name, [&, &row = record](TableStatus& status) {
+      status.state = row.state;
+      status.reason = row.suspended_reason;
+      status.rows_loaded = row.load_rows;
+      status.bytes_loaded = row.load_bytes;
+      status.chunks = static_cast<std::uint32_t>(row.load_chunks);
+      status.chunks_done = static_cast<std::uint32_t>(row.load_chunks_done);
+      status.load_started = row.load_started;
+      status.load_ended = row.load_ended;
+      status.inserts = std::max(status.inserts, row.read.inserts);
+      status.updates = std::max(status.updates, row.read.updates);
+      status.deletes = std::max(status.deletes, row.read.deletes);
+      status.ddls = std::max(status.ddls, row.read.ddls);
+      status.applied_inserts = std::max(status.applied_inserts, row.applied.inserts);
+      status.applied_updates = std::max(status.applied_updates, row.applied.updates);
+      status.applied_deletes = std::max(status.applied_deletes, row.applied.deletes);
+      status.applied_ddls = std::max(status.applied_ddls, row.applied.ddls);
+      status.put_aside = std::max(status.put_aside, row.put_aside);
+    });
+  }
+  return {};
+}
+
+}  // namespace engine

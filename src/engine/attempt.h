@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One attempt at a task: open both ends, bring every table to "loaded", stream. It reads what earlier attempts left in
+// the ledger and in the target, so that a first start, a resume and a retry after a failure are the same code.
+//
+//   ledger                              what the attempt does
+//   nothing / phase "starting"          drops a stale capture, starts the target afresh, begins capture: the position
+//                                       and the snapshot belong together; loads all tables under that snapshot
+//   phase "loading", some not loaded    discards those tables, loads them under a new snapshot with a fence
+//   phase "streaming"                   streams from what the target holds durably
+//
+// A crash between any two of these lines is one of the rows above.
+#pragma once
+
+#include "engine/streaming.h"
+
+namespace engine {
+
+enum class AttemptEnd { finished, interrupted, again };
+
+class Attempt {
+ public:
+  Attempt(const TaskDefinition& definition, const Environment& environment, Statistics& statistics, Ledger& ledger)
+      : definition_(definition), environment_(environment), statistics_(statistics), ledger_(ledger) {}
+
+  // `fresh`: the ledger says nothing was begun. `reload`: the user asked to load everything anew.
+  base::Result<AttemptEnd> run(bool fresh, bool reload, bool through_relay, const Until& until, std::stop_token stop);
+
+  // True once something durable was changed on either side or in the data directory.
+  bool touched() const { return touched_; }
+  // True once the stream applied or the load finished something: the retry counter starts again.
+  bool progressed() const { return progressed_; }
+
+ private:
+  base::Result<void> open_ends(bool reload);
+  base::Result<void> refuse_problems();
+  base::Result<void> begin(std::stop_token stop);
+  base::Result<void> load_pending(std::stop_token stop);
+  base::Result<std::vector<const PlannedTable*>> pending_tables();
+  base::Result<void> prepare(const std::vector<const PlannedTable*>& tables, bool first_time);
+  base::Result<void> load_pass(std::vector<const PlannedTable*> tables, std::stop_token stop);
+  base::Result<void> finish_load();
+  base::Result<AttemptEnd> stream(bool through_relay, const Until& until, std::stop_token stop);
+  base::Result<Goal> goal(const Until& until);
+  base::Result<void> restore_statistics();
+  std::function<void(const std::string&)> waiting();
+
+  const TaskDefinition& definition_;
+  const Environment& environment_;
+  Statistics& statistics_;
+  Ledger& ledger_;
+  std::unique_ptr<connect::Journal> source_journal_, target_journal_;
+  std::unique_ptr<connect::Source> source_;
+  std::unique_ptr<connect::Target> target_;
+  std::vector<PlannedTable> tables_;
+  std::unique_ptr<connect::Snapshot> snapshot_;
+  bool loaded_now_ = false;
+  bool touched_ = false;
+  bool progressed_ = false;
+};
+
+// What a connector is given; `space` is its part of the journal.
+connect::Context make_context(const TaskDefinition& definition, const Environment& environment,
+                              connect::Journal* journal, bool reload);
+
+// Phases of the task row.
+namespace phase {
+inline constexpr std::string_view starting = "starting";
+inline constexpr std::string_view loading = "loading";
+inline constexpr std::string_view streaming = "streaming";
+inline constexpr std::string_view finished = "finished";
+}  // namespace phase
+
+}  // namespace engine
