@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Sourced by ./dev and the scripts it calls, from the top of the tree: where the caches are. The Python environment is
+# named after what is in it, so a changed requirement never meets an old environment.
+: "${MILLRACE_CACHE:=$HOME/.cache/millrace}"
+requirements_key=$(sha256sum tools/requirements.txt | cut -c1-10)
+PYTHON_HOME=$MILLRACE_CACHE/py-$requirements_key
+PYTHON=$PYTHON_HOME/bin/python
+export MILLRACE_CACHE PYTHON_HOME PYTHON
+export CCACHE_BASEDIR=${CCACHE_BASEDIR:-$PWD} CCACHE_NOHASHDIR=1
+export PYTHONDONTWRITEBYTECODE=1
