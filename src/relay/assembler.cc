@@ -31,6 +31,13 @@ bool counts_a_number(model::Op op) { return op != model::Op::schema && op != mod
 
 }  // namespace
 
+Result<std::unique_ptr<Assembler>> Assembler::open(base::Disk& disk, std::string folder, std::size_t memory_bytes) {
+  SpoolOptions options;
+  options.folder = std::move(folder);
+  options.memory_bytes = memory_bytes;
+  return std::make_unique<Assembler>(TRY(Spool::open(disk, std::move(options))));
+}
+
 // Gives a whole transaction's change its place.
 Result<void> Assembler::place(model::Change& change) {
   if (change.op == model::Op::begin) {
@@ -71,7 +78,7 @@ Result<void> Assembler::take(model::ChangeBatch&& batch, const Sink& sink) {
   rest.source_time = batch.source_time;
   const std::uint64_t xid = only_streamed_xid(batch);
   if (xid != 0) {
-    TRY(spool_.append(xid, std::move(batch)));
+    TRY(spool_->append(xid, std::move(batch)));
   } else {
     TRY(take_mixed(batch, sink));
   }
@@ -88,7 +95,7 @@ Result<void> Assembler::take_mixed(const model::ChangeBatch& batch, const Sink& 
     const bool is_spooled =
         change.streamed && change.op != model::Op::stream_abort && change.op != model::Op::stream_commit;
     if (!streamed.empty() && (!is_spooled || change.xid != streamed_xid)) {
-      TRY(spool_.append(streamed_xid, std::exchange(streamed, {})));
+      TRY(spool_->append(streamed_xid, std::exchange(streamed, {})));
     }
     if (is_spooled) {
       if (is_inside_) return base::failed(errors::bad_stream, "streamed changes inside transaction {}", xid_);
@@ -97,7 +104,7 @@ Result<void> Assembler::take_mixed(const model::ChangeBatch& batch, const Sink& 
       continue;
     }
     if (change.op == model::Op::stream_abort) {
-      spool_.abort(change.xid, change.sub_xid);
+      spool_->abort(change.xid, change.sub_xid);
     } else if (change.op == model::Op::stream_commit) {
       if (is_inside_) return base::failed(errors::bad_stream, "a streamed commit inside transaction {}", xid_);
       if (!whole.empty()) TRY(sink(std::exchange(whole, {})));
@@ -107,14 +114,14 @@ Result<void> Assembler::take_mixed(const model::ChangeBatch& batch, const Sink& 
       TRY(place(whole.changes.back()));
     }
   }
-  if (!streamed.empty()) TRY(spool_.append(streamed_xid, std::move(streamed)));
+  if (!streamed.empty()) TRY(spool_->append(streamed_xid, std::move(streamed)));
   if (!whole.empty()) TRY(sink(std::move(whole)));
   return {};
 }
 
 // One piece is kept back, so that the commit goes out with the last.
 Result<void> Assembler::deliver_streamed(const model::Change& commit, const Sink& sink) {
-  const std::unique_ptr<SpoolReader> reader = spool_.commit(commit.xid);
+  const std::unique_ptr<SpoolReader> reader = spool_->commit(commit.xid);
   std::optional<model::ChangeBatch> piece = TRY(reader->next());
   if (!piece) return {};
   model::Change edge = commit;

@@ -22,19 +22,22 @@ class Assembler {
  public:
   using Sink = std::function<base::Result<void>(model::ChangeBatch&&)>;
 
-  // The spool must outlive it.
-  explicit Assembler(Spool& spool) : spool_(spool) {}
+  // The folder is the spool's alone.
+  static base::Result<std::unique_ptr<Assembler>> open(base::Disk& disk, std::string folder,
+                                                       std::size_t memory_bytes = SpoolOptions().memory_bytes);
+  explicit Assembler(std::unique_ptr<Spool> spool) : spool_(std::move(spool)) {}
 
   base::Result<void> take(model::ChangeBatch&& batch, const Sink& sink);
   // True between the begin and the commit of a whole transaction.
   bool is_inside() const { return is_inside_; }
+  const Spool& spool() const { return *spool_; }
 
  private:
   base::Result<void> take_mixed(const model::ChangeBatch& batch, const Sink& sink);
   base::Result<void> place(model::Change& change);
   base::Result<void> deliver_streamed(const model::Change& commit, const Sink& sink);
 
-  Spool& spool_;
+  std::unique_ptr<Spool> spool_;
   bool is_inside_ = false;
   model::Position current_;  // of the last change handed out
   std::int64_t commit_time_ = 0;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-//   record   mark u32, kind u32, size u64, arena_size u64, end.log u64, end.sequence u64, synced u64,
+//   record   mark u32, kind u16, flags u16 (1: no transaction is open behind it), size u64, arena_size u64, end.log
+//   u64, end.sequence u64, synced u64,
 //            checksum of the payload u64, checksum of the 56 bytes before u64, payload
 //   schema   version u8, see schema_codec.cc; its number is the count of schema records before it in the file
 //   batch    the arena's bytes, then: version u8, tables (u64 count; each schema number u32, form u8), through u64,
@@ -12,6 +13,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -79,7 +81,7 @@ bool fits(const model::Change& change, const std::vector<std::size_t>& widths, s
   return old_fits && new_fits;
 }
 
-void put_changes(const std::vector<model::Change>& changes, std::string& out) {
+void put_changes(std::span<const model::Change> changes, std::string& out) {
   put(out, static_cast<std::uint64_t>(changes.size()));
   std::size_t tokens = 0;
   for (const model::Change& change : changes) {
@@ -149,7 +151,8 @@ bool get_cells(std::string_view bytes, std::uint64_t arena_size, std::vector<mod
 void finish_record(const RecordHeader& header, std::size_t start, std::string& out) {
   const std::string_view payload = std::string_view(out).substr(start + record_header_size);
   std::string bytes(record_mark);
-  put(bytes, header.kind);
+  put(bytes, static_cast<std::uint16_t>(header.kind));
+  put(bytes, static_cast<std::uint16_t>(header.is_whole ? 1 : 0));
   put(bytes, static_cast<std::uint64_t>(payload.size()));
   put(bytes, header.arena_size);
   put(bytes, header.end.log);
@@ -169,13 +172,6 @@ base::Result<void> check_version(std::uint8_t version) {
 }  // namespace
 
 std::uint64_t checksum_of(std::string_view bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
-
-model::Position end_of(const model::ChangeBatch& batch) {
-  model::Position end{batch.through, batch.through == 0 ? 0 : model::sequence_end, {}};
-  if (!batch.changes.empty() && batch.changes.back().position > end) end = batch.changes.back().position;
-  end.token.clear();
-  return end;
-}
 
 std::uint32_t Encoder::number_of(const model::TableSchemaPtr& schema, std::uint64_t synced, std::string& out) {
   const auto [found, is_new] = numbers_.try_emplace(schema.get(), static_cast<std::uint32_t>(schemas_.size()));
@@ -199,10 +195,9 @@ void Encoder::take_back(std::size_t count) {
   }
 }
 
-void Encoder::encode(const model::ChangeBatch& batch, const model::Position& end, std::uint64_t synced,
-                     std::string& out) {
+void Encoder::encode(const model::ChangeBatch& batch, const Facts& facts, std::string& out) {
   std::vector<std::uint32_t> numbers;
-  for (const model::TableSchemaPtr& schema : batch.tables) numbers.push_back(number_of(schema, synced, out));
+  for (const model::TableSchemaPtr& schema : batch.tables) numbers.push_back(number_of(schema, facts.synced, out));
   const std::size_t start = out.size();
   out.reserve(start + record_header_size + batch.bytes.size() + batch.changes.size() * change_size +
               batch.cells.size() * cell_size + 256);
@@ -214,14 +209,16 @@ void Encoder::encode(const model::ChangeBatch& batch, const model::Position& end
     put(out, numbers[i]);
     put(out, batch.forms[i]);
   }
-  put(out, batch.through);
+  const std::span<const model::Change> changes(batch.changes.data(), std::min(facts.changes, batch.changes.size()));
+  put(out, changes.size() < batch.changes.size() ? std::uint64_t{0} : batch.through);
   put(out, batch.source_time);
-  put_changes(batch.changes, out);
+  put_changes(changes, out);
   put_cells(batch.cells, out);
   RecordHeader header;
   header.arena_size = batch.bytes.size();
-  header.end = end;
-  header.synced = synced;
+  header.end = facts.end;
+  header.is_whole = facts.is_whole;
+  header.synced = facts.synced;
   finish_record(header, start, out);
 }
 
@@ -230,7 +227,8 @@ base::Result<RecordHeader> Decoder::header(std::string_view bytes) {
   Cursor cursor(bytes.substr(0, record_header_size));
   const std::string_view mark = cursor.take(record_mark.size());
   RecordHeader header;
-  const auto kind = cursor.get<std::uint32_t>();
+  const auto kind = cursor.get<std::uint16_t>();
+  const auto flags = cursor.get<std::uint16_t>();
   header.size = cursor.get<std::uint64_t>();
   header.arena_size = cursor.get<std::uint64_t>();
   header.end.log = cursor.get<std::uint64_t>();
@@ -240,9 +238,10 @@ base::Result<RecordHeader> Decoder::header(std::string_view bytes) {
   if (mark != record_mark || cursor.get<std::uint64_t>() != checksum_of(bytes.substr(0, checked_size))) {
     return base::failed(errors::damaged, "the record's header does not match its checksum");
   }
-  if (kind != static_cast<std::uint32_t>(RecordKind::schema) && kind != static_cast<std::uint32_t>(RecordKind::batch)) {
-    return base::failed(errors::newer, "record of kind {}", kind);
-  }
+  const bool is_known =
+      kind == static_cast<std::uint16_t>(RecordKind::schema) || kind == static_cast<std::uint16_t>(RecordKind::batch);
+  if (!is_known || flags > 1) return base::failed(errors::newer, "record of kind {}, flags {}", kind, flags);
+  header.is_whole = flags == 1;
   header.kind = static_cast<RecordKind>(kind);
   if (header.size > record_size_max || header.arena_size > header.size) {
     return base::failed(errors::damaged, "the record's sizes contradict each other");

@@ -23,13 +23,14 @@ inline constexpr std::uint32_t codec_version = 1;
 inline constexpr std::size_t record_header_size = 64;
 inline constexpr std::uint64_t record_size_max = 1ULL << 40;
 
-enum class RecordKind : std::uint32_t { schema = 1, batch = 2 };
+enum class RecordKind : std::uint16_t { schema = 1, batch = 2 };
 
 struct RecordHeader {
   RecordKind kind = RecordKind::batch;
   std::uint64_t size = 0;        // of the payload
   std::uint64_t arena_size = 0;  // the batch's bytes, which stand first in the payload
   model::Position end;           // after this record the reader is here (no token)
+  bool is_whole = true;          // after this record no transaction is open
   std::uint64_t synced = 0;      // so much of this file was durable when the record was written
   std::uint64_t payload_checksum = 0;
 };
@@ -39,13 +40,16 @@ extern const std::string_view record_mark;
 
 std::uint64_t checksum_of(std::string_view bytes);
 
-// The end of a batch as a position: of its last change, or `through` when that is further.
-model::Position end_of(const model::ChangeBatch& batch);
-
 class Encoder {
  public:
+  struct Facts {
+    model::Position end;
+    bool is_whole = true;
+    std::uint64_t synced = 0;
+    std::size_t changes = ~std::size_t{0};  // only so many of the batch's first changes, and then no `through`
+  };
   // Appends the schemas not yet in this file, then the batch, to `out`.
-  void encode(const model::ChangeBatch& batch, const model::Position& end, std::uint64_t synced, std::string& out);
+  void encode(const model::ChangeBatch& batch, const Facts& facts, std::string& out);
   // For a write that failed: the schemas after the first `count` are not in the file.
   std::size_t schemas() const { return schemas_.size(); }
   void take_back(std::size_t count);

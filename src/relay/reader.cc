@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "relay/errors.h"
 #include "relay/relay.h"
-#include "relay/segment.h"
 
 namespace relay {
 

@@ -3,7 +3,8 @@
 // A segment is made, its header synced and its folder synced before the first record goes in; so a header that does
 // not verify in a file longer than a header is damage, in a shorter last file it is a crash at its creation.
 //
-// Recovery reads the headers of all segments and every record of the last one. The first record there that does not
+// Recovery reads the headers of all segments and every record of the last one (of earlier ones too while no
+// transaction ends in it). The first record there that does not
 // verify is the torn tail, unless a later record says that more than this was durable when it was written:
 //
 //   | header | A synced=48 | B synced=900 | x x x x | D synced=2000 |      B ends at 1500
@@ -13,7 +14,7 @@
 #include "relay/relay.h"
 
 #include "relay/errors.h"
-#include "relay/segment.h"
+#include "relay/splice.h"
 
 namespace relay {
 
@@ -23,6 +24,8 @@ using base::Result;
 namespace {
 
 std::string path_of(const std::string& folder, std::uint64_t number) { return folder + "/" + segment_name(number); }
+
+bool is_edge(model::Op op) { return op == model::Op::begin || op == model::Op::commit; }
 
 base::Error at_offset(base::Error reason, std::uint64_t number, std::uint64_t offset) {
   reason.message = fmt::format("segment {} at offset {}: {}", segment_name(number), offset, reason.message);
@@ -56,50 +59,70 @@ Result<void> Relay::recover() {
       return base::failed(errors::damaged, "segment {} is missing in {}", segment_name(numbers[i - 1] + 1),
                           options_.folder);
     }
-    TRY(recover_segment(numbers[i], i + 1 == numbers.size()));
+    auto file = TRY(disk_.open(path_of(options_.folder, numbers[i]), base::OpenMode::read));
+    std::string bytes;
+    TRY(file->read_at(0, segment_header_size, bytes));
+    const SegmentStart start = TRY(read_segment_header(numbers[i], bytes));
+    const std::uint64_t size = TRY(file->size());
+    Lock lock(shared_->mutex);
+    shared_->segments[numbers[i]] = {start, size, size};
   }
-  Lock lock(shared_->mutex);
-  shared_->durable_end = shared_->end;
-  return {};
+  return cut_tail(numbers);
 }
 
 // The last segment may be a crash at its creation; then it holds nothing and is removed.
 Result<bool> Relay::is_torn_creation(std::uint64_t number) {
   const std::string path = path_of(options_.folder, number);
-  std::unique_ptr<base::File> file = TRY(disk_.open(path, base::OpenMode::append));
+  auto file = TRY(disk_.open(path, base::OpenMode::read));
   std::string bytes;
   TRY(file->read_at(0, segment_header_size, bytes));
-  const Result<model::Position> start = read_segment_header(number, bytes);
+  const Result<SegmentStart> start = read_segment_header(number, bytes);
   if (start.ok() || start.error().is(errors::newer) || TRY(file->size()) > segment_header_size) return false;
   TRY(disk_.remove(path));
   TRY(disk_.sync_folder(options_.folder));
   return true;
 }
 
-Result<void> Relay::recover_segment(std::uint64_t number, bool is_last) {
-  std::unique_ptr<base::File> file = TRY(disk_.open(path_of(options_.folder, number), base::OpenMode::append));
-  const std::uint64_t size = TRY(file->size());
-  std::string bytes;
-  TRY(file->read_at(0, segment_header_size, bytes));
-  const model::Position start = TRY(read_segment_header(number, bytes));
-  {
+// Cuts behind the last commit, newest segment first: a torn record, and a transaction whose commit never came.
+Result<void> Relay::cut_tail(std::vector<std::uint64_t>& numbers) {
+  while (!numbers.empty()) {
+    const std::uint64_t number = numbers.back();
+    const std::string path = path_of(options_.folder, number);
+    auto file = TRY(disk_.open(path, base::OpenMode::append));
+    const std::uint64_t size = TRY(file->size());
+    const Scanned scanned = TRY(scan_records(number, *file, size));
+    const bool is_newest = number + 1 == next_number_;
+    if (scanned.valid < size && !is_newest) {
+      return base::failed(errors::damaged, "segment {} at offset {}: the record does not match its checksum",
+                          segment_name(number), scanned.valid);
+    }
     Lock lock(shared_->mutex);
-    shared_->end = std::max(shared_->end, start);
+    shared_->end = shared_->commit = shared_->durable = scanned.commit;
+    if (scanned.whole > 0) {
+      if (scanned.whole < size) TRY(file->truncate(scanned.whole));
+      // What was read may be only in the system's cache: it counts as durable from here on.
+      TRY(file->sync());
+      shared_->segments[number].bytes = shared_->segments[number].synced = scanned.whole;
+      return {};
+    }
+    file.reset();
+    TRY(disk_.remove(path));
+    TRY(disk_.sync_folder(options_.folder));
+    shared_->segments.erase(number);
+    numbers.pop_back();
   }
-  std::uint64_t valid = size;
-  if (is_last) {
-    valid = TRY(scan_records(number, *file, size));
-    if (valid < size) TRY(file->truncate(valid));
-    // What was read may be only in the system's cache: it counts as durable from here on.
-    TRY(file->sync());
-  }
-  Lock lock(shared_->mutex);
-  shared_->segments[number] = {start, valid, valid};
   return {};
 }
 
-// Reads every record; the offset behind the last whole one.
-Result<std::uint64_t> Relay::scan_records(std::uint64_t number, base::File& file, std::uint64_t size) {
+// Reads every record up to the first that does not verify.
+Result<Relay::Scanned> Relay::scan_records(std::uint64_t number, base::File& file, std::uint64_t size) {
+  Scanned scanned;
+  {
+    Lock lock(shared_->mutex);
+    const SegmentStart& start = shared_->segments[number].start;
+    scanned.commit = start.position;
+    if (start.is_whole) scanned.whole = segment_header_size;
+  }
   std::uint64_t offset = segment_header_size;
   std::string bytes;
   std::string payload;
@@ -112,11 +135,13 @@ Result<std::uint64_t> Relay::scan_records(std::uint64_t number, base::File& file
     TRY(file.read_at(offset + record_header_size, header->size, payload));
     if (payload.size() != header->size || checksum_of(payload) != header->payload_checksum) break;
     offset += record_header_size + header->size;
-    Lock lock(shared_->mutex);
-    if (header->kind == RecordKind::batch) shared_->end = std::max(shared_->end, header->end);
+    if (header->kind != RecordKind::batch || !header->is_whole) continue;
+    scanned.whole = offset;
+    scanned.commit = header->end;
   }
+  scanned.valid = offset;
   if (offset < size) TRY(check_torn(number, file, offset, size));
-  return offset;
+  return scanned;
 }
 
 // Refuses to cut at `offset` when a later record shows that more than that was durable.
@@ -138,7 +163,7 @@ Result<void> Relay::check_torn(std::uint64_t number, base::File& file, std::uint
   return {};
 }
 
-Result<void> Relay::open_segment(std::uint64_t number, const model::Position& start) {
+Result<void> Relay::open_segment(std::uint64_t number, const SegmentStart& start) {
   const std::string path = path_of(options_.folder, number);
   // A file left by an earlier attempt that failed here holds no record.
   TRY(disk_.remove(path));
@@ -163,7 +188,7 @@ Result<void> Relay::open_segment(std::uint64_t number, const model::Position& st
 }
 
 Result<void> Relay::restart(const model::Position& start) {
-  if (poisoned_) return base::failed(errors::sync_failed, "relay {}: an earlier write failed", options_.folder);
+  if (poisoned_) return poisoned_error();
   file_.reset();
   std::vector<std::uint64_t> old;
   {
@@ -178,32 +203,65 @@ Result<void> Relay::restart(const model::Position& start) {
   }
   {
     Lock lock(shared_->mutex);
-    shared_->end = shared_->durable_end = start;
+    shared_->end = shared_->commit = shared_->durable = start;
   }
-  return open_segment(next_number_, start);
+  is_whole_ = true;
+  return open_segment(next_number_, {start, true});
 }
 
+// Every record either leaves no transaction open or holds a part of one only, so that recovery can cut between records.
 Result<void> Relay::append(const model::ChangeBatch& batch) {
-  if (poisoned_) return base::failed(errors::sync_failed, "relay {}: an earlier write failed", options_.folder);
+  if (poisoned_) return poisoned_error();
   if (batch.empty() && batch.through == 0) return {};
-  model::Position end;
-  {
-    Lock lock(shared_->mutex);
-    end = shared_->end;
+  if (!has_room(batch.weight())) {
+    return base::failed(errors::full, "relay {}: {} of {} bytes used", options_.folder, bytes(), options_.bytes_max);
   }
-  const model::Position start = end;
-  end = std::max(end, end_of(batch));
+  std::size_t edge = batch.changes.size();
+  while (edge > 0 && !is_edge(batch.changes[edge - 1].op)) --edge;
+  if (edge == 0) return write({{&batch, batch.changes.size(), is_whole_}});
+  if (batch.changes[edge - 1].op == model::Op::commit) return write({{&batch, batch.changes.size(), true}});
+  const std::size_t first_open = edge - 1;
+  if (first_open == 0) return write({{&batch, batch.changes.size(), false}});
+  model::ChangeBatch open;
+  open.through = batch.through;
+  open.source_time = batch.source_time;
+  for (std::size_t i = first_open; i < batch.changes.size(); ++i) copy_change(batch, batch.changes[i], open);
+  return write({{&batch, first_open, true}, {&open, open.changes.size(), false}});
+}
+
+Encoder::Facts Relay::facts_of(const Part& part, const model::Position& before) const {
+  const model::ChangeBatch& batch = *part.batch;
+  Encoder::Facts facts{before, part.is_whole, synced_, part.changes};
+  if (part.changes > 0) facts.end = std::max(facts.end, batch.changes[part.changes - 1].position);
+  if (part.changes == batch.changes.size() && part.is_whole && batch.through > 0) {
+    facts.end = std::max(facts.end, model::Position{batch.through, model::sequence_end, {}});
+  }
+  facts.end.token.clear();
+  return facts;
+}
+
+// All parts or none.
+Result<void> Relay::write(std::initializer_list<Part> parts) {
   if (file_ != nullptr && written_ >= options_.segment_bytes) {
     TRY(sync());
     file_.reset();
   }
-  if (!has_room(batch.weight())) {
-    return base::failed(errors::full, "relay {}: {} of {} bytes used", options_.folder, bytes(), options_.bytes_max);
+  model::Position end;
+  model::Position commit;
+  {
+    Lock lock(shared_->mutex);
+    end = shared_->end;
+    commit = shared_->commit;
   }
-  if (file_ == nullptr) TRY(open_segment(next_number_, start));
+  if (file_ == nullptr) TRY(open_segment(next_number_, {end, is_whole_}));
   const std::size_t schemas = encoder_.schemas();
   buffer_.clear();
-  encoder_.encode(batch, end, synced_, buffer_);
+  for (const Part& part : parts) {
+    const Encoder::Facts facts = facts_of(part, end);
+    encoder_.encode(*part.batch, facts, buffer_);
+    end = facts.end;
+    if (part.is_whole) commit = end;
+  }
   Result<void> outcome = file_->append(buffer_);
   if (!outcome.ok()) {
     encoder_.take_back(schemas);
@@ -212,12 +270,18 @@ Result<void> Relay::append(const model::ChangeBatch& batch) {
     return outcome;
   }
   written_ += buffer_.size();
+  is_whole_ = std::rbegin(parts)->is_whole;
   constexpr std::size_t buffer_kept = 8 << 20;
   if (buffer_.capacity() > buffer_kept) std::string().swap(buffer_);
   Lock lock(shared_->mutex);
   shared_->segments[number_].bytes = written_;
   shared_->end = end;
+  shared_->commit = commit;
   return {};
+}
+
+base::Error Relay::poisoned_error() const {
+  return base::failed(errors::sync_failed, "relay {}: an earlier write failed", options_.folder);
 }
 
 // Never syncs again: the system may have dropped what it could not write and would say yes. What is in doubt is cut
@@ -232,14 +296,14 @@ Result<void> Relay::poison(base::Error reason) {
 }
 
 Result<void> Relay::sync() {
-  if (poisoned_) return base::failed(errors::sync_failed, "relay {}: an earlier write failed", options_.folder);
+  if (poisoned_) return poisoned_error();
   if (file_ == nullptr || synced_ == written_) return {};
   Result<void> outcome = file_->sync();
   if (!outcome.ok()) return poison(outcome.take_error());
   synced_ = written_;
   Lock lock(shared_->mutex);
   shared_->segments[number_].synced = synced_;
-  shared_->durable_end = shared_->end;
+  shared_->durable = shared_->commit;
   shared_->changed.notify_all();
   return {};
 }
@@ -250,7 +314,7 @@ Result<void> Relay::trim(const model::Position& upto) {
     {
       Lock lock(shared_->mutex);
       const auto first = shared_->segments.begin();
-      if (shared_->segments.size() < 2 || std::next(first)->second.start > upto) return {};
+      if (shared_->segments.size() < 2 || std::next(first)->second.start.position > upto) return {};
       oldest = first->first;
     }
     TRY(disk_.remove(path_of(options_.folder, oldest)));
@@ -263,12 +327,13 @@ Result<std::unique_ptr<Reader>> Relay::read_after(const model::Position& positio
   Lock lock(shared_->mutex);
   std::uint64_t from = next_number_;
   for (const auto& [number, segment] : shared_->segments) {
-    if (from == next_number_ || segment.start <= position) from = number;
+    if (from == next_number_ || segment.start.position <= position) from = number;
   }
   const auto found = shared_->segments.find(from);
-  if (found != shared_->segments.end() && found->second.start > position) {
+  if (found != shared_->segments.end() && found->second.start.position > position) {
     return base::failed(errors::trimmed, "relay {} begins at {:x}/{}, asked for what follows {:x}/{}", options_.folder,
-                        found->second.start.log, found->second.start.sequence, position.log, position.sequence);
+                        found->second.start.position.log, found->second.start.position.sequence, position.log,
+                        position.sequence);
   }
   return std::unique_ptr<Reader>(new Reader(disk_, options_.folder, shared_, position, from));
 }
@@ -286,12 +351,12 @@ std::uint64_t Relay::bytes() const {
 
 model::Position Relay::start() const {
   Lock lock(shared_->mutex);
-  return shared_->segments.empty() ? model::Position{} : shared_->segments.begin()->second.start;
+  return shared_->segments.empty() ? model::Position{} : shared_->segments.begin()->second.start.position;
 }
 
 model::Position Relay::end() const {
   Lock lock(shared_->mutex);
-  return shared_->durable_end;
+  return shared_->durable;
 }
 
 }  // namespace relay

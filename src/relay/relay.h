@@ -18,10 +18,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/disk.h"
 #include "base/thread.h"
 #include "relay/codec.h"
+#include "relay/segment.h"
 
 namespace relay {
 
@@ -34,15 +36,16 @@ struct RelayOptions {
 // The state that readers share with the writer.
 struct RelayShared {
   struct Segment {
-    model::Position start;  // everything in it is after this
+    SegmentStart start;
     std::uint64_t bytes = 0;
     std::uint64_t synced = 0;  // readers see no further
   };
   base::Mutex mutex;
   base::Condition changed;
   std::map<std::uint64_t, Segment> segments GUARDED_BY(mutex);
-  model::Position end GUARDED_BY(mutex);          // of what was appended
-  model::Position durable_end GUARDED_BY(mutex);  // of what was synced
+  model::Position end GUARDED_BY(mutex);      // of what was appended
+  model::Position commit GUARDED_BY(mutex);   // the last commit appended
+  model::Position durable GUARDED_BY(mutex);  // the last commit synced
 };
 
 class Reader {
@@ -89,20 +92,35 @@ class Relay {
 
   bool has_room(std::size_t weight) const;
   std::uint64_t bytes() const;
-  // Everything after start() and up to end() is here; end() counts only what is durable.
+  // Everything after start() and up to end() is here. end() is a commit (or restart's position), and durable: a stream
+  // opened after it continues without gap or repetition, as open() cuts off a transaction whose commit is missing.
   model::Position start() const;
   model::Position end() const;
 
  private:
   Relay(base::Disk& disk, RelayOptions options)
       : disk_(disk), options_(std::move(options)), shared_(std::make_shared<RelayShared>()) {}
+  struct Scanned {
+    std::uint64_t valid = 0;  // offset behind the last record that verifies
+    std::uint64_t whole = 0;  // offset behind the last one that leaves no transaction open; 0: none
+    model::Position commit;   // the end of that one
+  };
   base::Result<void> recover();
   base::Result<bool> is_torn_creation(std::uint64_t number);
-  base::Result<void> recover_segment(std::uint64_t number, bool is_last);
-  base::Result<std::uint64_t> scan_records(std::uint64_t number, base::File& file, std::uint64_t size);
+  base::Result<void> cut_tail(std::vector<std::uint64_t>& numbers);
+  base::Result<Scanned> scan_records(std::uint64_t number, base::File& file, std::uint64_t size);
   base::Result<void> check_torn(std::uint64_t number, base::File& file, std::uint64_t offset, std::uint64_t size);
-  base::Result<void> open_segment(std::uint64_t number, const model::Position& start);
+  base::Result<void> open_segment(std::uint64_t number, const SegmentStart& start);
+  // One record: the first changes of a batch.
+  struct Part {
+    const model::ChangeBatch* batch = nullptr;
+    std::size_t changes = 0;
+    bool is_whole = true;
+  };
+  base::Result<void> write(std::initializer_list<Part> parts);
+  Encoder::Facts facts_of(const Part& part, const model::Position& before) const;
   base::Result<void> poison(base::Error reason);
+  base::Error poisoned_error() const;
 
   base::Disk& disk_;
   const RelayOptions options_;
@@ -112,6 +130,7 @@ class Relay {
   std::uint64_t written_ = 0;         // bytes in it
   std::uint64_t synced_ = 0;
   std::uint64_t next_number_ = 1;
+  bool is_whole_ = true;  // no transaction is open behind what was appended
   bool poisoned_ = false;
   Encoder encoder_;
   std::string buffer_;

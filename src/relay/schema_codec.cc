@@ -54,6 +54,43 @@ void put_objects(std::string& out, const std::vector<model::SecondaryObject>& ob
   }
 }
 
+void put_requirements(std::string& out, const std::vector<model::NativeObject>& objects) {
+  put_count(out, objects.size());
+  for (const model::NativeObject& object : objects) {
+    put(out, object.kind);
+    put_name(out, object.name);
+    put_text(out, object.definition);
+  }
+}
+
+void put_sequences(std::string& out, const std::vector<model::Sequence>& sequences) {
+  put_count(out, sequences.size());
+  for (const model::Sequence& sequence : sequences) {
+    put_name(out, sequence.name);
+    put(out, sequence.column);
+    put(out, static_cast<std::uint8_t>(sequence.identity));
+    put(out, static_cast<std::uint8_t>(sequence.owned));
+    put_text(out, sequence.type);
+    for (const std::int64_t value :
+         {sequence.start, sequence.increment, sequence.minimum, sequence.maximum, sequence.cache}) {
+      put(out, value);
+    }
+    put(out, static_cast<std::uint8_t>(sequence.cycle));
+    put(out, static_cast<std::uint8_t>(sequence.last_value.has_value()));
+    put(out, sequence.last_value.value_or(0));
+  }
+}
+
+void put_partitions(std::string& out, const std::vector<model::Partition>& partitions) {
+  put_count(out, partitions.size());
+  for (const model::Partition& partition : partitions) {
+    put_name(out, partition.name);
+    put_name(out, partition.parent);
+    put_text(out, partition.bound);
+    put_text(out, partition.partitioning);
+  }
+}
+
 std::vector<std::uint32_t> get_indexes(Cursor& cursor, std::size_t columns) {
   std::vector<std::uint32_t> indexes(cursor.get_count(sizeof(std::uint32_t)));
   for (std::uint32_t& index : indexes) {
@@ -132,6 +169,46 @@ void get_foreign_keys(Cursor& cursor, std::vector<model::ForeignKey>& keys) {
   }
 }
 
+void get_requirements(Cursor& cursor, std::vector<model::NativeObject>& objects) {
+  objects.resize(cursor.get_count(3 * sizeof(std::uint32_t)));
+  for (model::NativeObject& object : objects) {
+    object.kind = get_enum(cursor, model::NativeObject::Kind::collation);
+    object.name = get_name(cursor);
+    object.definition = cursor.get_text();
+  }
+}
+
+void get_sequences(Cursor& cursor, std::size_t columns, std::vector<model::Sequence>& sequences) {
+  sequences.resize(cursor.get_count(6 * sizeof(std::uint64_t)));
+  for (model::Sequence& sequence : sequences) {
+    sequence.name = get_name(cursor);
+    sequence.column = cursor.get<std::uint32_t>();
+    if (sequence.column >= columns) cursor.refuse();
+    sequence.identity = cursor.get_flag();
+    sequence.owned = cursor.get_flag();
+    sequence.type = cursor.get_text();
+    sequence.start = cursor.get<std::int64_t>();
+    sequence.increment = cursor.get<std::int64_t>();
+    sequence.minimum = cursor.get<std::int64_t>();
+    sequence.maximum = cursor.get<std::int64_t>();
+    sequence.cache = cursor.get<std::int64_t>();
+    sequence.cycle = cursor.get_flag();
+    const bool has_value = cursor.get_flag();
+    const auto value = cursor.get<std::int64_t>();
+    if (has_value) sequence.last_value = value;
+  }
+}
+
+void get_partitions(Cursor& cursor, std::vector<model::Partition>& partitions) {
+  partitions.resize(cursor.get_count(4 * sizeof(std::uint32_t)));
+  for (model::Partition& partition : partitions) {
+    partition.name = get_name(cursor);
+    partition.parent = get_name(cursor);
+    partition.bound = cursor.get_text();
+    partition.partitioning = cursor.get_text();
+  }
+}
+
 }  // namespace
 
 void append_schema(const model::TableSchema& schema, std::string& out) {
@@ -160,6 +237,9 @@ void append_schema(const model::TableSchema& schema, std::string& out) {
     put_text(out, key.rules);
   }
   put_text(out, schema.comment);
+  put_requirements(out, schema.requirements);
+  put_sequences(out, schema.sequences);
+  put_partitions(out, schema.partitions);
 }
 
 std::optional<model::TableSchema> read_schema(std::string_view bytes) {
@@ -183,6 +263,9 @@ std::optional<model::TableSchema> read_schema(std::string_view bytes) {
   schema.checks = get_objects(cursor);
   get_foreign_keys(cursor, schema.foreign_keys);
   schema.comment = cursor.get_text();
+  get_requirements(cursor, schema.requirements);
+  get_sequences(cursor, schema.columns.size(), schema.sequences);
+  get_partitions(cursor, schema.partitions);
   if (!cursor.ok() || !cursor.at_end()) return std::nullopt;
   return schema;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-//   magic "MRRELAY\n", version u32, zero u32, number u64, start.log u64, start.sequence u64, checksum of the above u64
+//   magic "MRRELAY\n", version u32, flags u32 (1: begins between transactions), number u64, start.log u64,
+//   start.sequence u64, checksum of the above u64
 #include "relay/segment.h"
 
 #include <charconv>
@@ -25,18 +26,18 @@ std::optional<std::uint64_t> segment_number(std::string_view name) {
   return number;
 }
 
-std::string segment_header(std::uint64_t number, const model::Position& start) {
+std::string segment_header(std::uint64_t number, const SegmentStart& start) {
   std::string bytes(segment_magic);
   put(bytes, segment_version);
-  put(bytes, std::uint32_t{0});
+  put(bytes, std::uint32_t{start.is_whole ? 1U : 0U});
   put(bytes, number);
-  put(bytes, start.log);
-  put(bytes, start.sequence);
+  put(bytes, start.position.log);
+  put(bytes, start.position.sequence);
   put(bytes, checksum_of(bytes));
   return bytes;
 }
 
-base::Result<model::Position> read_segment_header(std::uint64_t number, std::string_view bytes) {
+base::Result<SegmentStart> read_segment_header(std::uint64_t number, std::string_view bytes) {
   Cursor cursor(bytes);
   const std::string_view magic = cursor.take(segment_magic.size());
   const auto version = cursor.get<std::uint32_t>();
@@ -44,11 +45,12 @@ base::Result<model::Position> read_segment_header(std::uint64_t number, std::str
     return base::failed(errors::newer, "segment {} has version {}, this program knows {}", segment_name(number),
                         version, segment_version);
   }
-  cursor.get<std::uint32_t>();
+  const auto flags = cursor.get<std::uint32_t>();
   const auto stated = cursor.get<std::uint64_t>();
-  model::Position start;
-  start.log = cursor.get<std::uint64_t>();
-  start.sequence = cursor.get<std::uint64_t>();
+  SegmentStart start;
+  start.is_whole = (flags & 1) != 0;
+  start.position.log = cursor.get<std::uint64_t>();
+  start.position.sequence = cursor.get<std::uint64_t>();
   const auto checksum = cursor.get<std::uint64_t>();
   if (!cursor.ok() || magic != segment_magic || stated != number ||
       checksum != checksum_of(bytes.substr(0, segment_header_size - sizeof checksum))) {

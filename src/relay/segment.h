@@ -19,8 +19,12 @@ inline constexpr std::uint32_t segment_version = 1;
 std::string segment_name(std::uint64_t number);
 std::optional<std::uint64_t> segment_number(std::string_view name);
 
-std::string segment_header(std::uint64_t number, const model::Position& start);
-// Where the segment begins; relay.newer, or relay.damaged when the bytes are not this segment's header.
-base::Result<model::Position> read_segment_header(std::uint64_t number, std::string_view bytes);
+struct SegmentStart {
+  model::Position position;  // everything in the segment is after it
+  bool is_whole = true;      // the segment begins between two transactions
+};
+std::string segment_header(std::uint64_t number, const SegmentStart& start);
+// relay.newer, or relay.damaged when the bytes are not this segment's header.
+base::Result<SegmentStart> read_segment_header(std::uint64_t number, std::string_view bytes);
 
 }  // namespace relay

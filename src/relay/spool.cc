@@ -77,7 +77,7 @@ Result<void> Spool::spill(std::uint64_t xid, SpooledTransaction& transaction) {
   std::string buffer;
   for (model::ChangeBatch& piece : transaction.pieces) {
     buffer.clear();
-    transaction.encoder.encode(piece, {}, 0, buffer);
+    transaction.encoder.encode(piece, {}, buffer);
     TRY(file->append(buffer));
     transaction.file_bytes += buffer.size();
     piece = {};
