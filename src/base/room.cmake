@@ -1,1 +1,1 @@
-room(base SOURCES base/error.cc base/thread.cc base/clock.cc base/disk.cc)
+room(base SOURCES base/error.cc base/thread.cc base/clock.cc base/disk.cc base/json.cc)
