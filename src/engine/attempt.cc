@@ -10,6 +10,15 @@ namespace {
 
 using base::Result;
 
+const char* migration_text(MigrationType type) {
+  switch (type) {
+    case MigrationType::full_load: return "full-load";
+    case MigrationType::cdc: return "cdc";
+    case MigrationType::full_load_and_cdc: return "full-load-and-cdc";
+  }
+  return "";
+}
+
 constexpr int load_passes_max = 5;
 constexpr std::size_t connector_budget_bytes = 64u << 20;
 
@@ -34,7 +43,7 @@ connect::Context make_context(const TaskDefinition& definition, const Environmen
 
 Result<AttemptEnd> Attempt::run(bool fresh, bool reload, bool through_relay, const Until& until, std::stop_token stop) {
   TRY(open_ends(reload));
-  tables_ = TRY(plan_tables(definition_, *source_, *target_));
+  tables_ = TRY(plan_tables(definition_, *source_, target_.get()));
   if (fresh) {
     TRY(refuse_problems());
     TRY(begin(stop));
@@ -90,7 +99,14 @@ std::function<void(const std::string&)> Attempt::waiting() {
 // First start: the capture's position and its snapshot are one moment; both are recorded before any table is touched.
 Result<void> Attempt::begin(std::stop_token stop) {
   touched_ = true;
-  TRY(ledger_.update_task([](TaskRecord& record) { record.phase = phase::starting; }));
+  TaskRecord task;
+  task.identifier = definition_.identifier;
+  task.definition_hash = definition_.definition_hash;
+  task.migration_type = migration_text(definition_.migration_type);
+  task.phase = phase::starting;
+  task.starts = 1;
+  task.created = task.started = environment_.clock->wall();
+  TRY(ledger_.begin_anew(std::move(task)));
   TRY(target_->start(false));
   const connect::CapturePlan plan = capture_plan(definition_, tables_);
   std::optional<model::Position> start;
@@ -237,11 +253,15 @@ Result<AttemptEnd> Attempt::stream(bool through_relay, const Until& until, std::
   const auto open_monitor = [this] {
     return environment_.open_source(make_context(definition_, environment_, source_journal_.get(), false));
   };
+  const bool native = cell_form(tables_, *source_, *target_) == model::CellForm::native;
+  StateChange form;
+  form.notes.emplace_back(std::string(cell_form_note), native ? "native" : "canonical");
+  TRY(environment_.store->commit(form));
   Streaming streaming(definition_, environment_, statistics_, ledger_, *source_, *target_, tables_);
   const Goal wanted = TRY(goal(until));
   Result<StreamEnd> end = streaming.run(*relay, *durable, through_relay, wanted, open_monitor, stop);
-  const std::optional<model::Position> reached = TRY(target_->durable());
-  progressed_ = progressed_ || (reached && *reached > *durable);
+  const Result<std::optional<model::Position>> reached = target_->durable();
+  progressed_ = progressed_ || (reached.ok() && *reached && **reached > *durable);
   switch (TRY(std::move(end))) {
     case StreamEnd::goal_reached: return AttemptEnd::finished;
     case StreamEnd::stopped: return AttemptEnd::interrupted;

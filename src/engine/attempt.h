@@ -71,4 +71,7 @@ inline constexpr std::string_view streaming = "streaming";
 inline constexpr std::string_view finished = "finished";
 }  // namespace phase
 
+// Note in the store: the form of the stream's cells, which the relay must keep while the target is away.
+inline constexpr std::string_view cell_form_note = "engine/cell_form";
+
 }  // namespace engine

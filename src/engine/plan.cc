@@ -32,7 +32,7 @@ static connect::ReadForm read_form(const connect::Source& source, const connect:
 }
 
 static Result<PlannedTable> plan_table(const TaskDefinition& definition, connect::Source& source,
-                                       const connect::Target& target, const connect::TableListing& listing) {
+                                       const connect::Target* target, const connect::TableListing& listing) {
   PlannedTable table;
   table.source = TRY(source.catalog().describe(listing.name));
   table.mapped = TRY(definition.mapping.map(*table.source));
@@ -42,15 +42,16 @@ static Result<PlannedTable> plan_table(const TaskDefinition& definition, connect
   const auto quote_identifier = [&](std::string_view name) { return source.quote_identifier(name); };
   const auto quote_literal = [&](std::string_view text) { return source.quote_literal(text); };
   table.filter = TRY(definition.mapping.filter_sql(*table.source, quote_identifier, quote_literal));
-  table.read_form = read_form(source, target, table);
+  if (target == nullptr) return table;
+  table.read_form = read_form(source, *target, table);
   for (const model::Column& column : table.mapped.target->columns) {
-    table.target_types.push_back(target.column_type_text(column));
+    table.target_types.push_back(target->column_type_text(column));
   }
   return table;
 }
 
 Result<std::vector<PlannedTable>> plan_tables(const TaskDefinition& definition, connect::Source& source,
-                                              const connect::Target& target) {
+                                              const connect::Target* target) {
   std::vector<PlannedTable> tables;
   std::map<model::TableName, model::TableName> sources_by_target;
   for (const connect::TableListing& listing : TRY(source.catalog().list_tables())) {

@@ -8,9 +8,9 @@
 
 namespace engine {
 
-// Selects, describes and maps. Fails with engine.no_tables (unless allowed), or `input` for mappings that collide.
+// Selects, describes and maps; without a target (it is away) forms and target types stay empty. Fails with engine.no_tables (unless allowed), or `input` for mappings that collide.
 base::Result<std::vector<PlannedTable>> plan_tables(const TaskDefinition& definition, connect::Source& source,
-                                                    const connect::Target& target);
+                                                    const connect::Target* target);
 
 // What capture needs to know of those tables.
 connect::CapturePlan capture_plan(const TaskDefinition& definition, const std::vector<PlannedTable>& tables);

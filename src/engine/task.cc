@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/task.h"
+
+#include <algorithm>
+
+#include "engine/attempt.h"
+#include "engine/errors.h"
+#include "engine/relay_only.h"
+#include "engine/validate.h"
+
+namespace engine {
+
+using base::Result;
+
+namespace {
+
+constexpr int quick_retries = 5;
+constexpr double quick_retry_seconds = 0.25;
+constexpr double probe_seconds_max = 15;
+
+}  // namespace
+
+struct Task::Parts {
+  TaskDefinition definition;
+  Environment environment;
+  Ledger ledger;
+  Statistics statistics;
+  base::Nanos failing_since{0};
+
+  Parts(TaskDefinition task, Environment stands_on)
+      : definition(std::move(task)),
+        environment(std::move(stands_on)),
+        ledger(*environment.store),
+        statistics(*environment.clock) {}
+
+  Result<bool> settle_start(StartType start);
+  Result<Outcome> run_attempts(bool fresh, bool reload, const Until& until, std::stop_token stop);
+  Result<void> wait_to_retry(const base::Error& error, int failures, std::stop_token stop);
+};
+
+Task::Task(TaskDefinition definition, Environment environment)
+    : parts_(std::make_unique<Parts>(std::move(definition), std::move(environment))) {}
+Task::~Task() = default;
+
+std::shared_ptr<const TaskStatus> Task::status() const {
+  return std::make_shared<const TaskStatus>(parts_->statistics.copy());
+}
+
+// Checks the start type against what the data directory holds; true: begin afresh.
+Result<bool> Task::Parts::settle_start(StartType start) {
+  TRY(ledger.load());
+  const std::optional<TaskRecord> before = ledger.task();
+  if (before && before->identifier != definition.identifier) {
+    return base::failed(errors::other_task, "the data directory holds task {}, not {}", before->identifier,
+                        definition.identifier);
+  }
+  const bool begun = before && before->capture_start.has_value();
+  const bool loading_only = before && (before->phase == phase::loading || before->phase == phase::finished);
+  if (start == StartType::start_replication && before && before->phase != phase::starting) {
+    return base::failed(errors::state_exists, "task {} was started before", definition.identifier);
+  }
+  if (start == StartType::resume_processing && !before) {
+    return base::failed(errors::no_state, "task {} was never started here", definition.identifier);
+  }
+  const bool fresh = start != StartType::resume_processing || (!begun && !loading_only);
+  if (!fresh) return false;
+  return true;
+}
+
+Result<Outcome> Task::run(StartType start, const Until& until, std::stop_token stop) {
+  Parts& parts = *parts_;
+  const bool fresh = TRY(parts.settle_start(start));
+  const bool reload = start == StartType::reload_target;
+  Result<Outcome> outcome = parts.run_attempts(fresh, reload, until, stop);
+  parts.statistics.set_phase("stopped");
+  if (parts.ledger.task()) {
+    const std::string reason = outcome.ok() ? (*outcome == Outcome::finished ? "finished" : "interrupted")
+                                            : outcome.error().text();
+    Result<void> noted = parts.ledger.update_task([&](TaskRecord& record) {
+      record.stop_reason = reason;
+      record.stopped = parts.environment.clock->wall();
+    });
+    if (outcome.ok() && !noted.ok()) return noted.take_error();
+  }
+  return outcome;
+}
+
+Result<Outcome> Task::Parts::run_attempts(bool fresh, bool reload, const Until& until, std::stop_token stop) {
+  bool through_relay = false;
+  bool touched = !fresh;
+  int failures = 0;
+  while (true) {
+    Attempt attempt(definition, environment, statistics, ledger);
+    Result<AttemptEnd> end = attempt.run(fresh, reload, through_relay, until, stop);
+    touched = touched || attempt.touched();
+    // What was recorded decides how the next attempt begins.
+    TRY(ledger.load());
+    const std::optional<TaskRecord> record = ledger.task();
+    fresh = !record || record->phase == phase::starting;
+    if (end.ok()) {
+      if (*end == AttemptEnd::finished) return Outcome::finished;
+      if (*end == AttemptEnd::interrupted) return Outcome::interrupted;
+      continue;
+    }
+    if (stop.stop_requested()) return Outcome::interrupted;
+    through_relay = end.error().is(errors::relay_needed);
+    if (through_relay) continue;
+    if (end.error().kind() != base::Kind::transient || !touched) return end.take_error();
+    failures = attempt.progressed() ? 1 : failures + 1;
+    TRY(wait_to_retry(end.error(), failures, stop));
+    if (stop.stop_requested()) return Outcome::interrupted;
+  }
+}
+
+// Quick at first, then by ErrorBehavior's interval, doubled, but never longer than a probe costs nothing; given up when
+// DMS's doubling would have reached its maximum. While the target cannot be reached and
+// the source's log passes its cap, the relay takes the changes.
+Result<void> Task::Parts::wait_to_retry(const base::Error& error, int failures, std::stop_token stop) {
+  const Settings& settings = definition.settings;
+  const std::int64_t count_max = settings.integer("ErrorBehavior.RecoverableErrorCount");
+  if (count_max >= 0 && failures > count_max) {
+    return base::failed(errors::retries_exhausted, "given up after {} retries", count_max).because(error);
+  }
+  const base::Nanos now = environment.clock->monotonic();
+  if (failures == 1) failing_since = now;
+  const auto longest = std::chrono::seconds(settings.integer("ErrorBehavior.RecoverableErrorThrottlingMax"));
+  if (settings.boolean("ErrorBehavior.RecoverableErrorStopRetryAfterThrottlingMax") && now - failing_since > 2 * longest) {
+    return base::failed(errors::retries_exhausted, "given up after {} retries", failures).because(error);
+  }
+  double seconds = quick_retry_seconds * static_cast<double>(1 << std::min(failures - 1, 12));
+  if (failures > quick_retries) {
+    seconds = static_cast<double>(settings.integer("ErrorBehavior.RecoverableErrorInterval"));
+    if (settings.boolean("ErrorBehavior.RecoverableErrorThrottling")) {
+      seconds *= static_cast<double>(1 << std::min(failures - quick_retries - 1, 12));
+    }
+    seconds = std::min(seconds, probe_seconds_max);
+  }
+  environment.log->warning("task", "{}; trying again in {:.1f} s", error.text(), seconds);
+  statistics.set_phase("waiting to retry", error.text());
+  TRY(ledger.update_task([](TaskRecord& record) { ++record.restarts; }));
+  const base::Nanos length = std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
+  const std::optional<TaskRecord> record = ledger.task();
+  if (record && record->phase == phase::streaming) {
+    return outlast_target(definition, environment, statistics, length, stop);
+  }
+  environment.clock->pause(length, stop);
+  return {};
+}
+
+Result<Plan> Task::plan(std::stop_token stop) {
+  (void)stop;
+  Parts& parts = *parts_;
+  auto source_journal = journal_of(*parts.environment.store, "source");
+  auto target_journal = journal_of(*parts.environment.store, "target");
+  auto source = TRY(parts.environment.open_source(
+      make_context(parts.definition, parts.environment, source_journal.get(), false)));
+  auto target = TRY(parts.environment.open_target(
+      make_context(parts.definition, parts.environment, target_journal.get(), false)));
+  Plan plan;
+  plan.tables = TRY(plan_tables(parts.definition, *source, target.get()));
+  plan.findings = TRY(find_problems(parts.definition, plan.tables, *source, *target));
+  if (streams(parts.definition) && source->capture() == nullptr) {
+    plan.findings.push_back({connect::Finding::Severity::refusal, parts.environment.source_text,
+                             "it cannot deliver changes", "use MigrationType full-load"});
+  }
+  if (loads(parts.definition)) {
+    auto snapshot = TRY(source->snapshot(false));
+    for (PlannedTable& table : plan.tables) {
+      Result<std::vector<connect::Chunk>> chunks = snapshot->chunks(*table.source, parts.definition.chunk_bytes);
+      if (chunks.ok()) table.chunks = static_cast<std::uint32_t>(chunks->size());
+    }
+  }
+  return plan;
+}
+
+Result<ValidationReport> Task::validate(std::function<void(const Difference&)> on_difference, std::stop_token stop) {
+  Parts& parts = *parts_;
+  TRY(parts.ledger.load());
+  return validate_task(parts.definition, parts.environment, std::move(on_difference), stop);
+}
+
+// Order: source first (it holds log for us), then the target's rows, then what is local. Each step may be repeated.
+Result<void> Task::drop(bool force) {
+  Parts& parts = *parts_;
+  const Environment& environment = parts.environment;
+  TRY(parts.ledger.load());
+  auto source_journal = journal_of(*environment.store, "source");
+  auto target_journal = journal_of(*environment.store, "target");
+  const auto drop_source = [&]() -> Result<void> {
+    auto source = TRY(environment.open_source(
+        make_context(parts.definition, environment, source_journal.get(), false)));
+    if (source->capture() != nullptr) TRY(source->capture()->drop());
+    return {};
+  };
+  const auto drop_target = [&]() -> Result<void> {
+    auto target = TRY(environment.open_target(
+        make_context(parts.definition, environment, target_journal.get(), false)));
+    return target->drop();
+  };
+  const auto allowed = [&](Result<void> dropped) -> Result<void> {
+    if (dropped.ok() || !force) return dropped;
+    environment.log->warning("task", "drop goes on although: {}", dropped.error().text());
+    return {};
+  };
+  TRY(allowed(drop_source()));
+  TRY(allowed(drop_target()));
+  TRY(relay::Relay::remove_all(*environment.disk, environment.data_folder + "/relay"));
+  StateChange wipe;
+  wipe.wipe = true;
+  return environment.store->commit(wipe);
+}
+
+}  // namespace engine
