@@ -20,21 +20,35 @@ Result<std::unique_ptr<ChangeQueue>> ChangeQueue::open(relay::Relay& relay, cons
   std::unique_ptr<ChangeQueue> queue(new ChangeQueue(relay, limits, clock));
   Lock lock(queue->mutex_);
   queue->stream_start_ = after;
-  const model::Position kept = relay.last_commit();
+  const model::Position kept = relay.end();
   if (kept <= after) {
-    TRY(relay.reset(after));
+    TRY(relay.restart(after));
   } else {
-    queue->stream_start_ = queue->appended_ = queue->durable_ = kept;
+    if (relay.start() > after) {
+      return base::failed(errors::relay_gap, "the relay begins at {}, the target stands at {}", relay.start().log,
+                          after.log);
+    }
+    // A transaction whose end is missing comes again, from its beginning.
+    queue->kept_ = kept;
+    model::Position whole = kept;
+    if (kept.sequence != model::sequence_end) whole = model::Position{kept.log - 1, model::sequence_end, ""};
+    queue->stream_start_ = queue->appended_ = queue->durable_ = std::max(whole, after);
   }
   if (through_relay || kept > after) {
     queue->relaying_ = true;
     queue->mode_ = "relay";
-    queue->reader_ = TRY(relay.read(after));
+    queue->reader_ = TRY(relay.read_after(after));
   }
   return queue;
 }
 
-Result<void> ChangeQueue::append(const model::ChangeBatch& batch) {
+// Drops what the relay already holds of a transaction that comes again.
+void ChangeQueue::drop_kept(model::ChangeBatch& batch) {
+  std::erase_if(batch.changes, [&](const model::Change& change) { return change.position <= kept_; });
+}
+
+Result<void> ChangeQueue::append(model::ChangeBatch& batch) {
+  if (!batch.changes.empty() && batch.changes.front().position <= kept_) drop_kept(batch);
   TRY(relay_.append(batch));
   if (unsynced_bytes_ == 0) unsynced_since_ = clock_.monotonic();
   unsynced_bytes_ += batch.weight() + 1;
@@ -71,7 +85,7 @@ Result<bool> ChangeQueue::try_push(model::ChangeBatch& batch, const std::stop_to
     return base::failed(errors::relay_needed, "the source keeps {} bytes of log for this task",
                         source_log_bytes_.load());
   }
-  if (relay_.bytes() + weight > limits_.relay_bytes_max) {
+  if (relay_.bytes() + weight > limits_.relay_bytes_max || !relay_.has_room(weight)) {
     mode_ = "source log (relay full)";
     TRY(sync());
     return false;
@@ -102,10 +116,10 @@ Result<void> ChangeQueue::settle(bool now) {
 Result<std::optional<model::ChangeBatch>> ChangeQueue::read_relay() {
   Lock lock(mutex_);
   if (!relaying_ || memory_.size() != 0) return std::optional<model::ChangeBatch>();
-  std::optional<model::ChangeBatch> batch = TRY(reader_->next());
+  std::optional<model::ChangeBatch> batch = TRY(reader_->next({}, base::Nanos{0}));
   if (!batch && unsynced_bytes_ != 0) {
     TRY(sync());
-    batch = TRY(reader_->next());
+    batch = TRY(reader_->next({}, base::Nanos{0}));
   }
   if (!batch && !inside_transaction_) {
     relaying_ = false;

@@ -60,7 +60,8 @@ class ChangeQueue {
       : relay_(relay), limits_(limits), clock_(clock), memory_(limits.memory_bytes_max) {}
 
   base::Result<bool> try_push(model::ChangeBatch& batch, const std::stop_token& stop);
-  base::Result<void> append(const model::ChangeBatch& batch) REQUIRES(mutex_);
+  base::Result<void> append(model::ChangeBatch& batch) REQUIRES(mutex_);
+  void drop_kept(model::ChangeBatch& batch);
   base::Result<void> sync() REQUIRES(mutex_);
   base::Result<std::optional<model::ChangeBatch>> read_relay();
 
@@ -70,6 +71,7 @@ class ChangeQueue {
   base::Channel<model::ChangeBatch> memory_;
   std::atomic<std::uint64_t> source_log_bytes_{0};
   model::Position stream_start_;
+  model::Position kept_;                              // the relay held everything up to here when it was opened
   mutable base::Mutex mutex_;
   bool relaying_ GUARDED_BY(mutex_) = false;
   std::string_view mode_ GUARDED_BY(mutex_) = "memory";

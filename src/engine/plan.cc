@@ -41,7 +41,8 @@ static Result<PlannedTable> plan_table(const TaskDefinition& definition, connect
   table.load_order = definition.mapping.load_order(listing.name);
   const auto quote_identifier = [&](std::string_view name) { return source.quote_identifier(name); };
   const auto quote_literal = [&](std::string_view text) { return source.quote_literal(text); };
-  table.filter = TRY(definition.mapping.filter_sql(*table.source, quote_identifier, quote_literal));
+  table.filter = TRY(mapping::filter_sql(definition.mapping.filters(listing.name), *table.source, quote_identifier,
+                                         quote_literal));
   if (target == nullptr) return table;
   table.read_form = read_form(source, *target, table);
   for (const model::Column& column : table.mapped.target->columns) {
@@ -106,6 +107,12 @@ Result<std::vector<connect::Finding>> find_problems(const TaskDefinition& defini
       TRY(source.catalog().check(capture_plan(definition, tables), loads(definition), streams(definition)));
   for (connect::Finding& finding : TRY(target.check(target_schemas(tables), preparation(definition), streams(definition)))) {
     findings.push_back(std::move(finding));
+  }
+  for (const PlannedTable& table : tables) {
+    for (const std::string& object : table.mapped.left_out) {
+      findings.push_back({connect::Finding::Severity::warning, "table " + table.source->name.text(),
+                          object + " is not made on the target, because a column it needs is removed or renamed", ""});
+    }
   }
   return findings;
 }

@@ -48,7 +48,7 @@ Result<void> relay_until(const TaskDefinition& definition, const Environment& en
                          connect::Source& source, const model::Position& forgotten, base::Nanos until,
                          std::stop_token stop) {
   const std::vector<PlannedTable> tables = TRY(plan_tables(definition, source, nullptr));
-  auto relay = TRY(relay::Relay::open(*environment.disk, environment.data_folder + "/relay"));
+  auto relay = TRY(relay::Relay::open(*environment.disk, {environment.data_folder + "/relay"}));
   QueueLimits limits;
   limits.relay_bytes_max = definition.relay_cap_bytes;
   auto queue = TRY(ChangeQueue::open(*relay, forgotten, true, limits, *environment.clock));
