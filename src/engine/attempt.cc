@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "engine/errors.h"
+#include "engine/load.h"
 
 namespace engine {
 namespace {
@@ -113,7 +114,8 @@ Result<void> Attempt::begin(std::stop_token stop) {
   if (streams(definition_)) {
     connect::Capture& capture = *source_->capture();
     if (!definition_.start_position.empty()) {
-      start = TRY(capture.adopt(plan, TRY(source_->parse_position(definition_.start_position))));
+      const model::Position wanted = TRY(source_->parse_position(definition_.start_position));
+      start = TRY(capture.adopt(plan, wanted));
     } else {
       TRY(capture.drop());
       auto begun = TRY(capture.begin(plan, waiting(), stop));

@@ -66,6 +66,12 @@ ChangeBatch split_tail(ChangeBatch& batch, std::size_t first) {
 void GroupBuilder::add(ChangeBatch&& batch) { append_batch(pending_, std::move(batch)); }
 
 ChangeBatch GroupBuilder::take() {
+  if (pending_.changes.empty()) {
+    ChangeBatch silence;
+    silence.through = pending_.through;
+    silence.source_time = pending_.source_time;
+    return silence;
+  }
   std::size_t end = pending_.changes.size();
   while (end > 0 && pending_.changes[end - 1].op != model::Op::commit) --end;
   if (end == 0 && !full()) return {};  // the commit is still to come

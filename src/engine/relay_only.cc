@@ -8,6 +8,7 @@
 
 #include "engine/attempt.h"
 #include "engine/change_queue.h"
+#include "relay/assembler.h"
 
 namespace engine {
 namespace {

@@ -17,6 +17,7 @@
 #include "engine/ledger.h"
 #include "engine/plan.h"
 #include "engine/route.h"
+#include "relay/assembler.h"
 
 namespace engine {
 

@@ -204,7 +204,11 @@ Result<void> Task::drop(bool force) {
   };
   TRY(allowed(drop_source()));
   TRY(allowed(drop_target()));
-  TRY(relay::Relay::remove_all(*environment.disk, environment.data_folder + "/relay"));
+  for (const std::string folder : {"/relay/", "/spool/"}) {
+    for (const std::string& name : TRY(environment.disk->list(environment.data_folder + folder))) {
+      TRY(environment.disk->remove(environment.data_folder + folder + name));
+    }
+  }
   StateChange wipe;
   wipe.wipe = true;
   return environment.store->commit(wipe);
