@@ -158,7 +158,8 @@ class Capture {
   virtual base::Result<void> drop() = 0;   // removes all of it; absent things are fine
 };
 
-// Rows of one table ordered by key, for validation; canonical text of each cell.
+// Rows of one table, for validation. A database gives its native text with fixed session settings; a connector without
+// one of its own (files) gives model::cell_text of the canonical cells.
 class OrderedReader {
  public:
   virtual ~OrderedReader() = default;
@@ -169,8 +170,8 @@ class OrderedReader {
 class Comparable {
  public:
   virtual ~Comparable() = default;
-  // Ordered bytewise by the given columns' text (key or all stored columns). Text is the family's native text form
-  // with fixed session settings, so that both sides of one family compare equal exactly when the values are equal.
+  // Ordered bytewise by the given columns' text, NULL last (key or all stored columns; empty: any order), so that both
+  // sides of one family compare equal exactly when the values are equal.
   virtual base::Result<std::unique_ptr<OrderedReader>> read_ordered(const model::TableSchema& table,
                                                                     const std::vector<std::uint32_t>& columns,
                                                                     const std::vector<std::uint32_t>& order,

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/cell_text.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "model/change.h"
+
+namespace model {
+namespace {
+
+constexpr std::int64_t day_micros = 86'400'000'000;
+
+// Days since 1970-01-01 to a proleptic Gregorian date (the era arithmetic of Howard Hinnant's "date algorithms").
+std::string date_text(std::int64_t days, std::string_view suffix) {
+  const std::int64_t shifted = days + 719'468;
+  const std::int64_t era = (shifted >= 0 ? shifted : shifted - 146'096) / 146'097;
+  const std::int64_t day_of_era = shifted - era * 146'097;
+  const std::int64_t year_of_era =
+      (day_of_era - day_of_era / 1'460 + day_of_era / 36'524 - day_of_era / 146'096) / 365;
+  const std::int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+  const std::int64_t month_index = (5 * day_of_year + 2) / 153;
+  const std::int64_t day = day_of_year - (153 * month_index + 2) / 5 + 1;
+  const std::int64_t month = month_index < 10 ? month_index + 3 : month_index - 9;
+  const std::int64_t year = year_of_era + era * 400 + (month <= 2 ? 1 : 0);
+  if (year > 0) return fmt::format("{:04}-{:02}-{:02}{}", year, month, day, suffix);
+  return fmt::format("{:04}-{:02}-{:02}{} BC", 1 - year, month, day, suffix);
+}
+
+std::string time_text(std::int64_t micros) {
+  std::string text = fmt::format("{:02}:{:02}:{:02}", micros / 3'600'000'000, micros / 60'000'000 % 60,
+                                 micros / 1'000'000 % 60);
+  if (micros % 1'000'000 == 0) return text;
+  text += fmt::format(".{:06}", micros % 1'000'000);
+  while (text.back() == '0') text.pop_back();
+  return text;
+}
+
+}  // namespace
+
+std::string fixed_text(Type type, std::int64_t value) {
+  switch (type) {
+    case Type::boolean: return value != 0 ? "true" : "false";
+    case Type::uint8: return std::to_string(static_cast<std::uint64_t>(value));
+    case Type::date:
+    case Type::datetime: {
+      if (value == date_infinity) return "infinity";
+      if (value == -date_infinity) return "-infinity";
+      if (type == Type::date) return date_text(value, "");
+      std::int64_t days = value / day_micros;
+      std::int64_t rest = value % day_micros;
+      if (rest < 0) {
+        rest += day_micros;
+        --days;
+      }
+      return date_text(days, " " + time_text(rest));
+    }
+    case Type::time: return time_text(value);
+    default: return std::to_string(value);
+  }
+}
+
+std::string real_text(Type type, double value) {
+  if (std::isnan(value)) return "NaN";
+  if (std::isinf(value)) return value > 0 ? "Infinity" : "-Infinity";
+  if (type == Type::real4) return fmt::format("{}", static_cast<float>(value));
+  return fmt::format("{}", value);
+}
+
+std::string cell_text(Type type, std::string_view cell) {
+  if (is_fixed(type)) return fixed_text(type, load_fixed(cell));
+  if (is_real(type)) return real_text(type, load_real(cell));
+  if (type != Type::bytes && type != Type::blob) return std::string(cell);
+  std::string hex;
+  for (const char byte : cell) hex += fmt::format("{:02x}", static_cast<unsigned char>(byte));
+  return hex;
+}
+
+std::string column_text(const ColumnVector& column, std::size_t row) {
+  if (is_fixed(column.type)) return fixed_text(column.type, column.fixed[row]);
+  if (is_real(column.type)) return real_text(column.type, column.real[row]);
+  return cell_text(column.type, column.bytes_at(row));
+}
+
+}  // namespace model
