@@ -6,6 +6,7 @@
 
 #include "engine/attempt.h"
 #include "engine/errors.h"
+#include "engine/validate_unordered.h"
 
 namespace engine {
 namespace {
@@ -30,6 +31,8 @@ struct Side {
   }
 };
 
+}  // namespace
+
 std::string json_text(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
@@ -42,6 +45,8 @@ std::string json_text(std::string_view text) {
   }
   return out + "\"";
 }
+
+namespace {
 
 class TableComparison {
  public:
@@ -129,7 +134,7 @@ class TableComparison {
   std::vector<std::size_t> key_cells_;
 };
 
-Result<ValidationReport::Table> compare_table(const PlannedTable& table, const Environment& environment, bool streaming,
+Result<ValidationReport::Table> compare_ordered(const PlannedTable& table, const Environment& environment, bool streaming,
                                               connect::Comparable& source, connect::Comparable& target,
                                               std::vector<Difference>& differences, std::stop_token stop) {
   ValidationReport::Table row;
@@ -167,14 +172,17 @@ Result<ValidationReport> validate_task(const TaskDefinition& definition, const E
   auto target_journal = journal_of(*environment.store, "target");
   auto source = TRY(environment.open_source(make_context(definition, environment, source_journal.get(), false)));
   auto target = TRY(environment.open_target(make_context(definition, environment, target_journal.get(), false)));
-  if (source->comparable() == nullptr || target->comparable() == nullptr) {
+  const bool ordered = source->family() == target->family() && source->comparable() != nullptr;
+  if (target->comparable() == nullptr) {
     return base::failed(errors::cannot_validate, "{} and {}", environment.source_text, environment.target_text);
   }
   ValidationReport report;
   for (const PlannedTable& table : TRY(plan_tables(definition, *source, target.get()))) {
     std::vector<Difference> differences;
-    Result<ValidationReport::Table> row = compare_table(table, environment, streams(definition), *source->comparable(),
-                                                        *target->comparable(), differences, stop);
+    Result<ValidationReport::Table> row =
+        ordered ? compare_ordered(table, environment, streams(definition), *source->comparable(), *target->comparable(),
+                                  differences, stop)
+                : compare_unordered(table, definition, *source, *target->comparable(), differences, stop);
     if (!row.ok() && row.error().kind() != base::Kind::table) return row.take_error();
     if (!row.ok()) {
       row = ValidationReport::Table{table.mapped.target->name, 0, 0, 0, "Table error", row.error().text()};

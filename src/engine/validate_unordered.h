@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Comparison across families (a database and files): the source is read by chunks under one snapshot, decoded, and each
+// cell becomes model::cell_text; the target gives the same text. Rows are kept as 128-bit hashes by key, in as many
+// passes over both sides as the memory budget asks for, so no order is needed. Tables without a key compare as
+// multisets of rows. The task should stand still (or be caught up): rows changing meanwhile count as differences.
+#pragma once
+
+#include "engine/task.h"
+
+namespace engine {
+
+base::Result<ValidationReport::Table> compare_unordered(const PlannedTable& table, const TaskDefinition& definition,
+                                                        connect::Source& source, connect::Comparable& target,
+                                                        std::vector<Difference>& differences, std::stop_token stop);
+
+}  // namespace engine
