@@ -1,2 +1,24 @@
-room(engine SOURCES engine/settings.cc engine/settings_table.cc DEPENDS base model connect mapping)
-unit_test(engine_test SOURCES src/engine/settings_test.cc DEPENDS engine)
+room(engine
+  SOURCES
+    engine/attempt.cc
+    engine/change_queue.cc
+    engine/group.cc
+    engine/ledger.cc
+    engine/load.cc
+    engine/monitor.cc
+    engine/plan.cc
+    engine/relay_only.cc
+    engine/route.cc
+    engine/settings.cc
+    engine/settings_table.cc
+    engine/statistics.cc
+    engine/streaming.cc
+    engine/task.cc
+    engine/validate.cc
+    engine/validate_unordered.cc
+  DEPENDS base model connect mapping relay)
+unit_test(engine_test
+  SOURCES
+    src/engine/group_test.cc
+    src/engine/settings_test.cc
+  DEPENDS engine)
