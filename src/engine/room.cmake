@@ -11,12 +11,15 @@ room(engine
     engine/route.cc
     engine/settings.cc
     engine/settings_table.cc
+    engine/sqlite_store.cc
+    engine/state_store.cc
     engine/statistics.cc
     engine/streaming.cc
     engine/task.cc
     engine/validate.cc
     engine/validate_unordered.cc
-  DEPENDS base model connect mapping relay)
+  DEPENDS base model connect mapping relay
+  LINKS SQLite::SQLite3)
 unit_test(engine_test
   SOURCES
     src/engine/group_test.cc
