@@ -147,6 +147,23 @@ Result<void> Task::Parts::wait_to_retry(const base::Error& error, int failures, 
   return {};
 }
 
+Result<void> Task::reload_tables(const std::vector<model::TableName>& tables) {
+  Ledger& ledger = parts_->ledger;
+  TRY(ledger.load());
+  if (!ledger.task()) {
+    return base::failed(errors::no_state, "task {} was never started here", parts_->definition.identifier);
+  }
+  for (const model::TableName& table : tables) {
+    if (!ledger.table(table)) return base::failed(connect::errors::table_missing, "table {} is not in this task", table.text());
+    TRY(ledger.update_table(table, [](TableRecord& record) {
+      record.state = table_state::before_load;
+      record.suspended_reason.clear();
+      record.load_ended = 0;
+    }));
+  }
+  return {};
+}
+
 Result<Plan> Task::plan(std::stop_token stop) {
   (void)stop;
   Parts& parts = *parts_;

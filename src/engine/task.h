@@ -148,6 +148,9 @@ class Task {
   // Stopping `stop` ends at a commit boundary within seconds: Outcome::interrupted, resumable.
   base::Result<Outcome> run(StartType start, const Until& until, std::stop_token stop);
   std::shared_ptr<const TaskStatus> status() const;
+  // Before run(resume_processing): these tables (source names) are loaded again, fenced against the stream; it is also
+  // how a suspended table comes back. Fails with engine.no_state or connect.table_missing.
+  base::Result<void> reload_tables(const std::vector<model::TableName>& tables);
 
   // Connects to both ends and touches nothing.
   base::Result<Plan> plan(std::stop_token stop);
