@@ -75,8 +75,9 @@ Result<std::unique_ptr<File>> PosixDisk::open(const std::string& path, OpenMode 
   int flags = O_CLOEXEC;
   if (mode == OpenMode::read) flags |= O_RDONLY;
   if (mode == OpenMode::append) flags |= O_RDWR | O_CREAT | O_APPEND;
-  if (mode == OpenMode::create_new) flags |= O_RDWR | O_CREAT | O_EXCL | O_APPEND;
-  const int descriptor = ::open(path.c_str(), flags, 0600);
+  const bool create = mode == OpenMode::create_new || mode == OpenMode::create_shared;
+  if (create) flags |= O_RDWR | O_CREAT | O_EXCL | O_APPEND;
+  const int descriptor = ::open(path.c_str(), flags, mode == OpenMode::create_shared ? 0666 : 0600);
   if (descriptor < 0) return disk_error(path, "open", errno);
   return std::unique_ptr<File>(std::make_unique<PosixFile>(descriptor, path));
 }

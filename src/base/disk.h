@@ -28,7 +28,8 @@ class File {
   virtual Result<void> sync() = 0;
 };
 
-enum class OpenMode { read, append, create_new };
+// create_shared: as create_new, but readable as the process's umask allows (files meant for others; the rest is 0600).
+enum class OpenMode { read, append, create_new, create_shared };
 
 class Disk {
  public:
