@@ -24,4 +24,5 @@ unit_test(engine_test
   SOURCES
     src/engine/group_test.cc
     src/engine/settings_test.cc
+    src/engine/state_store_test.cc
   DEPENDS engine)

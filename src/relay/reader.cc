@@ -15,37 +15,40 @@ Reader::Reader(base::Disk& disk, std::string folder, std::shared_ptr<RelayShared
       after_(std::move(after)),
       segment_(segment) {}
 
-// Where the next record is, moving on to the next segment when this one is used up; and opens the file.
-Result<Reader::Place> Reader::place() {
-  Place place;
-  {
-    Lock lock(shared_->mutex);
-    auto found = shared_->segments.lower_bound(segment_);
-    if (found == shared_->segments.end()) return place;
-    const bool used_up = found->first == segment_ && offset_ >= found->second.synced && offset_ > 0;
-    if (used_up && std::next(found) == shared_->segments.end()) return place;
-    if (used_up) found = std::next(found);
-    if (found->first != segment_) {
-      // The first segment ever may have any number; after that one follows the other.
-      if (offset_ > 0 && found->first != segment_ + 1) {
-        return base::failed(errors::trimmed, "segment {} is gone", segment_name(segment_ + 1));
-      }
-      segment_ = found->first;
-      offset_ = 0;
-      file_.reset();
-      decoder_ = Decoder();
-    }
-    place.limit = found->second.synced;
+// Goes to the next segment when this one is used up and there is one; the bytes that may be read in it.
+Result<std::uint64_t> Reader::choose_segment() {
+  Lock lock(shared_->mutex);
+  auto found = shared_->segments.lower_bound(segment_);
+  while (found != shared_->segments.end() && found->first == segment_ && offset_ > 0 &&
+         offset_ >= found->second.synced && std::next(found) != shared_->segments.end()) {
+    found = std::next(found);
   }
-  if (offset_ == 0) {
+  if (found == shared_->segments.end()) return std::uint64_t{0};
+  if (found->first != segment_) {
+    // The first segment ever may have any number; after that one follows the other.
+    if (offset_ > 0 && found->first != segment_ + 1) {
+      return base::failed(errors::trimmed, "segment {} is gone", segment_name(segment_ + 1));
+    }
+    segment_ = found->first;
+    offset_ = 0;
+    file_.reset();
+    decoder_ = Decoder();
+  }
+  return found->second.synced;
+}
+
+// Opens the segment that is read; the bytes that may be read in it.
+Result<std::uint64_t> Reader::place() {
+  while (true) {
+    const std::uint64_t limit = TRY(choose_segment());
+    if (limit == 0 || offset_ > 0) return limit;
     file_ = TRY(disk_.open(folder_ + "/" + segment_name(segment_), base::OpenMode::read));
     std::string bytes;
     TRY(file_->read_at(0, segment_header_size, bytes));
     TRY(read_segment_header(segment_, bytes));
     offset_ = segment_header_size;
+    if (offset_ < limit) return limit;
   }
-  place.is_there = offset_ < place.limit;
-  return place;
 }
 
 // False when the time is over.
@@ -100,9 +103,9 @@ Result<std::optional<model::ChangeBatch>> Reader::read_record(std::uint64_t limi
 
 Result<std::optional<model::ChangeBatch>> Reader::next(const std::stop_token& stop, base::Nanos at_most) {
   while (true) {
-    const Place here = TRY(place());
-    if (here.is_there) {
-      std::optional<model::ChangeBatch> batch = TRY(read_record(here.limit));
+    const std::uint64_t limit = TRY(place());
+    if (offset_ < limit) {
+      std::optional<model::ChangeBatch> batch = TRY(read_record(limit));
       if (batch) return batch;
       if (stop.stop_requested()) return base::failed(base::errors::canceled, "stopped while reading the relay");
       continue;

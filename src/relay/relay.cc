@@ -85,13 +85,12 @@ Result<bool> Relay::is_torn_creation(std::uint64_t number) {
 
 // Cuts behind the last commit, newest segment first: a torn record, and a transaction whose commit never came.
 Result<void> Relay::cut_tail(std::vector<std::uint64_t>& numbers) {
-  while (!numbers.empty()) {
+  for (bool is_newest = true; !numbers.empty(); is_newest = false) {
     const std::uint64_t number = numbers.back();
     const std::string path = path_of(options_.folder, number);
     auto file = TRY(disk_.open(path, base::OpenMode::append));
     const std::uint64_t size = TRY(file->size());
     const Scanned scanned = TRY(scan_records(number, *file, size));
-    const bool is_newest = number + 1 == next_number_;
     if (scanned.valid < size && !is_newest) {
       return base::failed(errors::damaged, "segment {} at offset {}: the record does not match its checksum",
                           segment_name(number), scanned.valid);
@@ -110,6 +109,7 @@ Result<void> Relay::cut_tail(std::vector<std::uint64_t>& numbers) {
     TRY(disk_.sync_folder(options_.folder));
     shared_->segments.erase(number);
     numbers.pop_back();
+    next_number_ = number;
   }
   return {};
 }

@@ -55,13 +55,10 @@ class Reader {
 
  private:
   friend class Relay;
-  struct Place {
-    bool is_there = false;    // a record begins at offset_
-    std::uint64_t limit = 0;  // bytes of the segment that may be read
-  };
   Reader(base::Disk& disk, std::string folder, std::shared_ptr<RelayShared> shared, model::Position after,
          std::uint64_t segment);
-  base::Result<Place> place();
+  base::Result<std::uint64_t> choose_segment();
+  base::Result<std::uint64_t> place();
   base::Result<bool> wait(const std::stop_token& stop, base::Nanos& left);
   base::Result<std::optional<model::ChangeBatch>> read_record(std::uint64_t limit);
 
