@@ -60,9 +60,10 @@ def expect_same(actual, expected, what):
 
 
 class Servers:
-    """The clusters that scenarios share; each starts when first asked for."""
+    """The clusters that scenarios share; each starts when first asked for. With `survive` they outlive us."""
 
-    def __init__(self):
+    def __init__(self, survive=False):
+        self.survive = survive
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="millrace-e2e-", dir="/tmp"))
         self.folder.chmod(0o755)
         self.lock = threading.Lock()
@@ -71,7 +72,7 @@ class Servers:
     def postgres(self, name, major=15, settings=()):
         with self.lock:
             if name not in self.shared:
-                self.shared[name] = Postgres(self.folder / name, major, settings)
+                self.shared[name] = Postgres(self.folder / name, major, settings, survive=self.survive)
             return self.shared[name]
 
     def close(self):

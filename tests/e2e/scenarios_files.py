@@ -3,7 +3,7 @@
 
 import duckdb
 
-from harness import (csv_rows, expect, expect_same, files_of, parquet_rows, rebuilt, scenario, select, transform)
+from harness import csv_rows, expect, expect_same, files_of, parquet_rows, rebuilt, scenario, select, transform
 from servers import wait_for
 
 PEOPLE = """CREATE TABLE public.people (id int PRIMARY KEY, last_name text, first_name text, address text, phone text);

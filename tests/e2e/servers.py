@@ -47,11 +47,16 @@ def free_port():
 
 
 def unprivileged():
-    """Runs in the child before exec: an unprivileged user, and death together with the parent."""
+    """Runs in the child before exec: an unprivileged user."""
     if os.geteuid() == 0:
         os.setgroups([])
         os.setgid(NOBODY)
         os.setuid(NOBODY)
+
+
+def unprivileged_while_we_live():
+    """The same, and death together with the parent."""
+    unprivileged()
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGQUIT)
 
 
@@ -75,12 +80,13 @@ def newer_binaries():
 class Postgres:
     """One cluster. `settings` are further lines of postgresql.conf. Superuser `postgres`, loopback is trusted."""
 
-    def __init__(self, folder, major=15, settings=(), durable=False, port=None):
+    def __init__(self, folder, major=15, settings=(), durable=False, port=None, survive=False):
         self.binaries = DEBIAN_BINARIES if major == 15 else newer_binaries()
         self.folder = pathlib.Path(folder)
         self.data = self.folder / "data"
         self.port = port or free_port()
         self.process = None
+        self.before_exec = unprivileged if survive else unprivileged_while_we_live
         self.databases = 0
         self.lock = threading.Lock()
         self.folder.mkdir(parents=True)
@@ -112,7 +118,7 @@ class Postgres:
     def start(self):
         with open(self.folder / "log", "ab") as log:
             self.process = subprocess.Popen([f"{self.binaries}/postgres", "-D", str(self.data)], stdout=log, stderr=log,
-                                            stdin=subprocess.DEVNULL, preexec_fn=unprivileged, cwd="/",
+                                            stdin=subprocess.DEVNULL, preexec_fn=self.before_exec, cwd="/",
                                             start_new_session=True)
 
         def answers():
