@@ -13,17 +13,16 @@
 // One thread. SqlSession aborts the test (GoogleTest failure) on an SQL error, except try_run(), which returns it.
 #pragma once
 
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <libpq-fe.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -53,16 +52,20 @@ inline pid_t run_program(const std::vector<std::string>& words, const std::strin
   return pid;
 }
 
+// By bare system calls: <sys/socket.h> declares a function `connect`, which our namespace of that name forbids.
 inline int free_port() {
-  const int handle = socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(address);
-  if (bind(handle, reinterpret_cast<sockaddr*>(&address), size) != 0) return 0;
-  getsockname(handle, reinterpret_cast<sockaddr*>(&address), &size);
-  close(handle);
-  return ntohs(address.sin_port);
+  struct InternetAddress {
+    std::uint16_t family = 2;         // AF_INET
+    std::uint16_t port = 0;           // network order
+    std::uint32_t host = 0x0100007f;  // 127.0.0.1 in network order
+    std::uint64_t rest = 0;
+  } address;
+  const long handle = syscall(SYS_socket, 2, 1 /* SOCK_STREAM */, 0);
+  unsigned size = sizeof(address);
+  if (syscall(SYS_bind, handle, &address, size) != 0) return 0;
+  syscall(SYS_getsockname, handle, &address, &size);
+  close(static_cast<int>(handle));
+  return (address.port & 0xff) << 8 | address.port >> 8;
 }
 
 inline std::string default_binaries() {
