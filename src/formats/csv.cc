@@ -122,8 +122,8 @@ void CsvEncoder::bytes(std::string& out, const ColumnPlan& plan, std::string_vie
       if (plan.pad == 0) return field(out, value);
       text = value;
       {
-        const auto characters = static_cast<std::size_t>(
-            std::count_if(value.begin(), value.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+        const auto characters = static_cast<std::size_t>(std::count_if(
+            value.begin(), value.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
         if (characters < plan.pad) text.append(plan.pad - characters, ' ');
       }
       return field(out, text);

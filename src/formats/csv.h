@@ -23,7 +23,7 @@ struct CsvFormat {
   std::string delimiter = ",";
   std::string row_delimiter = "\n";
   std::string null_text;
-  std::string missing_text;      // for cells the log does not carry
+  std::string missing_text;  // for cells the log does not carry
   bool quoting = true;
   bool pad_fixed_width = false;  // blanks up to the length of character(n) columns
 };
@@ -61,8 +61,8 @@ class CsvEncoder {
   CsvFormat format_;
   std::vector<ColumnPlan> plans_;
   std::vector<std::string> names_;
-  std::array<bool, 256> special_{};   // bytes that may call for quotes
-  bool values_need_check_ = false;    // the delimiter may occur in numbers, dates or hex
+  std::array<bool, 256> special_{};  // bytes that may call for quotes
+  bool values_need_check_ = false;   // the delimiter may occur in numbers, dates or hex
 };
 
 struct CsvField {

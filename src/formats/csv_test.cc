@@ -126,9 +126,11 @@ TEST(CsvValues, BackToPostgresqlText) {
 }
 
 TEST(Csv, TheWorkedExampleOfALoadWithNames) {
-  const model::TableSchema schema =
-      table({{"EMPLOYEE_ID", of(Type::int4)}, {"FIRST_NAME", of(Type::wstring)}, {"HIRE_DATE", of(Type::datetime)},
-             {"SALARY", of(Type::numeric, 8, 2)}, {"PCT", of(Type::numeric, 2, 2)}});
+  const model::TableSchema schema = table({{"EMPLOYEE_ID", of(Type::int4)},
+                                           {"FIRST_NAME", of(Type::wstring)},
+                                           {"HIRE_DATE", of(Type::datetime)},
+                                           {"SALARY", of(Type::numeric, 8, 2)},
+                                           {"PCT", of(Type::numeric, 2, 2)}});
   model::RowBatch batch(std::make_shared<model::TableSchema>(schema));
   batch.columns[0].add_fixed(321);
   batch.columns[1].add_bytes("William115");

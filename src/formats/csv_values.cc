@@ -285,8 +285,8 @@ void time_to_postgresql(std::string& text, std::string_view zone) {
 
 bool to_postgresql_text(const model::ColumnType& type, std::string& text) {
   using model::Type;
-  const bool zoned = type.native.find("with time zone") != std::string::npos || type.native.starts_with("timestamptz") ||
-                     type.native.starts_with("timetz");
+  const bool zoned = type.native.find("with time zone") != std::string::npos ||
+                     type.native.starts_with("timestamptz") || type.native.starts_with("timetz");
   switch (type.type) {
     case Type::boolean:
       if (text != "true" && text != "false") return false;

@@ -24,14 +24,14 @@ std::int64_t days_since_1970(const CivilDay& day);
 
 void append_integer(std::string& out, std::int64_t value);
 void append_unsigned(std::string& out, std::uint64_t value);
-void append_real8(std::string& out, double value);                              // %+.16e
-void append_real4(std::string& out, double value);                              // %+.8e
-void append_date(std::string& out, std::int64_t days);                          // YYYY-MM-DD
-void append_time(std::string& out, std::int64_t micros, int fraction_digits);   // HH:MM:SS[.ffffff]
+void append_real8(std::string& out, double value);                             // %+.16e
+void append_real4(std::string& out, double value);                             // %+.8e
+void append_date(std::string& out, std::int64_t days);                         // YYYY-MM-DD
+void append_time(std::string& out, std::int64_t micros, int fraction_digits);  // HH:MM:SS[.ffffff]
 void append_datetime(std::string& out, std::int64_t micros, int fraction_digits);
 // Exactly `scale` decimals; precision 0 (unbounded) and special values stay as the source wrote them.
 void append_numeric(std::string& out, std::string_view text, unsigned precision, int scale);
-void append_hex(std::string& out, std::string_view bytes);                      // upper case
+void append_hex(std::string& out, std::string_view bytes);  // upper case
 
 // Rewrites such a text in place into PostgreSQL's own output form of that column (DateStyle ISO, UTC, bytea hex,
 // extra_float_digits 1). False: `text` is not a value of that type.

@@ -55,7 +55,8 @@ base::Result<void> GzipReader::append(std::string_view bytes, std::string& out) 
   while (!bytes.empty()) {
     if (ended_) {
       // Further members may follow: the concatenation of gzip files is one.
-      if (inflateReset(stream_.get()) != Z_OK) return base::failed(errors::gzip_malformed, "cannot go on after a member");
+      if (inflateReset(stream_.get()) != Z_OK)
+        return base::failed(errors::gzip_malformed, "cannot go on after a member");
       ended_ = false;
     }
     const std::string_view piece = bytes.substr(0, std::size_t{1} << 30);

@@ -1,3 +1,3 @@
-room(formats SOURCES formats/csv_values.cc formats/csv.cc formats/gzip.cc
-     DEPENDS base model LINKS ZLIB::ZLIB)
+room(formats SOURCES formats/csv_values.cc formats/csv.cc formats/gzip.cc formats/parquet.cc formats/parquet_arrays.cc
+     DEPENDS base model LINKS ZLIB::ZLIB PyArrow::parquet)
 unit_test(formats_test SOURCES src/formats/csv_test.cc DEPENDS formats)
