@@ -144,6 +144,7 @@ struct TableSchema {
   TableName name;
   TableName source_name;             // before mapping; equals name in the source's own schema
   std::string family;                // "postgresql", "mysql", "memory"
+  std::string kind = "table";        // as TableListing::kind: "table", "partitioned", "view", "foreign", "unlogged", ...
   std::uint64_t source_id = 0;       // PostgreSQL: relation OID
   std::vector<Column> columns;       // in order; generated columns are listed but carry no cells
   std::string primary_key_name;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "connectors/postgres/options.h"
 
-#include <algorithm>
+#include <cstdlib>
 #include <iterator>
 #include <vector>
 
@@ -133,12 +133,9 @@ constexpr OptionSpec only_source_options[] = {
     {.path = "PostgreSQLSettings.FetchCacheSize",
      .kind = OptionKind::integer,
      .help = "No effect: rows are read by COPY, not by cursor."},
-    {.path = option::unbounded_varchar_max_size,
+    {.path = "PostgreSQLSettings.UnboundedVarcharMaxSize",
      .kind = OptionKind::integer,
-     .default_value = "8000",
-     .minimum = 1,
-     .maximum = 10485760,
-     .help = "Length that varchar without a length has for targets of another family; values are not cut."},
+     .help = "No effect: varchar without a length is unbounded here, and never cut."},
     {.path = "PostgreSQLSettings.ConsumeMonotonicEvents",
      .kind = OptionKind::boolean,
      .help = "No effect: every change has a position of its own."},
@@ -198,6 +195,32 @@ std::string connection_member(const connect::Options& options, std::string_view 
   const std::string nested = "PostgreSQLSettings." + std::string(name);
   if (options.is_set(nested)) return options.text(nested);
   return name == "Port" ? "5432" : "";
+}
+
+ConnectionSettings connection_settings(const connect::Options& options, const std::string& application_name) {
+  ConnectionSettings settings;
+  settings.host = connection_member(options, "ServerName");
+  settings.port = static_cast<int>(std::strtol(connection_member(options, "Port").c_str(), nullptr, 10));
+  settings.user = connection_member(options, "Username");
+  settings.password = connection_member(options, "Password");
+  settings.database = connection_member(options, "DatabaseName");
+  settings.ssl_mode = options.text(option::ssl_mode);
+  settings.ssl_root_certificate = options.text(option::ssl_root_certificate);
+  settings.connect_timeout_seconds = static_cast<int>(options.integer(option::connection_timeout));
+  settings.application_name = application_name;
+  return settings;
+}
+
+TypeChoices type_choices(const connect::Options& options) {
+  TypeChoices choices;
+  choices.boolean_as_boolean = options.boolean(option::map_boolean_as_boolean);
+  choices.jsonb_as_clob = options.boolean(option::map_jsonb_as_clob);
+  choices.unbounded_numeric_as_string = options.boolean(option::map_unbounded_numeric_as_string);
+  choices.trim_char = options.boolean(option::trim_space_in_char);
+  const std::string& long_varchar = options.text(option::map_long_varchar_as);
+  if (long_varchar == "clob") choices.long_varchar = model::Type::clob;
+  if (long_varchar == "nclob") choices.long_varchar = model::Type::nclob;
+  return choices;
 }
 
 base::Result<void> check_options(const connect::Options& options) {

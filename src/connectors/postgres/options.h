@@ -11,6 +11,8 @@
 #include <string_view>
 
 #include "connect/options.h"
+#include "connectors/postgres/connection.h"
+#include "connectors/postgres/types.h"
 
 namespace postgres {
 
@@ -19,6 +21,12 @@ std::span<const connect::OptionSpec> target_options();
 
 // ServerName, Port, Username, Password or DatabaseName: the top-level member, else the one inside PostgreSQLSettings.
 std::string connection_member(const connect::Options& options, std::string_view name);
+
+// How to reach the server; no time-outs of statements.
+ConnectionSettings connection_settings(const connect::Options& options, const std::string& application_name);
+
+// How columns are for targets of another family.
+TypeChoices type_choices(const connect::Options& options);
 
 // What no single member's specification can say: required members, values that are not supported. `input` errors.
 base::Result<void> check_options(const connect::Options& options);
@@ -40,7 +48,6 @@ inline constexpr std::string_view map_boolean_as_boolean = "PostgreSQLSettings.M
 inline constexpr std::string_view map_jsonb_as_clob = "PostgreSQLSettings.MapJsonbAsClob";
 inline constexpr std::string_view map_long_varchar_as = "PostgreSQLSettings.MapLongVarcharAs";
 inline constexpr std::string_view map_unbounded_numeric_as_string = "PostgreSQLSettings.MapUnboundedNumericAsString";
-inline constexpr std::string_view unbounded_varchar_max_size = "PostgreSQLSettings.UnboundedVarcharMaxSize";
 inline constexpr std::string_view trim_space_in_char = "PostgreSQLSettings.TrimSpaceInChar";
 inline constexpr std::string_view lock_yield_seconds = "MillraceLockYieldSeconds";
 inline constexpr std::string_view source_log_cap_mb = "MillraceSourceLogCapMB";
