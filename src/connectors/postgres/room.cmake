@@ -15,6 +15,22 @@ room(connectors_postgres
   connectors/postgres/slot.cc
   connectors/postgres/types.cc
   connectors/postgres/user_types.cc
+  connectors/postgres/apply.cc
+  connectors/postgres/apply_ddl.cc
+  connectors/postgres/apply_policy.cc
+  connectors/postgres/apply_row.cc
+  connectors/postgres/apply_schema.cc
+  connectors/postgres/apply_set.cc
+  connectors/postgres/cell_text.cc
+  connectors/postgres/compact.cc
+  connectors/postgres/control_tables.cc
+  connectors/postgres/destination.cc
+  connectors/postgres/load.cc
+  connectors/postgres/prepare.cc
+  connectors/postgres/session.cc
+  connectors/postgres/target.cc
+  connectors/postgres/target_check.cc
+  connectors/postgres/target_schema.cc
   DEPENDS base model connect
   LINKS PostgreSQL::PostgreSQL)
 
@@ -25,4 +41,9 @@ unit_test(postgres_test
   src/connectors/postgres/connection_test.cc
   src/connectors/postgres/decode_test.cc
   src/connectors/postgres/options_test.cc
+  DEPENDS connectors_postgres)
+
+unit_test(postgres_target_test
+  SOURCES
+  src/connectors/postgres/target_test.cc
   DEPENDS connectors_postgres)

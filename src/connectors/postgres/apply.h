@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Applies change batches: one target transaction for each batch that ends with a commit, in which the position moves
+// too. A batch that ends inside a transaction leaves the target transaction open for the parts that follow. One thread.
+//
+//   BEGIN; UPDATE millrace_position (epoch and old position must match)
+//   for each run between schema changes and truncates:
+//     for each table: SAVEPOINT; removes, updates, inserts as sets; counts must match
+//       else ROLLBACK TO; row by row under the error policies (apply_row.h)
+//   COMMIT
+//
+// With session_replication_role = replica ("quiet") foreign keys and ordinary triggers do not fire, so tables are
+// independent of each other. Without that right a run is one savepoint, sets go parents first (removes: children
+// first), and a refusal repeats the whole run in the source's order.
+//
+// How it fails: any error undoes the open transaction and closes the session; start again from the stored position.
+// Deadlocks and lock time-outs of a whole group are tried again here.
+#pragma once
+
+#include "connectors/postgres/apply_row.h"
+
+namespace postgres {
+
+class Applier {
+ public:
+  Applier(const connect::Context& context, SessionSettings settings, const ControlTables& control);
+
+  void own(std::int64_t epoch, std::optional<model::Position> position);
+  base::Result<void> begin(const model::Position& position, const std::vector<model::TableSchemaPtr>& tables);
+  base::Result<connect::ApplyReport> apply(const model::ChangeBatch& batch, const std::stop_token& stop);
+  base::Result<void> advance(const model::Position& through);
+  const std::optional<model::Position>& position() const { return position_; }
+  const std::set<model::TableName>& suspended() const { return state_.suspended; }
+  // Sets what the session needs for set-wise apply; returns whether foreign keys and triggers are quiet.
+  static base::Result<bool> prepare_session(Session& session);
+
+ private:
+  // What a queued statement must do: nothing wrong (control), one row (position), or that many rows (set).
+  struct Expected {
+    enum class What { control, position, set } what = What::control;
+    std::uint64_t rows = 0;
+    const model::TableName* lenient = nullptr;  // removes under IGNORE_RECORD: fewer rows are put aside
+  };
+  using Runs = std::map<std::uint32_t, std::vector<std::uint32_t>>;  // changes since the last barrier, by table index
+
+  base::Result<void> open();
+  void abandon();
+  base::Result<connect::ApplyReport> apply_once(const model::ChangeBatch& batch);
+  void queue(Expected::What what, const std::string& sql, const std::vector<std::optional<std::string>>& parameters = {});
+  // Reads what was queued; false: a set did not do what it should. Errors: a control statement, a transient refusal.
+  base::Result<bool> settle(connect::ApplyReport& report);
+  base::Result<void> commit(connect::ApplyReport& report);
+
+  base::Result<void> barrier(const model::ChangeBatch& batch, std::size_t& index, connect::ApplyReport& report);
+  base::Result<void> flush(const model::ChangeBatch& batch, connect::ApplyReport& report);
+  base::Result<void> flush_quiet(const model::ChangeBatch& batch, connect::ApplyReport& report);
+  base::Result<void> flush_loud(const model::ChangeBatch& batch, connect::ApplyReport& report);
+  // False: undone up to the savepoint `name`, which is gone.
+  base::Result<bool> undo(const char* name);
+  void queue_sets(SetSender& sender, const Destination& to, NetChanges& net, bool removes, bool others);
+  base::Result<bool> insert_sets(SetSender& sender, const NetChanges& net, connect::ApplyReport& report);
+  base::Result<void> row_by_row(const model::ChangeBatch& batch, const std::vector<std::uint32_t>& changes,
+                                connect::ApplyReport& report);
+  base::Result<const Destination*> destination(const model::TableSchemaPtr& table, connect::ApplyReport& report);
+  std::vector<std::uint32_t> parents_first(const model::ChangeBatch& batch) const;
+
+  base::Result<void> truncate(const model::ChangeBatch& batch, const std::vector<const model::Change*>& changes,
+                              connect::ApplyReport& report);
+  base::Result<void> change_schema(const model::TableSchemaPtr& after, connect::ApplyReport& report);
+  base::Result<void> drop_table(const model::TableSchema& table, connect::ApplyReport& report);
+  base::Result<void> run_ddl(const model::TableSchema& table, const std::vector<std::string>& statements,
+                             connect::ApplyReport& report);
+  base::Result<void> suspend(const model::TableSchema& table, base::Error why, connect::ApplyReport& report);
+
+  base::Clock* clock_;
+  base::Log* log_;
+  const SessionSettings settings_;
+  const ControlTables& control_;
+  const ApplyPolicies policies_;
+  std::unique_ptr<Session> session_;
+  bool quiet_ = false;
+  std::int64_t epoch_ = 0;
+  std::optional<model::Position> position_;   // stored on the target
+  bool open_ = false;                         // inside a target transaction
+  std::vector<Expected> expected_;            // one for each statement in the session's pipeline
+  ApplyState state_;
+  std::map<model::TableName, model::TableSchemaPtr> known_;  // by source name: the shape before the next schema change
+  std::map<const model::TableSchema*, std::shared_ptr<const Destination>> destinations_;
+  Runs runs_;
+};
+
+}  // namespace postgres

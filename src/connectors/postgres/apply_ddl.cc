@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The parts of Applier that carry out what is not a row: truncate, changed shapes, dropped tables. Each stands in the
+// group's transaction at its own place among the rows, under a savepoint: refused, it suspends its table.
+#include <algorithm>
+
+#include "connectors/postgres/apply.h"
+#include "connectors/postgres/apply_schema.h"
+#include "connectors/postgres/target_errors.h"
+
+namespace postgres {
+
+using model::Change;
+using model::Op;
+
+base::Result<void> Applier::barrier(const model::ChangeBatch& batch, std::size_t& index, connect::ApplyReport& report) {
+  const Change& change = batch.changes[index];
+  if (change.op == Op::schema) return change_schema(batch.tables[change.table], report);
+  if (change.op == Op::drop_table) return drop_table(*batch.tables[change.table], report);
+  // One command of the source names several tables: consecutive changes of one transaction.
+  std::vector<const Change*> together{&change};
+  while (index + 1 < batch.changes.size() && batch.changes[index + 1].op == Op::truncate &&
+         batch.changes[index + 1].position.log == change.position.log) {
+    together.push_back(&batch.changes[++index]);
+  }
+  return truncate(batch, together, report);
+}
+
+base::Result<void> Applier::run_ddl(const model::TableSchema& table, const std::vector<std::string>& statements,
+                                    connect::ApplyReport& report) {
+  TRY(settle(report));
+  TRY(session_->run("SAVEPOINT millrace_ddl", "savepoint"));
+  for (const std::string& statement : statements) {
+    const Outcome outcome = session_->attempt(statement);
+    if (!outcome.refusal) continue;
+    base::Error error = session_->error_of(*outcome.refusal, "table " + table.name.text());
+    if (error.kind() == base::Kind::transient) return error;
+    TRY(undo("millrace_ddl"));
+    return suspend(table,
+                   base::failed(target_errors::apply_suspended, "table {}: a schema change was refused",
+                                table.name.text())
+                       .because(std::move(error)),
+                   report);
+  }
+  return session_->run("RELEASE SAVEPOINT millrace_ddl", "savepoint");
+}
+
+base::Result<void> Applier::truncate(const model::ChangeBatch& batch, const std::vector<const Change*>& changes,
+                                     connect::ApplyReport& report) {
+  if (!policies_.handle_truncate) return {};
+  std::string names, removes;
+  bool restart = false;
+  const model::TableSchema* first = nullptr;
+  for (const Change* change : changes) {
+    const model::TableSchemaPtr& table = batch.tables[change->table];
+    if (TRY(destination(table, report)) == nullptr) continue;
+    if (names.find(quote_name(table->name)) != std::string::npos) continue;
+    names += (names.empty() ? "" : ", ") + quote_name(table->name);
+    removes += fmt::format("DELETE FROM {}; ", quote_name(table->name));
+    restart = restart || change->restart_identity;
+    if (first == nullptr) first = table.get();
+    ++report.tables[table->source_name].ddls;
+  }
+  if (first == nullptr) return {};
+  TRY(settle(report));
+  TRY(session_->run("SAVEPOINT millrace_ddl", "savepoint"));
+  const Outcome outcome = session_->attempt(fmt::format("TRUNCATE {}{}", names, restart ? " RESTART IDENTITY" : ""));
+  if (!outcome.refusal) return session_->run("RELEASE SAVEPOINT millrace_ddl", "savepoint");
+  base::Error error = session_->error_of(*outcome.refusal, "TRUNCATE " + names);
+  if (error.kind() == base::Kind::transient) return error;
+  TRY(undo("millrace_ddl"));
+  // A table outside of the list refers to one in it; with foreign keys quiet the rows can still go.
+  if (quiet_ && outcome.refusal->state == "0A000") return session_->run(removes, "truncate " + names);
+  if (policies_.fail_on_truncate) return base::failed(target_errors::apply_stopped, "TRUNCATE {}", names).because(error);
+  for (const Change* change : changes) TRY(suspend(*batch.tables[change->table], error, report));
+  return {};
+}
+
+base::Result<void> Applier::change_schema(const model::TableSchemaPtr& after, connect::ApplyReport& report) {
+  const auto known = known_.find(after->source_name);
+  const model::TableSchemaPtr before = known == known_.end() ? nullptr : known->second;
+  known_[after->source_name] = after;
+  if (before == nullptr || *before == *after || state_.suspended.contains(after->source_name)) return {};
+  const SchemaChange change = schema_change(*before, *after);
+  if (change.statements.empty()) return {};
+  destinations_.erase(before.get());
+  ++report.tables[after->source_name].ddls;
+  if (!policies_.handle_alter) {
+    log_->warning("apply", "table {}: a schema change was left out, HandleSourceTableAltered is false",
+                  after->name.text());
+    return {};
+  }
+  if (!change.not_derivable.empty()) {
+    return suspend(*after,
+                   base::failed(target_errors::apply_suspended, "table {}: {}: its rows must be loaded again",
+                                after->name.text(), change.not_derivable),
+                   report);
+  }
+  return run_ddl(*after, change.statements, report);
+}
+
+base::Result<void> Applier::drop_table(const model::TableSchema& table, connect::ApplyReport& report) {
+  if (!policies_.handle_drop || state_.suspended.contains(table.source_name)) return {};
+  ++report.tables[table.source_name].ddls;
+  known_.erase(table.source_name);
+  std::erase_if(destinations_, [&](const auto& entry) { return entry.second->schema->source_name == table.source_name; });
+  return run_ddl(table, {"DROP TABLE IF EXISTS " + quote_name(table.name)}, report);
+}
+
+}  // namespace postgres

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "connectors/postgres/apply_row.h"
+
+#include <algorithm>
+
+#include "connectors/postgres/target_errors.h"
+
+namespace postgres {
+namespace {
+
+using model::Cell;
+using model::CellState;
+using model::Change;
+using model::ChangeBatch;
+using model::Op;
+
+constexpr std::size_t run_rows_max = 100;
+
+// A refusal that concerns this one row, not the table or the server.
+bool concerns_row(const Refusal& refusal) {
+  return refusal.state.starts_with("22") || refusal.state.starts_with("23") || refusal.state.starts_with("P0") ||
+         refusal.state.starts_with("44") || refusal.state == "428C9";
+}
+
+const Cell* cells_at(const ChangeBatch& batch, std::uint32_t first, std::uint32_t count) {
+  return count == 0 ? nullptr : batch.cells.data() + first;
+}
+
+bool holds_key(const Cell* cells, const Destination& to) {
+  return cells != nullptr && std::all_of(to.key.begin(), to.key.end(), [&](std::uint32_t place) {
+           return cells[place].state == CellState::value;
+         });
+}
+
+// The cells that tell where the row is on the target.
+const Cell* locating(const ChangeBatch& batch, const Change& change, const Destination& to) {
+  const Cell* old_image = cells_at(batch, change.old_first, change.old_count);
+  const Cell* new_image = cells_at(batch, change.new_first, change.new_count);
+  if (to.key.empty()) {
+    const bool whole = old_image != nullptr && std::none_of(old_image, old_image + change.old_count, [](const Cell& c) {
+                         return c.state == CellState::absent || c.state == CellState::unchanged;
+                       });
+    return whole ? old_image : nullptr;
+  }
+  if (holds_key(old_image, to)) return old_image;
+  return change.op == Op::update && holds_key(new_image, to) ? new_image : nullptr;
+}
+
+ApplyPolicy policy_of(const ApplyPolicies& policies, Op op) {
+  if (op == Op::insert) return policies.insert;
+  return op == Op::update ? policies.update : policies.remove;
+}
+
+connect::TableCounts& counts_of(connect::ApplyReport& report, const Destination& to) {
+  return report.tables[to.schema->source_name];
+}
+
+// What DMS calls the statement: kind, table and key. Other values are left out.
+std::string describe(const ChangeBatch& batch, const Change& change, const Destination& to, model::CellForm form) {
+  const char* verb = change.op == Op::insert ? "INSERT INTO" : change.op == Op::update ? "UPDATE" : "DELETE FROM";
+  std::string text = fmt::format("{} {}", verb, to.table);
+  const Cell* cells = change.op == Op::insert ? cells_at(batch, change.new_first, change.new_count)
+                                              : locating(batch, change, to);
+  std::string scratch, condition;
+  if (cells != nullptr) {
+    for (const std::uint32_t place : to.key) {
+      condition += condition.empty() ? " WHERE " : " AND ";
+      condition += fmt::format("{} = {}", to.columns[place].name,
+                               quote_text(SetSender::row_text(batch, to, form, place, cells[place], scratch)));
+    }
+  }
+  return text + condition;
+}
+
+}  // namespace
+
+bool RowApplier::send_change(SetSender& sender, const ChangeBatch& batch, const Change& change, const Destination& to,
+                             std::vector<Sent>& sent) {
+  const Cell* cells = cells_at(batch, change.new_first, change.new_count);
+  if (change.op == Op::insert) {
+    if (cells == nullptr) return false;
+    sender.send_inserts({{nullptr, cells}}, sent);
+    return true;
+  }
+  const Cell* key = locating(batch, change, to);
+  if (key == nullptr || (change.op == Op::update && cells == nullptr)) return false;
+  std::vector<NetRow> row{{key, cells}};
+  if (change.op == Op::remove) {
+    if (to.key.empty()) {
+      sender.send_whole_remove(row[0], sent);
+    } else {
+      sender.send_removes(row, sent);
+    }
+    return true;
+  }
+  std::vector<bool> mask(change.new_count);
+  for (std::uint32_t i = 0; i < change.new_count; ++i) {
+    mask[i] = cells[i].state == CellState::value || cells[i].state == CellState::null;
+  }
+  if (to.key.empty()) {
+    sender.send_whole_update(mask, row[0], sent);
+  } else {
+    sender.send_updates(mask, row, key != cells, sent);
+  }
+  return true;
+}
+
+// One savepoint, one pipeline; false: undone, to be repeated row by row.
+base::Result<bool> RowApplier::apply_run(const ChangeBatch& batch, const std::vector<std::uint32_t>& run,
+                                         const FindDestination& find) {
+  std::vector<Sent> sent;
+  session_.send("SAVEPOINT millrace_run");
+  bool sendable = true;
+  for (const std::uint32_t index : run) {
+    const Change& change = batch.changes[index];
+    const Destination* to = find(change.table);
+    if (to == nullptr || state_.suspended.contains(to->schema->source_name)) {
+      sendable = false;
+      break;
+    }
+    SetSender sender(session_, batch, *to, batch.forms[change.table]);
+    const std::size_t before = sent.size();
+    sendable = sendable && send_change(sender, batch, change, *to, sent) && sent.size() == before + 1;
+    if (!sendable) break;
+  }
+  const std::vector<Outcome> outcomes = TRY(session_.sync());
+  bool good = sendable;
+  for (std::size_t i = 0; i < outcomes.size() && good; ++i) {
+    good = !outcomes[i].refusal && !outcomes[i].skipped && (i == 0 || outcomes[i].rows == 1);
+  }
+  TRY(session_.run(good ? "RELEASE SAVEPOINT millrace_run"
+                        : "ROLLBACK TO SAVEPOINT millrace_run; RELEASE SAVEPOINT millrace_run",
+                   "savepoint"));
+  return good;
+}
+
+base::Result<void> RowApplier::apply(const ChangeBatch& batch, const std::vector<std::uint32_t>& changes,
+                                     const FindDestination& find) {
+  for (std::size_t first = 0; first < changes.size(); first += run_rows_max) {
+    const auto begin = changes.begin() + static_cast<std::ptrdiff_t>(first);
+    const auto end = changes.begin() + static_cast<std::ptrdiff_t>(std::min(changes.size(), first + run_rows_max));
+    if (TRY(apply_run(batch, {begin, end}, find))) continue;
+    for (auto index = begin; index != end; ++index) {
+      const Change& change = batch.changes[*index];
+      const Destination* to = find(change.table);
+      if (to == nullptr || state_.suspended.contains(to->schema->source_name)) continue;
+      TRY(apply_one(batch, change, *to));
+    }
+  }
+  return {};
+}
+
+// Sends under a savepoint of its own; whatever is refused is undone.
+base::Result<RowApplier::Attempt> RowApplier::attempt(const std::function<void()>& send) {
+  session_.send("SAVEPOINT millrace_row");
+  send();
+  const std::vector<Outcome> outcomes = TRY(session_.sync());
+  Attempt tried;
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    if (outcomes[i].refusal && !tried.refusal) tried.refusal = outcomes[i].refusal;
+    if (i > 0) tried.rows = std::max(tried.rows, outcomes[i].rows);
+  }
+  const bool undo = tried.refusal || tried.rows > 1;
+  TRY(session_.run(undo ? "ROLLBACK TO SAVEPOINT millrace_row; RELEASE SAVEPOINT millrace_row"
+                        : "RELEASE SAVEPOINT millrace_row",
+                   "savepoint"));
+  return tried;
+}
+
+base::Result<void> RowApplier::apply_one(const ChangeBatch& batch, const Change& change, const Destination& to) {
+  SetSender sender(session_, batch, to, batch.forms[change.table]);
+  std::vector<Sent> sent;
+  bool sendable = true;
+  const Attempt tried =
+      TRY(attempt([&] { sendable = send_change(sender, batch, change, to, sent); }));
+  if (!tried.refusal && sendable && (tried.rows == 1 || sent.empty())) return {};
+  ApplyPolicy policy = policy_of(policies_, change.op);
+  if (tried.refusal && !concerns_row(*tried.refusal)) {
+    base::Error error = session_.error_of(*tried.refusal, "table " + to.schema->name.text());
+    if (error.kind() != base::Kind::table) return error;
+    return suspend(*to.schema, std::move(error));
+  }
+  const bool may_replace = change.op == Op::insert ? tried.refusal && tried.refusal->state == "23505"
+                                                   : change.op == Op::update && !tried.refusal && tried.rows == 0;
+  if (policy == ApplyPolicy::replace_record) {
+    if (may_replace && TRY(replace(batch, change, to))) return {};
+    policy = ApplyPolicy::log_error;
+  }
+  std::string cause;
+  if (tried.refusal) {
+    cause = fmt::format("SQLSTATE {} {}", tried.refusal->state, tried.refusal->message);
+  } else if (!sendable) {
+    cause = "the log does not carry what identifies the row";
+  } else {
+    cause = tried.rows == 0 ? "0 rows affected" : fmt::format("{} rows match one row of the source", tried.rows);
+  }
+  return put_aside(batch, change, to, policy, cause);
+}
+
+// INSERT_RECORD: the row in the way goes. UPDATE_RECORD: the missing row comes. False: that was refused as well.
+base::Result<bool> RowApplier::replace(const ChangeBatch& batch, const Change& change, const Destination& to) {
+  const Cell* cells = cells_at(batch, change.new_first, change.new_count);
+  const bool complete = cells != nullptr && std::none_of(cells, cells + change.new_count, [](const Cell& cell) {
+                          return cell.state == CellState::unchanged || cell.state == CellState::absent;
+                        });
+  if (!complete || to.key.empty()) return false;
+  SetSender sender(session_, batch, to, batch.forms[change.table]);
+  std::vector<Sent> sent;
+  const Attempt tried = TRY(attempt([&] {
+    std::vector<NetRow> row{{cells, cells}};
+    if (change.op == Op::insert) sender.send_removes(row, sent);
+    sender.send_inserts(row, sent);
+  }));
+  return !tried.refusal && tried.rows == 1;
+}
+
+base::Result<void> RowApplier::put_aside(const ChangeBatch& batch, const Change& change, const Destination& to,
+                                         ApplyPolicy policy, const std::string& cause) {
+  const model::TableName& name = to.schema->source_name;
+  const std::uint64_t aside = ++state_.put_aside[name];
+  if (policies_.escalation_count > 0 && aside >= policies_.escalation_count &&
+      policies_.escalation > policy) {
+    policy = policies_.escalation;
+  }
+  connect::TableCounts& counts = counts_of(report_, to);
+  ++counts.put_aside;
+  --(change.op == Op::insert ? counts.inserts : change.op == Op::update ? counts.updates : counts.deletes);
+  if (policy == ApplyPolicy::ignore_record) return {};
+  const std::string where = fmt::format("{} at {}.{}", to.schema->name.text(), position_text(change.position),
+                                        change.position.sequence);
+  if (policy == ApplyPolicy::stop_task) {
+    return base::failed(target_errors::apply_stopped, "table {}: {}", where,
+                        cause.substr(0, cause.find(' ', 9)));  // the SQLSTATE only: messages may quote values
+  }
+  session_.send(control_.exception_sql(),
+                control_.exception_parameters({to.schema->name,
+                                               describe(batch, change, to, batch.forms[change.table]),
+                                               fmt::format("{} (position {}.{})", cause, position_text(change.position),
+                                                           change.position.sequence)}));
+  for (const Outcome& outcome : TRY(session_.sync())) {
+    if (outcome.refusal) return session_.error_of(*outcome.refusal, "awsdms_apply_exceptions");
+  }
+  if (policy != ApplyPolicy::suspend_table) return {};
+  return suspend(*to.schema, base::failed(target_errors::apply_suspended, "table {}: {}", where,
+                                          cause.substr(0, cause.find(' ', 9))));
+}
+
+base::Result<void> RowApplier::suspend(const model::TableSchema& table, base::Error why) {
+  if (!state_.suspended.insert(table.source_name).second) return {};
+  const std::string sql = control_.suspended_sql();
+  if (!sql.empty()) {
+    session_.send(sql, control_.suspended_parameters(table.name, std::string(why.code->name)));
+    for (const Outcome& outcome : TRY(session_.sync())) {
+      if (outcome.refusal) return session_.error_of(*outcome.refusal, "awsdms_suspended_tables");
+    }
+  }
+  report_.suspended.emplace_back(table.source_name, std::move(why));
+  return {};
+}
+
+}  // namespace postgres

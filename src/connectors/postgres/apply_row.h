@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The careful way: changes one by one in their original order, under the task's error policies. Used for a run whose
+// sets were refused, and for what sets cannot say. Rows go in small runs under one savepoint first; a run with a
+// refusal is undone and repeated row by row. What is put aside is written to awsdms_apply_exceptions in the same
+// transaction. One thread; the session is inside the group's transaction and outside of a pipeline.
+//
+// Fails only when the whole group must end: STOP_TASK, transient refusals, a broken connection. A suspended table is
+// in the report, and the rest of its changes is left out.
+#pragma once
+
+#include <functional>
+#include <set>
+
+#include "connectors/postgres/apply_policy.h"
+#include "connectors/postgres/apply_set.h"
+#include "connectors/postgres/control_tables.h"
+#include "connect/target.h"
+
+namespace postgres {
+
+// Lives as long as the applier: which tables are out, how many changes of each were put aside.
+struct ApplyState {
+  std::set<model::TableName> suspended;                 // by source name
+  std::map<model::TableName, std::uint64_t> put_aside;
+};
+
+class RowApplier {
+ public:
+  using FindDestination = std::function<const Destination*(std::uint32_t table)>;
+
+  RowApplier(Session& session, const ControlTables& control, const ApplyPolicies& policies, ApplyState& state,
+             connect::ApplyReport& report)
+      : session_(session), control_(control), policies_(policies), state_(state), report_(report) {}
+
+  base::Result<void> apply(const model::ChangeBatch& batch, const std::vector<std::uint32_t>& changes,
+                           const FindDestination& find);
+  // Takes the table out, and writes why.
+  base::Result<void> suspend(const model::TableSchema& table, base::Error why);
+
+ private:
+  struct Attempt {
+    std::optional<Refusal> refusal;
+    std::uint64_t rows = 0;
+  };
+  base::Result<bool> apply_run(const model::ChangeBatch& batch, const std::vector<std::uint32_t>& run,
+                               const FindDestination& find);
+  base::Result<void> apply_one(const model::ChangeBatch& batch, const model::Change& change, const Destination& to);
+  // Queues the statement; false: the row cannot be told from others.
+  bool send_change(SetSender& sender, const model::ChangeBatch& batch, const model::Change& change,
+                   const Destination& to, std::vector<Sent>& sent);
+  base::Result<Attempt> attempt(const std::function<void()>& send);
+  base::Result<bool> replace(const model::ChangeBatch& batch, const model::Change& change, const Destination& to);
+  base::Result<void> put_aside(const model::ChangeBatch& batch, const model::Change& change, const Destination& to,
+                               ApplyPolicy policy, const std::string& cause);
+
+  Session& session_;
+  const ControlTables& control_;
+  const ApplyPolicies& policies_;
+  ApplyState& state_;
+  connect::ApplyReport& report_;
+};
+
+}  // namespace postgres

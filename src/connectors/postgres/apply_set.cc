@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "connectors/postgres/apply_set.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "connectors/postgres/cell_text.h"
+
+namespace postgres {
+namespace {
+
+using model::Cell;
+using model::CellState;
+
+constexpr std::size_t copy_piece_bytes = 1u << 20;
+
+// "unnest($1::text[], $2::text[]) AS v(p0, p1)"
+std::string unnest(std::size_t arrays) {
+  std::string values, names;
+  for (std::size_t i = 0; i < arrays; ++i) {
+    values += fmt::format("{}${}::text[]", i == 0 ? "" : ", ", i + 1);
+    names += fmt::format("{}p{}", i == 0 ? "" : ", ", i);
+  }
+  return fmt::format("unnest({}) AS v({})", values, names);
+}
+
+}  // namespace
+
+std::string_view SetSender::row_text(const model::ChangeBatch& batch, const Destination& to, model::CellForm form,
+                                     std::uint32_t place, const Cell& cell, std::string& scratch) {
+  if (form == model::CellForm::native) return batch.cell_bytes(cell);
+  scratch.clear();
+  append_cell_text(scratch, to.columns[place].canonical, batch.cell_bytes(cell));
+  return scratch;
+}
+
+void SetSender::add(TextArray& array, std::uint32_t place, const Cell& cell) {
+  if (cell.state == CellState::value) {
+    array.add(row_text(batch_, to_, form_, place, cell, scratch_));
+  } else {
+    array.add_null();
+  }
+}
+
+// Near the order of the index, so that pages are touched once: shorter keys first makes decimal numbers ascend.
+void SetSender::sort_by_key(std::vector<NetRow>& rows) const {
+  if (to_.other_unique || rows.size() < 3) return;
+  const auto before = [&](const NetRow& a, const NetRow& b) {
+    for (const std::uint32_t place : to_.key) {
+      const Cell& left = a.key[place];
+      const Cell& right = b.key[place];
+      if (left.size != right.size) return left.size < right.size;
+      const int order = batch_.cell_bytes(left).compare(batch_.cell_bytes(right));
+      if (order != 0) return order < 0;
+    }
+    return false;
+  };
+  if (!std::is_sorted(rows.begin(), rows.end(), before)) std::sort(rows.begin(), rows.end(), before);
+}
+
+std::string SetSender::key_condition() const {
+  std::string condition;
+  for (std::size_t i = 0; i < to_.key.size(); ++i) {
+    const DestinationColumn& column = to_.columns[to_.key[i]];
+    condition += fmt::format("{}t.{} = v.p{}::{}", i == 0 ? "" : " AND ", column.name, i, column.cast);
+  }
+  return condition;
+}
+
+void SetSender::send_sliced(const std::string& sql, const std::vector<Part>& parts, const std::vector<NetRow>& rows,
+                            std::vector<Sent>& sent) {
+  const SetLimits limits;
+  std::vector<TextArray> arrays(parts.size());
+  std::size_t first = 0;
+  while (first < rows.size()) {
+    std::size_t bytes = 0, end = first;
+    for (; end < rows.size() && end - first < limits.rows_max && (end == first || bytes < limits.bytes_max); ++end) {
+      for (std::size_t i = 0; i < parts.size(); ++i) {
+        const Cell& cell = (parts[i].from_key ? rows[end].key : rows[end].cells)[parts[i].place];
+        bytes += cell.size + 4;
+        add(arrays[i], parts[i].place, cell);
+      }
+    }
+    session_.send_arrays(sql, arrays);
+    sent.push_back({end - first});
+    for (TextArray& array : arrays) array.clear();
+    first = end;
+  }
+}
+
+void SetSender::send_removes(std::vector<NetRow>& rows, std::vector<Sent>& sent) {
+  if (rows.empty()) return;
+  sort_by_key(rows);
+  std::vector<Part> parts;
+  for (const std::uint32_t place : to_.key) parts.push_back({place, true});
+  const std::string sql =
+      fmt::format("DELETE FROM {} AS t USING {} WHERE {}", to_.table, unnest(parts.size()), key_condition());
+  send_sliced(sql, parts, rows, sent);
+}
+
+void SetSender::send_updates(const std::vector<bool>& mask, std::vector<NetRow>& rows, bool with_key,
+                             std::vector<Sent>& sent) {
+  if (rows.empty()) return;
+  if (!with_key) sort_by_key(rows);
+  std::vector<Part> parts;
+  for (const std::uint32_t place : to_.key) parts.push_back({place, true});
+  std::string assignments;
+  for (std::uint32_t place = 0; place < mask.size(); ++place) {
+    const bool in_key = std::find(to_.key.begin(), to_.key.end(), place) != to_.key.end();
+    if (!mask[place] || (in_key && !with_key) || to_.columns[place].identity_always) continue;
+    const DestinationColumn& column = to_.columns[place];
+    assignments += fmt::format("{}{} = v.p{}::{}", assignments.empty() ? "" : ", ", column.name, parts.size(),
+                               column.cast);
+    parts.push_back({place, false});
+  }
+  if (assignments.empty()) return;
+  const std::string sql = fmt::format("UPDATE {} AS t SET {} FROM {} WHERE {}", to_.table, assignments,
+                                      unnest(parts.size()), key_condition());
+  send_sliced(sql, parts, rows, sent);
+}
+
+void SetSender::send_inserts(const std::vector<NetRow>& rows, std::vector<Sent>& sent) {
+  if (rows.empty()) return;
+  std::vector<Part> parts;
+  std::string names, values;
+  for (std::uint32_t place = 0; place < to_.columns.size(); ++place) {
+    const DestinationColumn& column = to_.columns[place];
+    names += (place == 0 ? "" : ", ") + column.name;
+    values += fmt::format("{}v.p{}::{}", place == 0 ? "" : ", ", place, column.cast);
+    parts.push_back({place, false});
+  }
+  const std::string sql = fmt::format("INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM {}", to_.table, names,
+                                      values, unnest(parts.size()));
+  send_sliced(sql, parts, rows, sent);
+}
+
+// Equal in every column, NULL equal to NULL; types without equality by their text.
+std::string SetSender::whole_row(const std::vector<Part>& parts) const {
+  std::string condition;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const DestinationColumn& column = to_.columns[parts[i].place];
+    condition += i == 0 ? "" : " AND ";
+    condition += column.exact_equality
+                     ? fmt::format("x.{} = v.p{}::{}", column.name, i, column.cast)
+                     : fmt::format("x.{}::text IS NOT DISTINCT FROM v.p{}::{}::text", column.name, i, column.type);
+  }
+  return fmt::format("(t.tableoid, t.ctid) = (SELECT x.tableoid, x.ctid FROM {} AS x, v WHERE {} LIMIT 1)", to_.table,
+                     condition);
+}
+
+void SetSender::send_whole_remove(const NetRow& row, std::vector<Sent>& sent) {
+  std::vector<Part> parts;
+  for (std::uint32_t place = 0; place < to_.columns.size(); ++place) parts.push_back({place, true});
+  const std::string sql = fmt::format("WITH v AS MATERIALIZED (SELECT * FROM {}) DELETE FROM {} AS t WHERE {}",
+                                      unnest(parts.size()), to_.table, whole_row(parts));
+  send_sliced(sql, parts, {row}, sent);
+}
+
+void SetSender::send_whole_update(const std::vector<bool>& mask, const NetRow& row, std::vector<Sent>& sent) {
+  std::vector<Part> parts;
+  for (std::uint32_t place = 0; place < to_.columns.size(); ++place) parts.push_back({place, true});
+  const std::string match = whole_row(parts);
+  std::string assignments;
+  for (std::uint32_t place = 0; place < mask.size(); ++place) {
+    if (!mask[place] || to_.columns[place].identity_always) continue;
+    assignments += fmt::format("{}{} = (SELECT v.p{}::{} FROM v)", assignments.empty() ? "" : ", ",
+                               to_.columns[place].name, parts.size(), to_.columns[place].cast);
+    parts.push_back({place, false});
+  }
+  if (assignments.empty()) return;
+  const std::string sql = fmt::format("WITH v AS MATERIALIZED (SELECT * FROM {}) UPDATE {} AS t SET {} WHERE {}",
+                                      unnest(parts.size()), to_.table, assignments, match);
+  send_sliced(sql, parts, {row}, sent);
+}
+
+base::Result<Outcome> SetSender::copy_inserts(const std::vector<NetRow>& rows) {
+  std::string names;
+  for (const DestinationColumn& column : to_.columns) names += (names.empty() ? "" : ", ") + column.name;
+  TRY(session_.copy_begin(fmt::format("COPY {} ({}) FROM STDIN", to_.table, names), to_.table));
+  std::string bytes;
+  Outcome refused;
+  for (const NetRow& row : rows) {
+    for (std::uint32_t place = 0; place < to_.columns.size(); ++place) {
+      if (place != 0) bytes += '\t';
+      const Cell& cell = row.cells[place];
+      if (cell.state != CellState::value) {
+        bytes += copy_null;
+        continue;
+      }
+      std::string_view text = row_text(batch_, to_, form_, place, cell, scratch_);
+      while (text.size() > copy_piece_bytes) {  // a large value passes in pieces
+        append_copy_field(bytes, text.substr(0, copy_piece_bytes));
+        text.remove_prefix(copy_piece_bytes);
+        TRY(session_.copy_write(bytes));
+        bytes.clear();
+      }
+      append_copy_field(bytes, text);
+    }
+    bytes += '\n';
+    if (bytes.size() < copy_piece_bytes) continue;
+    TRY(session_.copy_write(bytes));
+    bytes.clear();
+  }
+  TRY(session_.copy_write(bytes));
+  return session_.copy_end();
+}
+
+}  // namespace postgres

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Canonical cells (model/schema.h) in PostgreSQL's own text form, and rows in COPY's text format. Pure; any thread.
+// A text value with a zero byte cannot be stored by PostgreSQL: it is passed on and the server refuses it.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "model/row_batch.h"
+
+namespace postgres {
+
+// Appends the text of one canonical cell as the server's input functions take it.
+void append_cell_text(std::string& out, model::Type type, std::string_view cell);
+void append_fixed_text(std::string& out, model::Type type, std::int64_t value);
+void append_real_text(std::string& out, model::Type type, double value);
+
+// One field of COPY text format, escaped; NULL is \N.
+void append_copy_field(std::string& out, std::string_view text);
+inline constexpr std::string_view copy_null = "\\N";
+
+// All rows of the batch as COPY text.
+void append_copy_rows(std::string& out, const model::RowBatch& rows);
+
+}  // namespace postgres

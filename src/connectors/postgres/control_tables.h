@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Millrace's own tables on the target, in ControlSchema (public when not set): millrace_position, which says up to
+// where the target holds everything and which process owns the task (epoch), and DMS's awsdms_* tables. All text in
+// statements is a parameter or a quoted literal. Stateless but for names and settings; any thread with its own Session.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "connectors/postgres/session.h"
+#include "model/position.h"
+
+namespace postgres {
+
+struct ApplyException {
+  model::TableName table;
+  std::string statement;
+  std::string error;
+};
+
+class ControlTables {
+ public:
+  explicit ControlTables(const connect::Context& context);
+
+  struct Ownership {
+    std::int64_t epoch = 0;
+    std::optional<model::Position> position;
+  };
+  // Creates what is missing and takes the task over: every older process of it can write no more.
+  base::Result<Ownership> take_over(Session& session, bool resume) const;
+  base::Result<std::optional<model::Position>> position(Session& session) const;
+
+  // Statement and parameters that move the position; zero rows affected: superseded.
+  std::string move_sql() const;
+  std::vector<std::optional<std::string>> move_parameters(std::int64_t epoch, const std::optional<model::Position>& from,
+                                                          const model::Position& to) const;
+  std::string exception_sql() const;
+  std::vector<std::optional<std::string>> exception_parameters(const ApplyException& exception) const;
+  // Empty when the table is not enabled.
+  std::string suspended_sql() const;
+  std::vector<std::optional<std::string>> suspended_parameters(const model::TableName& table,
+                                                               const std::string& reason) const;
+  base::Result<void> report(Session& session, const std::map<std::string, std::string>& facts) const;
+  base::Result<void> drop(Session& session) const;
+  const std::string& schema() const { return schema_; }
+
+ private:
+  bool enabled(const char* setting) const;
+  std::string table(std::string_view name) const;
+  std::vector<std::string> create_statements() const;
+
+  std::string schema_;
+  std::string task_;
+  std::string server_;
+  std::map<std::string, std::string> settings_;
+};
+
+std::string position_text(const model::Position& position);  // "16/B374D848"
+
+}  // namespace postgres

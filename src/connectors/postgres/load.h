@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Loads chunks of the full load by COPY FROM STDIN: the source's own COPY bytes undecoded, or rows as COPY text. A chunk
+// is one statement and so one transaction: durable when finish() returns, nothing of it stays otherwise. Sessions are
+// kept for the next chunk. SessionPool: any thread; a loader: one thread.
+#pragma once
+
+#include "base/thread.h"
+#include "connect/target.h"
+#include "connectors/postgres/session.h"
+
+namespace postgres {
+
+class SessionPool {
+ public:
+  explicit SessionPool(SessionSettings settings) : settings_(std::move(settings)) {}
+  // Foreign keys and triggers are quiet in it where the right is there.
+  base::Result<std::unique_ptr<Session>> take();
+  void give_back(std::unique_ptr<Session> session);
+  const SessionSettings& settings() const { return settings_; }
+
+ private:
+  const SessionSettings settings_;
+  base::Mutex mutex_;
+  std::vector<std::unique_ptr<Session>> idle_ GUARDED_BY(mutex_);
+};
+
+base::Result<std::unique_ptr<connect::ChunkLoader>> open_loader(SessionPool& pool, const model::TableSchemaPtr& table,
+                                                                connect::ReadForm form);
+
+}  // namespace postgres
