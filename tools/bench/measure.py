@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every row of the speed table is made of: two durable servers, a clock, CPU-seconds, and rows of results."""
+
+import dataclasses
+import json
+import os
+import pathlib
+import resource
+import shlex
+import subprocess
+import sys
+import time
+
+import psutil
+
+TOP = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(TOP / "tests/e2e"))
+
+from harness import Bench, Failure, Servers  # noqa: E402
+from servers import Postgres, wait_for  # noqa: E402,F401
+
+BINARIES = "/usr/lib/postgresql/15/bin"
+
+
+@dataclasses.dataclass
+class Timing:
+    """Wall seconds, and CPU-seconds of clients (ours or the reference's processes) and of both servers."""
+    wall: float
+    client_cpu: float
+    server_cpu: float
+    memory_peak: int = 0
+
+    def __str__(self):
+        return f"{self.wall:.2f} s"
+
+
+@dataclasses.dataclass
+class Row:
+    """One line of the table: `ratio` is ours to the reference's, `bar` what it may be at most or must be at least."""
+    figure: str
+    reference: str
+    ours: str
+    theirs: str
+    ratio: float
+    bar: float
+    at_least: bool = False
+    cpu: str = ""
+    command: str = ""
+
+    def holds(self):
+        return self.ratio >= self.bar if self.at_least else self.ratio <= self.bar
+
+
+class Lab:
+    """Two servers with fsync on and the folders of one benchmark run."""
+
+    def __init__(self, rows):
+        self.rows = rows
+        self.servers = Servers()
+        self.bench = Bench(self.servers, TOP / "build/millrace", "bench")
+        settings = ["shared_buffers = 1GB", "max_wal_size = 16GB", "checkpoint_timeout = 30min",
+                    "max_replication_slots = 40", "wal_sender_timeout = 60s"]
+        folder = self.servers.folder
+        self.source_server = Postgres(folder / "source", 15, settings, durable=True)
+        self.target_server = Postgres(folder / "target", 15, settings, durable=True)
+        self.results = []
+
+    def close(self):
+        self.bench.close()
+        self.source_server.stop("immediate")
+        self.target_server.stop("immediate")
+        self.servers.close()
+
+    def source(self):
+        return self.bench.database("source", self.source_server)
+
+    def target(self):
+        return self.bench.database("target", self.target_server)
+
+    def add(self, row):
+        self.results.append(row)
+        sign = ">=" if row.at_least else "<="
+        print(f"{row.figure} | {row.reference}: ours {row.ours}, theirs {row.theirs}, ratio {row.ratio:.2f} "
+              f"({sign} {row.bar}: {'holds' if row.holds() else 'MISSED'}) {row.cpu}", flush=True)
+
+    def compare(self, figure, reference, ours, theirs, bar, command):
+        self.add(Row(figure, reference, str(ours), str(theirs), ours.wall / theirs.wall, bar, command=command,
+                     cpu=f"CPU s: ours {ours.client_cpu:.1f} + servers {ours.server_cpu:.1f}; "
+                         f"theirs {theirs.client_cpu:.1f} + servers {theirs.server_cpu:.1f}"))
+
+    def server_cpu(self):
+        return sum(cpu_of_tree(server.process.pid) for server in (self.source_server, self.target_server))
+
+    def settle(self):
+        """The same start for everybody: everything written, caches as they are."""
+        for server in (self.source_server, self.target_server):
+            run_sql(server, "CHECKPOINT")
+
+    def timed(self, action):
+        self.settle()
+        servers, clients = self.server_cpu(), children_cpu()
+        began = time.monotonic()
+        memory = action()
+        wall = time.monotonic() - began
+        return Timing(wall, children_cpu() - clients, self.server_cpu() - servers, memory or 0)
+
+    def timed_task(self, task, *arguments):
+        """`millrace run` to its end, with its peak memory."""
+        def action():
+            run = task.start(*arguments)
+            _, status, usage = os.wait4(run.process.pid, 0)
+            run.process.returncode = os.waitstatus_to_exitcode(status)
+            run.log.close()
+            if run.process.returncode != 0:
+                raise Failure(f"the task ended with {run.process.returncode}\n{run.text()[-3000:]}")
+            return usage.ru_maxrss * 1024
+        return self.timed(action)
+
+    def shell(self, line, environment=None):
+        done = subprocess.run(["bash", "-c", "set -o pipefail; " + line], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              text=True, env={**os.environ, **(environment or {})})
+        if done.returncode != 0:
+            raise Failure(f"{line}\n{done.stdout[-3000:]}")
+        return done.stdout
+
+    def timed_shell(self, line):
+        return self.timed(lambda: self.shell(line) and None)
+
+
+def run_sql(server, sql, database="postgres"):
+    connection = server.connect(database)
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+    connection.close()
+
+
+def children_cpu():
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def cpu_of_tree(pid):
+    """CPU-seconds of a server: its living processes and those it has already buried."""
+    process = psutil.Process(pid)
+    times = process.cpu_times()
+    total = times.user + times.system + times.children_user + times.children_system
+    for child in process.children():
+        try:
+            times = child.cpu_times()
+            total += times.user + times.system
+        except psutil.NoSuchProcess:
+            pass
+    return total
+
+
+def uri(database):
+    return f"postgresql://postgres@127.0.0.1:{database.server.port}/{database.name}"
+
+
+def psql(database, sql):
+    return f"{BINARIES}/psql -X -q -v ON_ERROR_STOP=1 -d {uri(database)} -c {shlex.quote(sql)}"
+
+
+def better(*timings):
+    return min(timings, key=lambda timing: timing.wall)
+
+
+def save(results, rows, path):
+    """Keeps the newest result of each (figure, reference), also from earlier runs of single rows."""
+    kept = json.loads(path.read_text()) if path.exists() else {}
+    stamp = time.strftime("%Y-%m-%d")
+    for row in results:
+        kept[f"{row.figure} | {row.reference}"] = {**dataclasses.asdict(row), "holds": row.holds(), "rows": rows,
+                                                   "date": stamp}
+    path.write_text(json.dumps(kept, indent=1) + "\n")
+    return kept
