@@ -1,0 +1,64 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""docs.py [--check]: writes docs/errors.md from the error tables of the sources; --check only compares.
+
+Every code is declared once, as `inline constexpr base::Code name{"room.name", Kind::x, "advice"}`."""
+
+import pathlib
+import re
+import sys
+
+TOP = pathlib.Path(__file__).resolve().parent.parent
+PAGE = TOP / "docs/errors.md"
+HEAD = """# Error codes
+
+Written by `./dev docs` from the sources; do not edit. An error names the object, then says why; its code is stable, and
+this page says what to do. The kind says what Millrace does about it by itself.
+
+| kind | what happens |
+|---|---|
+| transient | tried again from the last checkpoint, with growing pauses, up to the task's limits |
+| table | the table is suspended with its changes kept; the others go on |
+| task | the task stops (exit code 1); nothing is lost, `resume-processing` goes on after the remedy |
+| input | refused before anything was touched (exit code 2) |
+| canceled | somebody asked for it |
+| bug | a defect of Millrace; please report it |
+"""
+DECLARATION = re.compile(
+    r'inline constexpr (?:base::)?Code \w+\{\s*"([^"]+)",\s*(?:base::)?Kind::(\w+),\s*((?:"(?:\\.|[^"\\])*"\s*)+)\}', re.S)
+
+
+def codes():
+    found = {}
+    for path in sorted((TOP / "src").rglob("*.h")):
+        for name, kind, text in DECLARATION.findall(path.read_text()):
+            advice = "".join(re.findall(r'"((?:\\.|[^"\\])*)"', text)).replace('\\"', '"').replace("\\\\", "\\")
+            found[name] = (kind, advice)
+    return found
+
+
+def page():
+    lines = [HEAD]
+    area = None
+    for name, (kind, advice) in sorted(codes().items()):
+        if name.split(".")[0] != area:
+            area = name.split(".")[0]
+            lines.append(f"\n## {area}\n\n| code | kind | what to do |\n|---|---|---|\n")
+        lines.append(f"| `{name}` | {kind} | {advice.replace('|', chr(92) + '|')} |\n")
+    return "".join(lines)
+
+
+def main():
+    text = page()
+    if "--check" in sys.argv:
+        if not PAGE.exists() or PAGE.read_text() != text:
+            print("docs/errors.md is not what the sources say: run ./dev docs")
+            return 1
+        return 0
+    PAGE.write_text(text)
+    print(f"docs/errors.md: {len(codes())} codes")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
