@@ -45,5 +45,7 @@ unit_test(postgres_test
 
 unit_test(postgres_target_test
   SOURCES
+  src/connectors/postgres/apply_test.cc
+  src/connectors/postgres/compact_test.cc
   src/connectors/postgres/target_test.cc
   DEPENDS connectors_postgres)

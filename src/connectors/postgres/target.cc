@@ -6,6 +6,7 @@
 #include <set>
 
 #include "connectors/postgres/apply.h"
+#include "connectors/postgres/comparable.h"
 #include "connectors/postgres/load.h"
 #include "connectors/postgres/options.h"
 #include "connectors/postgres/prepare.h"
@@ -26,7 +27,8 @@ class PostgresTarget final : public connect::Target {
         secondary_(options.boolean(option::create_secondary_objects)),
         control_(context),
         pool_(settings),
-        applier_(context, settings, control_) {}
+        applier_(context, settings, control_),
+        comparable_(connection_settings(options, "millrace validate " + context.task_id)) {}
 
   std::string_view family() const override { return "postgresql"; }
   bool takes_native(const TableSchema& table) const override;
@@ -53,7 +55,7 @@ class PostgresTarget final : public connect::Target {
   base::Result<std::vector<connect::TargetSuspended>> suspended() override;
   base::Result<void> report(const std::map<std::string, std::string>& facts) override;
   base::Result<void> drop() override;
-  connect::Comparable* comparable() override { return nullptr; }
+  connect::Comparable* comparable() override { return &comparable_; }
 
  private:
   // A session for a catalogue statement or two; goes back to the pool when it is sound.
@@ -79,6 +81,7 @@ class PostgresTarget final : public connect::Target {
   const ControlTables control_;
   SessionPool pool_;
   Applier applier_;
+  Comparable comparable_;
   base::Mutex prepare_mutex_;  // one prepare at a time: DDL of different tables takes locks on shared catalogues
   mutable base::Mutex mutex_;
   std::map<model::TableName, bool> same_types_ GUARDED_BY(mutex_);  // by target name, of prepared tables
