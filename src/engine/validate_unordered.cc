@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/validate_unordered.h"
 
+#define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #include <unordered_map>

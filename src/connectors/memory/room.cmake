@@ -4,3 +4,6 @@ room(connector_memory SOURCES
   connectors/memory/stream.cc
   connectors/memory/target.cc
   DEPENDS base model connect)
+unit_test(engine_memory_test SOURCES
+  tests/engine/memory_to_memory_test.cc
+  DEPENDS engine connector_memory)
