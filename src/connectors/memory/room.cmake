@@ -7,3 +7,6 @@ room(connector_memory SOURCES
 unit_test(engine_memory_test SOURCES
   tests/engine/memory_to_memory_test.cc
   DEPENDS engine connector_memory)
+unit_test(conform_memory_test SOURCES
+  tests/conform/memory_test.cc
+  DEPENDS connector_memory)
