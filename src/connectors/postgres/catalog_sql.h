@@ -39,6 +39,10 @@ inline constexpr std::string_view find_tables =
     "JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = w.t "
     "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition";
 
+inline constexpr std::string_view table_of_oid =
+    "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+    "WHERE c.oid = $1::oid AND c.relkind IN ('r', 'p') AND " MR_USER_RELATION;
+
 // A type is portable when its OID is fixed in every release and its binary form names no OID of this server.
 inline constexpr std::string_view columns =
     "SELECT a.attrelid, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod), a.atttypid, a.atttypmod,"

@@ -306,6 +306,16 @@ Result<std::vector<model::TableSchemaPtr>> describe_tables(Connection& connectio
   return described;
 }
 
+Result<model::TableSchemaPtr> describe_table(Connection& connection, const TypeChoices& choices, std::uint32_t oid) {
+  const Rows rows = TRY(connection.query(std::string(sql::table_of_oid), {std::to_string(oid)}));
+  if (rows.empty()) return model::TableSchemaPtr();
+  std::vector<model::TableSchemaPtr> described =
+      TRY(describe_tables(connection, choices, {{text_at(rows[0], 0), text_at(rows[0], 1)}}));
+  // Renamed in between, or another table of that name: the next message about it tells.
+  if (described.empty() || described[0]->source_id != oid) return model::TableSchemaPtr();
+  return std::move(described[0]);
+}
+
 std::string replica_identity_remedy(const model::TableSchema& table) {
   const auto statement = [](const model::TableName& name) {
     return "ALTER TABLE " + quoted(name) + " REPLICA IDENTITY FULL;";

@@ -25,6 +25,10 @@ inline constexpr std::string_view family_name = "postgresql";
 base::Result<std::vector<model::TableSchemaPtr>> describe_tables(Connection& connection, const TypeChoices& choices,
                                                                  const std::vector<model::TableName>& names);
 
+// nullptr when there is no such table, or it is none of a user's: a partition, a system table, one of ours.
+base::Result<model::TableSchemaPtr> describe_table(Connection& connection, const TypeChoices& choices,
+                                                   std::uint32_t oid);
+
 // "ALTER TABLE ... REPLICA IDENTITY FULL" for the table and every partition under it.
 std::string replica_identity_remedy(const model::TableSchema& table);
 

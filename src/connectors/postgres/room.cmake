@@ -37,6 +37,7 @@ room(connectors_postgres
 unit_test(postgres_test
   SOURCES
   src/connectors/postgres/array_text_test.cc
+  src/connectors/postgres/capture_test.cc
   src/connectors/postgres/catalog_test.cc
   src/connectors/postgres/connection_test.cc
   src/connectors/postgres/decode_test.cc
