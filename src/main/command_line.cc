@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "main/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <map>
+
+namespace main_program {
+namespace {
+
+constexpr const char* top_footer = R"(Examples:
+  millrace check crm-to-lake.json          what would happen, what is missing, what would be lost
+  millrace run crm-to-lake.json            load, then follow the changes until Ctrl-C
+  millrace run crm-to-lake.json --until caught-up
+  millrace status                          table statistics of ./millrace-data
+  millrace validate crm-to-lake.json       compare source and target row by row
+  millrace drop crm-to-lake.json           remove what the task left in source, target and data directory
+
+Exit codes: 0 done, 1 the task failed, 2 the input is bad (nothing was touched), 130 interrupted (resumable).
+`millrace help endpoint`, `millrace help settings` and `millrace help errors` explain members, settings and codes.)";
+
+constexpr const char* run_footer =
+    R"(Without --start-type the task starts when the data directory holds no state of it, and resumes otherwise.
+  start-replication   load (or start the stream) anew; refused when there is state
+  resume-processing   go on from where the task stopped
+  reload-target       forget the state and load again
+
+--until ends the run by itself, with exit code 0, and leaves it resumable:
+  caught-up           everything committed at the source before the call is durable on the target
+  position:4AF/B0D0   everything up to that position of the source's log is
+  time:2026-11-21T05:38:16   the clock (UTC) has reached it
+
+Examples:
+  millrace run task.json --data-dir /var/lib/millrace/crm
+  millrace run task.json --until caught-up --progress json
+  millrace run task.json --start-type reload-target
+
+Ctrl-C stops at a commit boundary within ten seconds (exit code 130); a second one ends at once and loses nothing.)";
+
+constexpr const char* check_footer =
+    R"(Connects to both ends, reads catalogues and settings, touches nothing. Exit code 2 when the task would be refused.
+
+Example:
+  millrace check task.json)";
+
+constexpr const char* status_footer =
+    R"(Reads the state in the data directory; the task may be running. --json prints the shape of DescribeTableStatistics.
+
+Example:
+  millrace status --data-dir /var/lib/millrace/crm --json)";
+
+constexpr const char* validate_footer =
+    R"(Compares every row of every selected table; rows that change meanwhile are looked at again. For files, the state
+that the files describe is compared. Exit code 1 when there are differences.
+
+Example:
+  millrace validate task.json)";
+
+constexpr const char* drop_footer =
+    R"(Removes the replication slot, publications and event trigger from the source, the position and control rows from the
+target, and the local state. Loaded tables and files stay. --force goes on when the source cannot be reached; what is
+left there must then be removed by hand: a slot without a reader fills the source's disk.
+
+Example:
+  millrace drop task.json --data-dir /var/lib/millrace/crm)";
+
+void add_data_dir(CLI::App* command, Command& out) {
+  command->add_option("--data-dir", out.data_dir, "folder of everything durable of this task")->capture_default_str();
+}
+
+void add_task_file(CLI::App* command, Command& out) {
+  command->add_option("TASK", out.task_file, "task file: {\"source\": ..., \"target\": ..., \"task\": ...}")
+      ->required();
+}
+
+void add_run(CLI::App& app, Command& out) {
+  static const std::map<std::string, ProgressMode> modes{{"auto", ProgressMode::automatic},
+                                                         {"plain", ProgressMode::plain},
+                                                         {"json", ProgressMode::json},
+                                                         {"none", ProgressMode::none}};
+  CLI::App* run = app.add_subcommand("run", "Run one task in the foreground");
+  add_task_file(run, out);
+  add_data_dir(run, out);
+  run->add_option("--start-type", out.start_type, "start-replication, resume-processing or reload-target")
+      ->check(CLI::IsMember({"start-replication", "resume-processing", "reload-target"}));
+  run->add_option("--until", out.until, "caught-up, position:P or time:T: stop by itself, resumable");
+  run->add_option("--progress", out.progress, "auto (bars on a terminal, else plain), plain, json, none")
+      ->transform(CLI::CheckedTransformer(modes).description(""));
+  run->footer(run_footer);
+  run->callback([&out] { out.kind = Command::Kind::run; });
+}
+
+void add_others(CLI::App& app, Command& out) {
+  CLI::App* check = app.add_subcommand("check", "Print the plan and what is missing; touches nothing");
+  add_task_file(check, out);
+  add_data_dir(check, out);
+  check->add_flag("--json", out.json, "machine-readable");
+  check->footer(check_footer);
+  check->callback([&out] { out.kind = Command::Kind::check; });
+
+  CLI::App* status = app.add_subcommand("status", "Print the table statistics");
+  add_data_dir(status, out);
+  status->add_flag("--json", out.json, "the shape of DescribeTableStatistics");
+  status->footer(status_footer);
+  status->callback([&out] { out.kind = Command::Kind::status; });
+
+  CLI::App* validate = app.add_subcommand("validate", "Compare source and target row by row");
+  add_task_file(validate, out);
+  add_data_dir(validate, out);
+  validate->add_flag("--json", out.json, "machine-readable");
+  validate->footer(validate_footer);
+  validate->callback([&out] { out.kind = Command::Kind::validate; });
+
+  CLI::App* drop = app.add_subcommand("drop", "Remove what the task left behind; data stays");
+  add_task_file(drop, out);
+  add_data_dir(drop, out);
+  drop->add_flag("--force", out.force, "go on when the source cannot be reached");
+  drop->footer(drop_footer);
+  drop->callback([&out] { out.kind = Command::Kind::drop; });
+
+  CLI::App* help = app.add_subcommand("help", "Explain endpoint members, task settings or error codes");
+  help->add_option("TOPIC", out.topic, "endpoint, settings, errors, or one error code");
+  help->callback([&out] { out.kind = Command::Kind::help; });
+}
+
+}  // namespace
+
+std::variant<Command, int> parse_command_line(int argc, const char* const* argv) {
+  constexpr int exit_bad_input = 2;
+  Command command;
+  CLI::App app("Millrace copies a database and keeps the copy in step, exactly.", "millrace");
+  app.set_version_flag("--version", std::string(version_text));
+  app.require_subcommand(0, 1);
+  app.footer(top_footer);
+  add_run(app, command);
+  add_others(app, command);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& thrown) {
+    return app.exit(thrown, std::cout, std::cerr) == 0 ? 0 : exit_bad_input;
+  }
+  if (app.get_subcommands().empty() || (command.kind == Command::Kind::help && command.topic.empty())) {
+    std::cout << app.help();
+    return app.get_subcommands().empty() ? exit_bad_input : 0;
+  }
+  return command;
+}
+
+}  // namespace main_program

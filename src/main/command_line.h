@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The command line as a value. parse_command_line prints help or a usage error itself and then returns the exit code
+// instead of a command.
+#pragma once
+
+#include <string>
+#include <variant>
+
+#include "main/progress.h"
+
+namespace main_program {
+
+inline constexpr std::string_view version_text = "millrace 0.1.0";
+
+struct Command {
+  enum class Kind { run, check, status, validate, drop, help } kind = Kind::help;
+  std::string task_file;
+  std::string data_dir = "millrace-data";
+  std::string start_type;  // empty: start-replication or resume-processing, as the data directory says
+  std::string until;
+  ProgressMode progress = ProgressMode::automatic;
+  bool json = false;
+  bool force = false;
+  std::string topic;  // help
+};
+
+std::variant<Command, int> parse_command_line(int argc, const char* const* argv);
+
+}  // namespace main_program

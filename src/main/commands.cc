@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "main/commands.h"
+
+#include <cstdio>
+
+#include "engine/errors.h"
+#include "main/errors.h"
+#include "main/help_pages.h"
+#include "main/reports.h"
+#include "main/session.h"
+#include "main/signals.h"
+#include "main/time_text.h"
+
+namespace main_program {
+namespace {
+
+void print(const std::string& text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  std::fflush(stdout);
+}
+
+base::Result<engine::Until> parse_until(const std::string& text) {
+  using Kind = engine::Until::Kind;
+  engine::Until until;
+  if (text.empty()) return until;
+  if (text == "caught-up") {
+    until.kind = Kind::caught_up;
+  } else if (text.starts_with("position:") && text.size() > 9) {
+    until.kind = Kind::position;
+    until.position = text.substr(9);
+  } else if (text.starts_with("time:")) {
+    const auto time = parse_time(std::string_view(text).substr(5));
+    if (!time) return base::failed(errors::bad_usage, "--until: the time is not like 2026-11-21T05:38:16");
+    until.kind = Kind::time;
+    until.time = *time;
+  } else {
+    return base::failed(errors::bad_usage, "--until must be caught-up, position:P or time:T");
+  }
+  return until;
+}
+
+base::Result<engine::StartType> start_type_of(const Command& command, engine::StateStore& store) {
+  if (command.start_type == "resume-processing") return engine::StartType::resume_processing;
+  if (command.start_type == "reload-target") return engine::StartType::reload_target;
+  const engine::State state = TRY(store.load());
+  if (command.start_type == "start-replication" || !state.task) return engine::StartType::start_replication;
+  return engine::StartType::resume_processing;
+}
+
+// Runs `work` on this thread while two others watch for signals and, if there is one, print progress.
+template <typename Work>
+auto with_signals(const Work& work, const std::function<base::Result<void>(std::stop_token)>& progress) {
+  std::stop_source stop;
+  base::TaskGroup group;
+  group.spawn("signals", [&](std::stop_token done) { return watch_signals([&] { stop.request_stop(); }, done); });
+  if (progress) group.spawn("progress", progress);
+  auto outcome = work(stop.get_token());
+  group.request_stop();
+  const base::Result<void> ended = group.join();
+  // A failed display is no reason to fail the work.
+  if (!ended.ok()) std::fprintf(stderr, "%s\n", ended.error().text().c_str());
+  return outcome;
+}
+
+base::Result<int> run_task(const Command& command) {
+  const engine::Until until = TRY(parse_until(command.until));
+  auto session = TRY(Session::locked(command.task_file, command.data_dir));
+  const engine::StartType start = TRY(start_type_of(command, session->store()));
+  TaskDocument& document = session->document();
+  base::Log& log = session->log();
+  log.info("main", "{}: task {} ({}), {} to {}", version_text, document.definition.identifier,
+           document.definition.task_id, document.source.text, document.target.text);
+  for (const std::string& remark : document.remarks) log.info("main", "task settings: {}", remark);
+  engine::Task task(document.definition, session->environment());
+  ProgressPrinter printer(command.progress, session->clock());
+  auto outcome = with_signals([&](const std::stop_token& stop) { return task.run(start, until, stop); },
+                              [&](const std::stop_token& stop) { return printer.run(task, stop); });
+  if (!outcome.ok()) {
+    log.error("main", "the task ended: {}", outcome.error().text());
+    return outcome.take_error();
+  }
+  const bool interrupted = *outcome == engine::Outcome::interrupted;
+  log.info("main", "the task {}", interrupted ? "was interrupted" : "finished");
+  if (interrupted && command.progress != ProgressMode::json) {
+    print("stopped at a commit boundary; run the same command again to go on\n");
+  }
+  return interrupted ? exit_interrupted : exit_done;
+}
+
+base::Result<int> check_task(const Command& command) {
+  auto session = TRY(Session::looking(command.task_file, command.data_dir));
+  engine::Task task(session->document().definition, session->environment());
+  const engine::Plan plan = TRY(with_signals([&](const std::stop_token& stop) { return task.plan(stop); }, nullptr));
+  const auto& remarks = session->document().remarks;
+  print(command.json ? plan_json(plan, remarks) : plan_text(plan, remarks));
+  return plan.refused() ? exit_bad_input : exit_done;
+}
+
+base::Result<int> validate_task(const Command& command) {
+  auto session = TRY(Session::looking(command.task_file, command.data_dir));
+  engine::Task task(session->document().definition, session->environment());
+  const auto show = [&](const engine::Difference& difference) {
+    if (!command.json) print(difference_text(difference));
+  };
+  const engine::ValidationReport report =
+      TRY(with_signals([&](const std::stop_token& stop) { return task.validate(show, stop); }, nullptr));
+  print(command.json ? validation_json(report) : validation_text(report));
+  return report.equal() ? exit_done : exit_failed;
+}
+
+base::Result<int> drop_task(const Command& command) {
+  // A data directory that was never used is not made only to be dropped; its identity would name the wrong slot.
+  const DataDir before = TRY(DataDir::look(command.data_dir));
+  if (before.identity().empty()) {
+    return base::failed(engine::errors::no_state, "{} was never used by a task", before.path());
+  }
+  auto session = TRY(Session::locked(command.task_file, command.data_dir));
+  engine::Task task(session->document().definition, session->environment());
+  TRY(task.drop(command.force));
+  session->close_store();
+  TRY(session->data_dir().clear());
+  print("dropped: source, target position and local state\n");
+  return exit_done;
+}
+
+base::Result<int> show_status(const Command& command) {
+  const DataDir folder = TRY(DataDir::look(command.data_dir));
+  auto store = TRY(engine::SqliteStore::open(folder.state_file(), engine::SqliteStore::Open::existing));
+  const engine::State state = TRY(store->load());
+  print(command.json ? status_json(state) : status_text(state));
+  return exit_done;
+}
+
+base::Result<int> show_help(const Command& command) {
+  const auto page = help_page(command.topic);
+  if (!page) {
+    return base::failed(errors::bad_usage, "there is no help on that topic: use endpoint, settings, errors or a code");
+  }
+  print(*page);
+  return exit_done;
+}
+
+}  // namespace
+
+int exit_code_of(const base::Error& error) {
+  switch (error.kind()) {
+    case base::Kind::input: return exit_bad_input;
+    case base::Kind::canceled: return exit_interrupted;
+    default: return exit_failed;
+  }
+}
+
+base::Result<int> run_command(const Command& command) {
+  switch (command.kind) {
+    case Command::Kind::run: return run_task(command);
+    case Command::Kind::check: return check_task(command);
+    case Command::Kind::validate: return validate_task(command);
+    case Command::Kind::drop: return drop_task(command);
+    case Command::Kind::status: return show_status(command);
+    case Command::Kind::help: return show_help(command);
+  }
+  return base::failed(base::errors::bug, "unknown command");
+}
+
+}  // namespace main_program

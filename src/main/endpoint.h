@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One endpoint of a task file, in the shape of CreateEndpoint, turned into a connector's Options. Members are flattened
+// to paths ("PostgreSQLSettings.SlotName"); ExtraConnectionAttributes ("slotName=x;heartbeatEnable=true") name the same
+// members by their last name in any case. A password may come from the environment: MillracePasswordEnv names the
+// variable. Pure but for that variable.
+//
+// How it fails: main.bad_task_file, main.unknown_engine or connect.bad_option, naming the member's path.
+#pragma once
+
+#include <functional>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "connect/connector.h"
+
+namespace main_program {
+
+enum class Side { source, target };
+std::string_view side_name(Side side);
+
+using Environ = std::function<std::optional<std::string>(const std::string&)>;
+
+struct Endpoint {
+  std::string identifier;
+  std::string engine_name;
+  const connect::Connector* connector = nullptr;
+  connect::Options options;
+  std::string text;      // "postgres 127.0.0.1:5432/crm", without secrets
+  std::string identity;  // engine, place and name: what tells this endpoint from another
+};
+
+// Members of a source that the engine itself reads; a connector may declare them with its own default.
+std::span<const connect::OptionSpec> engine_source_options();
+
+// The members an endpoint may have: the connector's, and for a source the engine's.
+std::vector<connect::OptionSpec> endpoint_options(const connect::Connector& connector, Side side);
+
+base::Result<Endpoint> parse_endpoint(const nlohmann::json& members, Side side,
+                                      std::span<const connect::Connector* const> connectors, const Environ& environ_of);
+
+}  // namespace main_program

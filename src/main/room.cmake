@@ -1,0 +1,31 @@
+# The list of error codes is made from the headers of all rooms.
+set(error_list ${CMAKE_BINARY_DIR}/generated/error_list.cc)
+find_package(Python3 COMPONENTS Interpreter REQUIRED)
+add_custom_target(make_error_list ALL
+  COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tools/error_list.py ${CMAKE_SOURCE_DIR}/src ${error_list}
+  BYPRODUCTS ${error_list})
+
+set(connector_rooms)
+foreach(connector connectors_postgres connectors_files)
+  if(TARGET ${connector})
+    list(APPEND connector_rooms ${connector})
+  endif()
+endforeach()
+
+room(main_room
+  SOURCES main/time_text.cc main/endpoint.cc main/task_document.cc main/data_dir.cc main/log_file.cc main/signals.cc
+          main/connectors.cc main/progress.cc main/table_text.cc main/reports.cc main/command_line.cc
+          main/help_pages.cc main/session.cc main/commands.cc
+  DEPENDS engine ${connector_rooms}
+  LINKS spdlog::spdlog CLI11::CLI11 nlohmann_json::nlohmann_json)
+target_sources(main_room PRIVATE ${error_list})
+add_dependencies(main_room make_error_list)
+
+add_executable(millrace src/main/main.cc)
+target_link_libraries(millrace PRIVATE system_openssl main_room)
+# PyArrow lives in a folder of its own; the binary finds it there.
+set_target_properties(millrace PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
+
+unit_test(main_test
+  SOURCES src/main/task_document_test.cc src/main/progress_test.cc src/main/data_dir_test.cc
+  DEPENDS main_room)
