@@ -4,6 +4,7 @@ room(connectors_postgres
   connectors/postgres/catalog.cc
   connectors/postgres/check.cc
   connectors/postgres/comparable.cc
+  connectors/postgres/chunk_reader.cc
   connectors/postgres/connection.cc
   connectors/postgres/copy_text.cc
   connectors/postgres/ddl_trigger.cc
@@ -13,6 +14,7 @@ room(connectors_postgres
   connectors/postgres/options.cc
   connectors/postgres/publication.cc
   connectors/postgres/slot.cc
+  connectors/postgres/snapshot.cc
   connectors/postgres/types.cc
   connectors/postgres/user_types.cc
   connectors/postgres/apply.cc
