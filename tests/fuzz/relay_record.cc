@@ -18,12 +18,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     header.kind = (rest[4] & 1) != 0 ? relay::RecordKind::schema : relay::RecordKind::batch;
     std::uint16_t length = 0;
     std::memcpy(&length, rest.data() + 8, sizeof length);
+    std::uint16_t arena = 0;
+    std::memcpy(&arena, rest.data() + 16, sizeof arena);
     std::string payload(rest.substr(relay::record_header_size, length));
     rest.remove_prefix(relay::record_header_size + payload.size());
     header.size = payload.size();
-    std::uint16_t arena = 0;
-    std::memcpy(&arena, rest.size() >= 2 ? rest.data() : data, sizeof arena);
-    header.arena_size = payload.empty() ? 0 : arena % payload.size();
+    header.arena_size = arena % (payload.size() + 1);
     header.payload_checksum = relay::checksum_of(payload);
     const auto batch = decoder.decode(header, std::move(payload));
     if (!batch.ok() || !batch->has_value()) continue;
