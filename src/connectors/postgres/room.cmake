@@ -12,9 +12,13 @@ room(connectors_postgres
   connectors/postgres/describe.cc
   connectors/postgres/errors.cc
   connectors/postgres/options.cc
+  connectors/postgres/pgoutput.cc
   connectors/postgres/publication.cc
+  connectors/postgres/relation_map.cc
   connectors/postgres/slot.cc
   connectors/postgres/snapshot.cc
+  connectors/postgres/stream.cc
+  connectors/postgres/stream_reader.cc
   connectors/postgres/types.cc
   connectors/postgres/user_types.cc
   connectors/postgres/apply.cc
@@ -51,4 +55,10 @@ unit_test(postgres_target_test
   src/connectors/postgres/apply_test.cc
   src/connectors/postgres/compact_test.cc
   src/connectors/postgres/target_test.cc
+  DEPENDS connectors_postgres)
+
+unit_test(postgres_stream_test
+  SOURCES
+  src/connectors/postgres/pgoutput_test.cc
+  src/connectors/postgres/stream_test.cc
   DEPENDS connectors_postgres)

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The change stream of one logical slot (plugin pgoutput, values as text). Opened by open_stream(); owned and used by
+// one thread, except confirm(), which may come from any.
+//
+// A position's `log` is where the commit record begins. A position {log, sequence_end} has that transaction behind it,
+// any other sequence has it still ahead: a stream opened at {P, 0} delivers the transaction that commits at P. So the
+// consistent point of a new slot is {consistent_point, 0}. `through` of a batch counts as {through, sequence_end}.
+//
+// How it fails: connect.position_gone when the slot or its log is gone or the server's timeline ends before us;
+// pg.conflict while another session holds the slot; connection errors; a value that cannot be decoded is a `table`
+// error naming table, column and position.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "connect/source.h"
+#include "connectors/postgres/connection.h"
+#include "connectors/postgres/types.h"
+
+namespace postgres {
+
+struct StreamSettings {
+  ConnectionSettings connection;
+  std::string slot;
+  std::vector<std::string> publications;
+  model::Position start;
+  std::vector<model::TableSchemaPtr> tables;   // captured ones, by source_id (the root of a partitioned table)
+  model::CellForm form = model::CellForm::canonical;
+  TypeChoices choices;
+  base::Clock* clock = nullptr;
+  // The table's shape in the catalogue now; nullptr when it does not exist or is none of ours. Called from next().
+  std::function<base::Result<model::TableSchemaPtr>(std::uint32_t oid)> describe;
+};
+
+base::Result<std::unique_ptr<connect::Stream>> open_stream(StreamSettings settings, std::stop_token stop = {});
+
+// The prefix of the logical messages by which an event trigger reports DDL (JSON with "oid" and "event").
+inline constexpr std::string_view ddl_message_prefix = "millrace_ddl";
+
+// Whether the server's refusal means that the log from our position on is no longer there.
+bool says_position_gone(const base::Error& error, const std::string& sqlstate);
+
+}  // namespace postgres

@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "connectors/postgres/stream_reader.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "connectors/postgres/slot.h"
+
+namespace postgres {
+namespace {
+
+using base::failed;
+using base::Result;
+using model::Cell;
+using model::CellState;
+using model::Change;
+using model::Op;
+using pgoutput::Kind;
+using pgoutput::Value;
+
+struct ArenaSink {
+  std::string& bytes;
+  void add_fixed(std::int64_t value) { model::append_fixed(bytes, value); }
+  void add_real(double value) { model::append_real(bytes, value); }
+  void add_bytes(std::string_view value) { bytes.append(value); }
+  char* add_buffer(std::size_t size) {
+    const std::size_t start = bytes.size();
+    bytes.resize(start + size);
+    return bytes.data() + start;
+  }
+};
+
+struct DdlReport {
+  std::uint32_t oid = 0;
+  bool dropped = false;
+};
+
+// nullopt: not a report we understand (somebody else's use of the prefix).
+std::optional<DdlReport> parse_report(std::string_view content) {
+  const auto document = nlohmann::json::parse(content, nullptr, false);
+  if (!document.is_object()) return std::nullopt;
+  const auto oid = document.find("oid");
+  if (oid == document.end() || !oid->is_number_unsigned()) return std::nullopt;
+  const auto event = document.find("event");
+  const bool dropped = event != document.end() && event->is_string() && *event == "sql_drop";
+  return DdlReport{oid->get<std::uint32_t>(), dropped};
+}
+
+}  // namespace
+
+StreamReader::StreamReader(const std::vector<model::TableSchemaPtr>& tables, const TypeChoices& choices,
+                           model::CellForm form, RelationMap::Describe describe, model::Position start,
+                           int protocol_version)
+    : decoder_(protocol_version),
+      relations_(tables, choices, std::move(describe)),
+      form_(form),
+      start_(std::move(start)) {}
+
+std::string StreamReader::place() const {
+  if (decoder_.is_in_block()) return fmt::format("transaction {}", block_xid_);
+  return lsn_text(commit_lsn_);
+}
+
+model::ChangeBatch StreamReader::take_batch() {
+  batch_.through = through_;
+  model::ChangeBatch taken = std::move(batch_);
+  batch_ = model::ChangeBatch();
+  // The next batch is likely to be as large as this one; but no buffer for one huge value is kept.
+  batch_.bytes.reserve(std::min<std::size_t>(taken.bytes.size(), 1u << 20));
+  batch_.cells.reserve(std::min<std::size_t>(taken.cells.size(), 1u << 16));
+  batch_.changes.reserve(std::min<std::size_t>(taken.changes.size(), 1u << 14));
+  batch_number_ += 1;
+  return taken;
+}
+
+// A commit record that begins at `lsn` itself is not yet sent, hence one less.
+void StreamReader::on_caught_up(std::uint64_t lsn, std::int64_t server_time) {
+  if (lsn > 0) through_ = std::max(through_, lsn - 1);
+  batch_.source_time = server_time;
+}
+
+std::uint32_t StreamReader::table_of(Relation& relation) {
+  if (relation.batch != batch_number_) {
+    relation.table = batch_.table_index(relation.schema, form_);
+    relation.batch = batch_number_;
+  }
+  return relation.table;
+}
+
+Change& StreamReader::add_change(Op op, const Message& message, bool counts) {
+  if (!message.streamed && !begun_) {
+    Change& begin = batch_.changes.emplace_back();
+    begin.op = Op::begin;
+    begin.xid = xid_;
+    begin.commit_time = commit_time_;
+    begin.position.log = commit_lsn_;
+    begun_ = true;
+  }
+  Change& change = batch_.changes.emplace_back();
+  change.op = op;
+  if (message.streamed) {
+    change.streamed = true;
+    change.xid = block_xid_;
+    change.sub_xid = message.xid;
+    return change;
+  }
+  if (counts) sequence_ += 1;
+  change.xid = xid_;
+  change.commit_time = commit_time_;
+  change.position.log = commit_lsn_;
+  change.position.sequence = sequence_;
+  return change;
+}
+
+void StreamReader::on_begin(const Message& message) {
+  in_transaction_ = true;
+  begun_ = false;
+  commit_lsn_ = message.commit_lsn;
+  commit_time_ = message.commit_time;
+  xid_ = message.xid;
+  sequence_ = 0;
+  skipping_ = model::Position{commit_lsn_, model::sequence_end, ""} <= start_;
+}
+
+void StreamReader::on_commit(const Message& message) {
+  if (begun_) {
+    Change& commit = add_change(Op::commit, message, false);
+    commit.position.sequence = model::sequence_end;
+  }
+  in_transaction_ = false;
+  begun_ = false;
+  skipping_ = false;
+  through_ = std::max(through_, message.commit_lsn);
+  batch_.source_time = message.commit_time;
+}
+
+void StreamReader::on_stream_end(const Message& message) {
+  Change change;
+  change.xid = message.xid;
+  last_ = nullptr;
+  if (message.kind == Kind::stream_abort) {
+    change.op = Op::stream_abort;
+    change.sub_xid = message.sub_xid;
+    batch_.changes.push_back(change);
+    if (message.sub_xid == message.xid) relations_.end_streamed(message.xid, false);
+    return;
+  }
+  relations_.end_streamed(message.xid, true);
+  const bool behind = model::Position{message.commit_lsn, model::sequence_end, ""} <= start_;
+  change.op = behind ? Op::stream_abort : Op::stream_commit;
+  change.sub_xid = message.xid;
+  change.commit_time = message.commit_time;
+  change.position = {message.commit_lsn, model::sequence_end, ""};
+  batch_.changes.push_back(change);
+  through_ = std::max(through_, message.commit_lsn);
+  batch_.source_time = message.commit_time;
+}
+
+Result<void> StreamReader::on_relation(const Message& message) {
+  last_ = nullptr;
+  Relation* changed = TRY(relations_.on_relation(message, top_xid()));
+  if (changed == nullptr || skipping_) return {};
+  const std::uint32_t table = table_of(*changed);
+  add_change(Op::schema, message, false).table = table;
+  return {};
+}
+
+Result<void> StreamReader::on_truncate(const Message& message) {
+  if (skipping_) return {};
+  for (const std::uint32_t oid : message.relations) {
+    Relation* relation = relations_.find(oid, top_xid());
+    if (relation == nullptr) continue;
+    const std::uint32_t table = table_of(*relation);
+    Change& change = add_change(Op::truncate, message);
+    change.table = table;
+    change.cascade = message.cascade;
+    change.restart_identity = message.restart_identity;
+  }
+  return {};
+}
+
+Result<void> StreamReader::on_logical_message(const Message& message) {
+  if (message.prefix != ddl_message_prefix || !message.transactional || skipping_) return {};
+  const std::optional<DdlReport> report = parse_report(message.content);
+  if (!report) return {};
+  const model::TableSchemaPtr known = relations_.schema_of(report->oid, top_xid());
+  if (known == nullptr) return {};
+  last_ = nullptr;
+  if (report->dropped) {
+    const std::uint32_t table = batch_.table_index(known, form_);
+    add_change(Op::drop_table, message).table = table;
+    return {};
+  }
+  Relation* changed = TRY(relations_.on_ddl(report->oid, top_xid()));
+  if (changed == nullptr) return {};
+  const std::uint32_t table = table_of(*changed);
+  add_change(Op::schema, message, false).table = table;
+  return {};
+}
+
+Result<void> StreamReader::add_row(const std::vector<Value>& values, const Relation& relation, bool only_key,
+                                   std::uint32_t& first, std::uint32_t& count) {
+  const std::size_t columns = relation.stored.size();
+  if (values.size() != columns) {
+    return failed(errors::protocol_broken, "table {} at {}: a row of {} values, the table has {} columns",
+                  relation.schema->name.text(), place(), values.size(), columns);
+  }
+  first = static_cast<std::uint32_t>(batch_.cells.size());
+  count = static_cast<std::uint32_t>(columns);
+  batch_.cells.resize(batch_.cells.size() + columns);
+  Cell* cell = batch_.cells.data() + first;
+  for (std::size_t i = 0; i < columns; ++i, ++cell) {
+    const Value& value = values[i];
+    cell->offset = batch_.bytes.size();
+    if (value.kind != 't') {
+      const bool absent = only_key && !relation.in_key[i];
+      cell->state = absent ? CellState::absent : value.kind == 'u' ? CellState::unchanged : CellState::null;
+      continue;
+    }
+    if (form_ == model::CellForm::native) {
+      batch_.bytes.append(value.text);
+    } else if (!decode_text(relation.forms[i], value.text, ArenaSink{batch_.bytes})) {
+      const model::Column& column = relation.schema->columns[relation.stored[i]];
+      return failed(errors::value_not_understood, "table {} column {} at {}: not the text of a {}",
+                    relation.schema->name.text(), column.name, place(), model::type_name(column.type.type));
+    }
+    cell->size = static_cast<std::uint32_t>(batch_.bytes.size() - cell->offset);
+    cell->state = CellState::value;
+  }
+  return {};
+}
+
+// With a full old image, what the log does not repeat in the new row stands in the old one.
+void StreamReader::fill_unchanged(Change& change) {
+  for (std::uint32_t i = 0; i < change.new_count; ++i) {
+    Cell& cell = batch_.cells[change.new_first + i];
+    const Cell& old = batch_.cells[change.old_first + i];
+    if (cell.state == CellState::unchanged && old.state == CellState::value) cell = old;
+  }
+}
+
+Result<void> StreamReader::on_change(const Message& message) {
+  if (skipping_) return {};
+  if (last_ == nullptr || last_oid_ != message.relation) {
+    last_ = relations_.find(message.relation, top_xid());
+    last_oid_ = message.relation;
+    if (last_ == nullptr) return {};  // none of ours
+  }
+  Relation& relation = *last_;
+  Change change;
+  const bool is_insert = message.kind == Kind::insert;
+  if (!is_insert && message.old_kind != 0) {
+    const bool only_key = message.old_kind == 'K';
+    TRY(add_row(message.old_row, relation, only_key, change.old_first, change.old_count));
+  }
+  if (message.kind != Kind::remove) TRY(add_row(message.new_row, relation, false, change.new_first, change.new_count));
+  if (change.old_count != 0 && change.new_count != 0 && message.old_kind == 'O') fill_unchanged(change);
+  const std::uint32_t table = table_of(relation);
+  Change& added = add_change(is_insert                      ? Op::insert
+                             : message.kind == Kind::update ? Op::update
+                                                            : Op::remove,
+                             message);
+  added.table = table;
+  added.old_first = change.old_first;
+  added.old_count = change.old_count;
+  added.new_first = change.new_first;
+  added.new_count = change.new_count;
+  return {};
+}
+
+Result<void> StreamReader::take(std::string_view bytes) {
+  const Message& message = *TRY(decoder_.decode(bytes));
+  const bool is_whole_only = message.kind == Kind::begin || message.kind == Kind::stream_start;
+  if (is_whole_only ? in_transaction_ : message.kind == Kind::commit && !in_transaction_) {
+    return failed(errors::protocol_broken, "pgoutput: a transaction begins or ends out of order at {}", place());
+  }
+  switch (message.kind) {
+    case Kind::insert:
+    case Kind::update:
+    case Kind::remove:
+      if (!is_inside()) return failed(errors::protocol_broken, "pgoutput: a row outside of any transaction");
+      return on_change(message);
+    case Kind::begin: on_begin(message); return {};
+    case Kind::commit: on_commit(message); return {};
+    case Kind::relation:
+    case Kind::truncate:
+      if (!is_inside()) return failed(errors::protocol_broken, "pgoutput: a table outside of any transaction");
+      return message.kind == Kind::relation ? on_relation(message) : on_truncate(message);
+    case Kind::type: relations_.on_type(message); return {};
+    case Kind::message: return is_inside() ? on_logical_message(message) : Result<void>();
+    case Kind::stream_start:
+      block_xid_ = message.xid;
+      last_ = nullptr;
+      return {};
+    case Kind::stream_stop: last_ = nullptr; return {};
+    case Kind::stream_commit:
+    case Kind::stream_abort: on_stream_end(message); return {};
+    case Kind::origin: return {};
+  }
+  return {};
+}
+
+}  // namespace postgres

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Turns the messages of pgoutput, in their order, into changes of a batch: the pure part of the stream. One thread.
+//
+// A transaction's begin is written with its first change, so that transactions without any leave no trace but
+// `through`. Positions: begin {P, 0}, changes {P, 1..}, a schema change has the number of the change before it, commit
+// {P, sequence_end}. Streamed changes have sequence 0; the engine numbers them.
+#pragma once
+
+#include "connectors/postgres/relation_map.h"
+#include "connectors/postgres/stream.h"
+
+namespace postgres {
+
+class StreamReader {
+ public:
+  StreamReader(const std::vector<model::TableSchemaPtr>& tables, const TypeChoices& choices, model::CellForm form,
+               RelationMap::Describe describe, model::Position start, int protocol_version);
+
+  // Appends what the message says to the batch in hand.
+  base::Result<void> take(std::string_view message);
+  // The server has sent everything that committed before `lsn`.
+  void on_caught_up(std::uint64_t lsn, std::int64_t server_time);
+  model::ChangeBatch take_batch();
+  const model::ChangeBatch& batch() const { return batch_; }
+  bool is_inside() const { return in_transaction_ || decoder_.is_in_block(); }
+
+ private:
+  using Message = pgoutput::Message;
+  base::Result<void> on_change(const Message& message);
+  base::Result<void> on_relation(const Message& message);
+  base::Result<void> on_truncate(const Message& message);
+  base::Result<void> on_logical_message(const Message& message);
+  void on_begin(const Message& message);
+  void on_commit(const Message& message);
+  void on_stream_end(const Message& message);
+  model::Change& add_change(model::Op op, const Message& message, bool counts = true);
+  std::uint32_t table_of(Relation& relation);
+  base::Result<void> add_row(const std::vector<pgoutput::Value>& values, const Relation& relation, bool only_key,
+                             std::uint32_t& first, std::uint32_t& count);
+  void fill_unchanged(model::Change& change);
+  std::uint32_t top_xid() const { return decoder_.is_in_block() ? block_xid_ : 0; }
+  std::string place() const;
+
+  pgoutput::Decoder decoder_;
+  RelationMap relations_;
+  const model::CellForm form_;
+  const model::Position start_;
+  model::ChangeBatch batch_;
+  std::uint64_t batch_number_ = 1;
+  Relation* last_ = nullptr;            // of the last row; void after any change of the map
+  std::uint32_t last_oid_ = 0;
+  bool in_transaction_ = false;
+  bool begun_ = false;                  // the begin is in a batch
+  bool skipping_ = false;               // the transaction is behind our start
+  std::uint64_t commit_lsn_ = 0;
+  std::int64_t commit_time_ = 0;
+  std::uint64_t sequence_ = 0;
+  std::uint32_t xid_ = 0;
+  std::uint32_t block_xid_ = 0;
+  std::uint64_t through_ = 0;
+};
+
+}  // namespace postgres
