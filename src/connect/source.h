@@ -176,6 +176,8 @@ class Comparable {
                                                                     const std::vector<std::uint32_t>& columns,
                                                                     const std::vector<std::uint32_t>& order,
                                                                     const std::string& filter) = 0;
+  // Whether an empty text and NULL look alike there (csv with the default NULL text); both are given as NULL.
+  virtual bool empty_is_null() const { return false; }
 };
 
 class Source {

@@ -79,6 +79,9 @@ class UnorderedComparison {
     Cells cells;
     while (TRY(reader->next(cells, stop))) {
       if (pass == 0) ++rows_target;
+      for (std::optional<std::string>& cell : cells) {
+        if (target_.empty_is_null() && cell && cell->empty()) cell.reset();
+      }
       const Hash key = hash_cells(cells, key_cells_);
       if (key.high % passes != pass) continue;
       const auto held = kept_.find(key);
@@ -103,6 +106,7 @@ class UnorderedComparison {
     Cells cells;
     for (const model::ColumnVector& column : batch.columns) {
       cells.push_back(column.present[row] != 0 ? std::optional(model::column_text(column, row)) : std::nullopt);
+      if (target_.empty_is_null() && cells.back() && cells.back()->empty()) cells.back().reset();
     }
     const Hash key = hash_cells(cells, key_cells_);
     if (key.high % passes != pass) return;

@@ -110,19 +110,18 @@ TEST(CsvValues, NumericsHaveExactlyTheirScale) {
   EXPECT_EQ(numeric("NaN", 8, 2), "NaN");
 }
 
-TEST(CsvValues, BackToPostgresqlText) {
-  const auto back = [](model::ColumnType type, std::string text) {
-    EXPECT_TRUE(to_postgresql_text(type, text));
+TEST(CsvValues, BackToTheTextOfCells) {
+  const auto back = [](Type type, std::string text) {
+    EXPECT_TRUE(to_cell_text(type, text));
     return text;
   };
-  EXPECT_EQ(back(of(Type::real8), "+5.0656000000000000e+05"), "506560");
-  EXPECT_EQ(back(of(Type::real8), "+1.0000000000000000e+15"), "1e+15");
-  EXPECT_EQ(back(of(Type::real8), "+1.0000000000000000e-05"), "1e-05");
-  EXPECT_EQ(back(of(Type::real4), "+1.10106036e-01"), "0.110106036");
-  EXPECT_EQ(back(of(Type::datetime, 0, 6, 0, "timestamp with time zone"), "0044-03-15 00:00:00.100000 BC"),
-            "0044-03-15 00:00:00.1+00 BC");
-  EXPECT_EQ(back(of(Type::bytes), "00FF"), "\\x00ff");
-  EXPECT_EQ(back(of(Type::boolean), "true"), "t");
+  EXPECT_EQ(back(Type::real8, "+5.0656000000000000e+05"), "506560");
+  EXPECT_EQ(back(Type::real4, "+1.10106036e-01"), "0.110106036");
+  EXPECT_EQ(back(Type::datetime, "0044-03-15 00:00:00.100000 BC"), "0044-03-15 00:00:00.1 BC");
+  EXPECT_EQ(back(Type::time, "12:00:00.000000"), "12:00:00");
+  EXPECT_EQ(back(Type::bytes, "00FF"), "00ff");
+  std::string wrong = "0g";
+  EXPECT_FALSE(to_cell_text(Type::blob, wrong));
 }
 
 TEST(Csv, TheWorkedExampleOfALoadWithNames) {

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "formats/csv_values.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
 #include <cstring>
+
+#include "model/cell_text.h"
 
 namespace formats {
 namespace {
@@ -210,94 +213,46 @@ void append_hex(std::string& out, std::string_view bytes) {
 
 namespace {
 
-// PostgreSQL prints the shortest text that reads back as the same value, in fixed form for exponents -4 to 14 (5 for
-// real4).
-template <typename Real>
-void append_shortest(std::string& out, Real value, int fixed_exponents) {
-  char text[64];
-  const auto done = std::to_chars(text, text + sizeof text, value, std::chars_format::scientific);
-  const std::string_view whole(text, static_cast<std::size_t>(done.ptr - text));
-  const std::size_t e = whole.find('e');
-  int exponent = 0;
-  std::string_view exponent_text = whole.substr(e + 1);
-  if (exponent_text.front() == '+') exponent_text.remove_prefix(1);
-  std::from_chars(exponent_text.data(), exponent_text.data() + exponent_text.size(), exponent);
-  if (exponent < -4 || exponent >= fixed_exponents) {
-    out += whole;
-    return;
-  }
-  const auto fixed = std::to_chars(text, text + sizeof text, value, std::chars_format::fixed);
-  out.append(text, static_cast<std::size_t>(fixed.ptr - text));
-}
+bool is_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F'); }
 
-bool real_to_postgresql(std::string& text, bool single) {
+bool real_text_of(model::Type type, std::string& text) {
   if (text == "NaN" || text == "Infinity" || text == "-Infinity") return true;
   std::string_view rest = text;
   if (!rest.empty() && rest.front() == '+') rest.remove_prefix(1);
   double value = 0;
   const auto read = std::from_chars(rest.data(), rest.data() + rest.size(), value);
   if (read.ec != std::errc() || read.ptr != rest.data() + rest.size()) return false;
-  std::string out;
-  if (single) {
-    append_shortest(out, static_cast<float>(value), 6);
-  } else {
-    append_shortest(out, value, 15);
-  }
-  text = std::move(out);
+  text = model::real_text(type, value);
   return true;
 }
 
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return -1;
-}
-
-bool bytes_to_postgresql(std::string& text) {
-  if (text.size() % 2 != 0) return false;
-  for (char& c : text) {
-    const int digit = hex_digit(c);
-    if (digit < 0) return false;
-    c = "0123456789abcdef"[digit];
-  }
-  text.insert(0, "\\x");
-  return true;
-}
-
-// "2020-01-02 03:04:05.100000 BC" -> "2020-01-02 03:04:05.1+00 BC"
-void time_to_postgresql(std::string& text, std::string_view zone) {
-  if (text.find("infinity") != std::string::npos) return;
-  std::string era;
-  if (text.ends_with(" BC")) {
-    era = " BC";
-    text.resize(text.size() - 3);
-  }
-  if (text.find('.') != std::string::npos) {
-    while (text.back() == '0') text.pop_back();
-    if (text.back() == '.') text.pop_back();
-  }
-  text += zone;
-  text += era;
+// "2020-01-02 03:04:05.100000 BC" -> "2020-01-02 03:04:05.1 BC"
+void trim_fraction(std::string& text) {
+  const std::size_t point = text.find('.');
+  if (point == std::string::npos) return;
+  std::size_t end = point + 1;
+  while (end < text.size() && text[end] >= '0' && text[end] <= '9') ++end;
+  std::size_t keep = end;
+  while (keep > point + 1 && text[keep - 1] == '0') --keep;
+  if (keep == point + 1) keep = point;
+  text.erase(keep, end - keep);
 }
 
 }  // namespace
 
-bool to_postgresql_text(const model::ColumnType& type, std::string& text) {
+bool to_cell_text(model::Type type, std::string& text) {
   using model::Type;
-  const bool zoned = type.native.find("with time zone") != std::string::npos ||
-                     type.native.starts_with("timestamptz") || type.native.starts_with("timetz");
-  switch (type.type) {
-    case Type::boolean:
-      if (text != "true" && text != "false") return false;
-      text.resize(1);
-      return true;
-    case Type::real4: return real_to_postgresql(text, true);
-    case Type::real8: return real_to_postgresql(text, false);
+  switch (type) {
+    case Type::boolean: return text == "true" || text == "false";
+    case Type::real4:
+    case Type::real8: return real_text_of(type, text);
     case Type::bytes:
-    case Type::blob: return bytes_to_postgresql(text);
+    case Type::blob:
+      if (text.size() % 2 != 0 || !std::all_of(text.begin(), text.end(), is_hex)) return false;
+      for (char& c : text) c = c >= 'A' ? static_cast<char>(c - 'A' + 'a') : c;
+      return true;
     case Type::time:
-    case Type::datetime: time_to_postgresql(text, zoned ? "+00" : ""); return true;
+    case Type::datetime: trim_fraction(text); return true;
     default: return true;
   }
 }

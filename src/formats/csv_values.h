@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Canonical cell values as the text of DMS csv files, and the same texts as PostgreSQL would print the value, so that a
-// file can be compared with its source. Values that the DMS forms cannot say (infinity, BC, NaN) are written as
+// Canonical cell values as the text of DMS csv files, and such texts back as model/cell_text.h has them, so that a file
+// can be compared with its source. Values that the DMS forms cannot say (infinity, BC, NaN) are written as
 // PostgreSQL writes them. Free functions that append to a string; no state, any thread; they cannot fail, except
-// to_postgresql_text, which returns false for text that is not of that type.
+// to_cell_text, which returns false for text that is not of that type.
 #pragma once
 
 #include <cstdint>
@@ -33,8 +33,7 @@ void append_datetime(std::string& out, std::int64_t micros, int fraction_digits)
 void append_numeric(std::string& out, std::string_view text, unsigned precision, int scale);
 void append_hex(std::string& out, std::string_view bytes);  // upper case
 
-// Rewrites such a text in place into PostgreSQL's own output form of that column (DateStyle ISO, UTC, bytea hex,
-// extra_float_digits 1). False: `text` is not a value of that type.
-bool to_postgresql_text(const model::ColumnType& type, std::string& text);
+// Rewrites such a text in place into model::cell_text of the same value. False: `text` is not a value of that type.
+bool to_cell_text(model::Type type, std::string& text);
 
 }  // namespace formats

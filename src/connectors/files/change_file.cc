@@ -28,6 +28,12 @@ static std::string transaction_names(const Settings& settings, const model::Tabl
   return names + settings.csv.delimiter;
 }
 
+const std::vector<std::uint32_t>& key_columns(const model::TableSchema& table) {
+  static const std::vector<std::uint32_t> none;
+  if (!table.primary_key.empty()) return table.primary_key;
+  return table.old_image == model::OldImage::key ? table.old_key : none;
+}
+
 RowEncoder::RowEncoder(const Settings& settings, model::TableSchemaPtr table, bool transactions)
     : settings_(settings),
       table_(std::move(table)),
@@ -37,7 +43,7 @@ RowEncoder::RowEncoder(const Settings& settings, model::TableSchemaPtr table, bo
       shape_(settings.parquet_settings, *table_) {
   cells_.resize(stored_.size());
   for (std::size_t i = 0; i < stored_.size(); ++i) {
-    const auto& key = table_->primary_key;
+    const auto& key = key_columns(*table_);
     if (std::find(key.begin(), key.end(), stored_[i]) != key.end()) key_.push_back(static_cast<std::uint32_t>(i));
   }
   for (int i = 0; i < 3; ++i) {
@@ -58,8 +64,10 @@ bool RowEncoder::same_shape(const model::TableSchema& other) const {
 
 static std::string_view bytes_of(const model::ChangeBatch& batch, const Cell& cell) { return batch.cell_bytes(cell); }
 
+// Without a key the row itself is the key: a change of it is a row that goes and a row that comes.
 bool RowEncoder::key_changed(const model::ChangeBatch& batch, const model::Change& change) const {
-  if (change.old_count == 0 || key_.empty()) return false;
+  if (change.old_count == 0) return false;
+  if (key_.empty()) return true;
   for (const std::uint32_t i : key_) {
     const Cell& before = batch.cells[change.old_first + i];
     const Cell& after = batch.cells[change.new_first + i];

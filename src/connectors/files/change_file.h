@@ -47,6 +47,9 @@ class ChangeFile {
   bool op_column_ = false;
 };
 
+// The columns by which a row is known in the files: the primary key, else the replica identity's; empty: the whole row.
+const std::vector<std::uint32_t>& key_columns(const model::TableSchema& table);
+
 class RowEncoder {
  public:
   // `transactions`: rows of CDC_TXN files, with table and schema name after the op.

@@ -2,6 +2,13 @@ room(connectors_files
   SOURCES connectors/files/options.cc connectors/files/names.cc connectors/files/time_zone.cc
           connectors/files/notes.cc connectors/files/object_file.cc connectors/files/load.cc
           connectors/files/change_file.cc connectors/files/stream.cc connectors/files/target.cc
-          connectors/files/register.cc
+          connectors/files/register.cc connectors/files/table_files.cc connectors/files/reader.cc
   DEPENDS base model formats wire connect)
-unit_test(files_test SOURCES src/connectors/files/stream_test.cc src/connectors/files/names_test.cc DEPENDS connectors_files)
+unit_test(files_test SOURCES src/connectors/files/stream_test.cc src/connectors/files/names_test.cc
+          src/connectors/files/reader_test.cc DEPENDS connectors_files)
+if(BUILD_TESTING)
+  add_executable(files_exporter src/connectors/files/exporter_for_test.cc)
+  target_link_libraries(files_exporter PRIVATE system_openssl connectors_files)
+  add_test(NAME files_parquet_readers COMMAND ${MILLRACE_PYTHON}
+           ${CMAKE_SOURCE_DIR}/tests/python/test_files_parquet.py $<TARGET_FILE:files_exporter>)
+endif()

@@ -5,6 +5,7 @@
 
 #include "connectors/files/errors.h"
 #include "connectors/files/names.h"
+#include "connectors/files/reader.h"
 
 namespace connectors::files {
 
@@ -22,7 +23,8 @@ FileTarget::FileTarget(Settings settings, connect::Context context, std::unique_
       context_(std::move(context)),
       store_(std::move(store)),
       load_(settings_, context_, *store_),
-      stream_(settings_, context_, *store_, std::move(zone)) {}
+      stream_(settings_, context_, *store_, std::move(zone)),
+      comparable_(std::make_unique<FileComparable>(settings_, *store_)) {}
 
 std::string FileTarget::folder_of(const model::TableName& name) const { return table_folder(settings_.folder, name); }
 
