@@ -23,7 +23,7 @@ constexpr OptionSpec specs[] = {
     {.path = "MillraceCaFile", .help = "PEM file with the CA of the S3 server"},
     {.path = "MillraceCredentials",
      .kind = OptionKind::secret,
-     .help = "access-key:secret-key[:session-token]; else the standard AWS chain"},
+     .help = "access-key:secret-key[:session-token] or profile:NAME; else the standard AWS chain"},
     {.path = "MillraceParquetCompression",
      .kind = OptionKind::choice,
      .default_value = "",
