@@ -46,11 +46,13 @@ base::Result<void> Applier::open() {
   if (session_ != nullptr && !session_->broken()) return {};
   session_ = TRY(Session::open(settings_));
   quiet_ = TRY(prepare_session(*session_));
+  cancel_.aim(session_.get());
   destinations_.clear();
   return {};
 }
 
 void Applier::abandon() {
+  cancel_.aim(nullptr);
   session_.reset();
   expected_.clear();
   runs_.clear();
@@ -76,6 +78,7 @@ base::Result<void> Applier::advance(const model::Position& through) {
 
 base::Result<connect::ApplyReport> Applier::apply(const ChangeBatch& batch, const std::stop_token& stop) {
   if (!position_) return base::failed(target_errors::not_started, "apply before begin_apply");
+  const std::stop_callback cancel_when_stopped(stop, [this] { cancel_.request(); });
   const bool whole = !open_ && !batch.changes.empty() && batch.changes.back().op == Op::commit;
   const ApplyState state = state_;
   const auto known = known_;
@@ -85,6 +88,9 @@ base::Result<connect::ApplyReport> Applier::apply(const ChangeBatch& batch, cons
     abandon();
     state_ = state;
     known_ = known;
+    if (stop.stop_requested() && report.error().is(errors::query_canceled)) {
+      return base::failed(base::errors::canceled, "stopped while applying").because(report.take_error());
+    }
     if (!whole || !report.error().is(errors::conflict) || attempt == group_attempts_max) return report;
     log_->warning("apply", "group tried again: {}", report.error().text());
     if (!clock_->pause(group_retry_pause * attempt, stop)) return report;
@@ -184,6 +190,11 @@ base::Result<const Destination*> Applier::destination(const model::TableSchemaPt
   TRY(settle(report));
   if (destinations_.size() >= destinations_max) destinations_.clear();
   base::Result<std::shared_ptr<const Destination>> read = read_destination(*session_, table);
+  if (!read.ok() && read.error().is(target_errors::missing_object)) {
+    TRY(reconcile(table, report));
+    if (state_.suspended.contains(table->source_name)) return nullptr;
+    read = read_destination(*session_, table);
+  }
   if (!read.ok()) {
     if (!read.error().is(target_errors::missing_object)) return read.take_error();
     TRY(suspend(*table, read.take_error(), report));

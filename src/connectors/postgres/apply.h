@@ -31,6 +31,8 @@ class Applier {
   base::Result<void> advance(const model::Position& through);
   const std::optional<model::Position>& position() const { return position_; }
   const std::set<model::TableName>& suspended() const { return state_.suspended; }
+  // Sequences of the tables go past what was applied, with a margin. Never inside a transaction.
+  base::Result<void> set_sequences();
   // Sets what the session needs for set-wise apply; returns whether foreign keys and triggers are quiet.
   static base::Result<bool> prepare_session(Session& session);
 
@@ -67,6 +69,8 @@ class Applier {
   base::Result<void> truncate(const model::ChangeBatch& batch, const std::vector<const model::Change*>& changes,
                               connect::ApplyReport& report);
   base::Result<void> change_schema(const model::TableSchemaPtr& after, connect::ApplyReport& report);
+  // After a restart the shape before is not known: the target's own columns tell what is missing.
+  base::Result<void> reconcile(const model::TableSchemaPtr& after, connect::ApplyReport& report);
   base::Result<void> drop_table(const model::TableSchema& table, connect::ApplyReport& report);
   base::Result<void> run_ddl(const model::TableSchema& table, const std::vector<std::string>& statements,
                              connect::ApplyReport& report);
@@ -78,6 +82,7 @@ class Applier {
   const ControlTables& control_;
   const ApplyPolicies policies_;
   std::unique_ptr<Session> session_;
+  SessionCanceler cancel_;
   bool quiet_ = false;
   std::int64_t epoch_ = 0;
   std::optional<model::Position> position_;   // stored on the target

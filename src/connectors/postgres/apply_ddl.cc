@@ -3,6 +3,7 @@
 // The parts of Applier that carry out what is not a row: truncate, changed shapes, dropped tables. Each stands in the
 // group's transaction at its own place among the rows, under a savepoint: refused, it suspends its table.
 #include <algorithm>
+#include <set>
 
 #include "connectors/postgres/apply.h"
 #include "connectors/postgres/apply_schema.h"
@@ -12,6 +13,10 @@ namespace postgres {
 
 using model::Change;
 using model::Op;
+
+namespace {
+constexpr int sequence_margin = 1000;  // values the source may have given out beyond the rows we know
+}
 
 base::Result<void> Applier::barrier(const model::ChangeBatch& batch, std::size_t& index, connect::ApplyReport& report) {
   const Change& change = batch.changes[index];
@@ -80,7 +85,8 @@ base::Result<void> Applier::change_schema(const model::TableSchemaPtr& after, co
   const auto known = known_.find(after->source_name);
   const model::TableSchemaPtr before = known == known_.end() ? nullptr : known->second;
   known_[after->source_name] = after;
-  if (before == nullptr || *before == *after || state_.suspended.contains(after->source_name)) return {};
+  if (state_.suspended.contains(after->source_name)) return {};
+  if (before == nullptr || *before == *after) return reconcile(after, report);
   const SchemaChange change = schema_change(*before, *after);
   if (change.statements.empty()) return {};
   destinations_.erase(before.get());
@@ -97,6 +103,56 @@ base::Result<void> Applier::change_schema(const model::TableSchemaPtr& after, co
                    report);
   }
   return run_ddl(*after, change.statements, report);
+}
+
+base::Result<void> Applier::reconcile(const model::TableSchemaPtr& after, connect::ApplyReport& report) {
+  TRY(settle(report));
+  const std::vector<Row> rows = TRY(session_->query(
+      "SELECT a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = "
+      "c.relnamespace WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 AND NOT a.attisdropped",
+      {after->name.schema, after->name.table}, "table " + after->name.text()));
+  if (rows.empty()) return {};  // not there at all: the first row of it says so
+  std::set<std::string> there, wanted;
+  for (const Row& row : rows) there.insert(row[0].value_or(""));
+  model::TableSchema before = *after;
+  std::erase_if(before.columns, [&](const model::Column& column) { return !there.contains(column.name); });
+  if (before.columns.size() == after->columns.size()) return {};
+  for (const model::Column& column : after->columns) wanted.insert(column.name);
+  const bool more = std::any_of(there.begin(), there.end(),
+                                [&](const std::string& name) { return !wanted.contains(name); });
+  SchemaChange change = schema_change(before, *after);
+  if (more && change.not_derivable.empty()) change.not_derivable = "columns were renamed or replaced while the task was down";
+  ++report.tables[after->source_name].ddls;
+  if (!policies_.handle_alter) return {};
+  if (change.not_derivable.empty()) return run_ddl(*after, change.statements, report);
+  return suspend(*after,
+                 base::failed(target_errors::apply_suspended, "table {}: {}: its rows must be loaded again",
+                              after->name.text(), change.not_derivable),
+                 report);
+}
+
+base::Result<void> Applier::set_sequences() {
+  if (open_) return {};
+  TRY(open());
+  for (const auto& [name, table] : known_) {
+    if (table->family != "postgresql" || state_.suspended.contains(name)) continue;
+    const std::string target = quote_name(table->name);
+    for (const model::Sequence& sequence : table->sequences) {
+      if (sequence.column >= table->columns.size()) continue;
+      const std::string column = table->columns[sequence.column].name;
+      const Outcome outcome = session_->attempt(fmt::format(
+          "SELECT setval(q.seq, LEAST(GREATEST(m.v + {0}, COALESCE(pg_sequence_last_value(q.seq), 0)), p.seqmax)) FROM "
+          "(SELECT pg_get_serial_sequence({1}, {2})::regclass AS seq) q JOIN pg_sequence p ON p.seqrelid = q.seq, "
+          "(SELECT max({3})::bigint AS v FROM {4}) m WHERE m.v IS NOT NULL AND p.seqincrement > 0",
+          sequence_margin, quote_text(target), quote_text(column), quote_name(column), target));
+      if (session_->broken()) return session_->error_of(*outcome.refusal, "sequences");
+      if (outcome.refusal) {
+        log_->warning("apply", "table {}: sequence of {} was not set: SQLSTATE {}", table->name.text(), column,
+                      outcome.refusal->state);
+      }
+    }
+  }
+  return {};
 }
 
 base::Result<void> Applier::drop_table(const model::TableSchema& table, connect::ApplyReport& report) {

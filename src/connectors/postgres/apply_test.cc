@@ -339,6 +339,55 @@ TEST_F(Apply, a_value_too_long_for_the_target_is_never_cut) {
   EXPECT_EQ(report.tables.at(small->source_name).put_aside, 1u);
 }
 
+TEST_F(Apply, columns_added_while_the_task_was_down_are_added_here_too) {
+  open();
+  open(true);
+  const auto after = table_of("t", {"id bigint", "v text", "n integer"});
+  Changes changes;
+  changes.begin().other(model::Op::schema, after).insert(after, {"5", "five", "1"}).commit();
+  EXPECT_TRUE(applied(changes).suspended.empty());
+  EXPECT_EQ(all(), "(1,one,) (2,two,) (3,three,) (5,five,1)");
+  open(true);
+  const auto renamed = table_of("t", {"id bigint", "w text", "n integer"});
+  Changes more(2000);
+  more.begin().insert(renamed, {"6", "six", "1"}).commit();
+  EXPECT_EQ(applied(more).suspended.size(), 1u) << "a rename cannot be told from a drop and an add";
+}
+
+TEST_F(Apply, sequences_go_past_the_rows_at_a_clean_stop) {
+  open();
+  db_->run("CREATE TABLE q (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, v text)");
+  auto numbered = table_of("q", {"id bigint", "v text"});
+  numbered->sequences = {{{"public", "q_id_seq"}, 0, true, true, "bigint", 1, 1, 1, 9223372036854775807, 1, false, 1}};
+  Changes changes;
+  changes.begin().insert(numbered, {"500", "a"}).update(numbered, {"500", "b"}).commit();
+  applied(changes);
+  ASSERT_TRUE(target_->flush().ok());
+  ASSERT_TRUE(target_->flush().ok());
+  EXPECT_EQ(db_->one("INSERT INTO q (v) VALUES ('x') RETURNING id"), "1501");
+}
+
+TEST_F(Apply, a_stop_ends_the_wait_for_a_lock) {
+  open();
+  db_->run("BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE");
+  Changes changes;
+  changes.begin().update(table_, {"1", "x"}).commit();
+  std::stop_source stop;
+  base::TaskGroup group;
+  group.spawn("stopper", [&](std::stop_token) -> base::Result<void> {
+    around_.clock.pause(std::chrono::milliseconds(300), {});
+    stop.request_stop();
+    return {};
+  });
+  const auto report = target_->apply(changes.batch(), stop.get_token());
+  ASSERT_TRUE(group.join().ok());
+  ASSERT_FALSE(report.ok());
+  EXPECT_EQ(report.error().kind(), base::Kind::canceled);
+  db_->run("COMMIT");
+  applied(changes);
+  EXPECT_EQ(db_->one("SELECT v FROM t WHERE id = 1"), "x");
+}
+
 TEST_F(Apply, advance_moves_the_position_and_drop_forgets_the_task) {
   open();
   ASSERT_TRUE(target_->advance({5000, model::sequence_end, "t"}).ok());

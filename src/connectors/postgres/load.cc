@@ -61,6 +61,7 @@ base::Result<std::unique_ptr<Session>> SessionPool::take() {
     }
   }
   std::unique_ptr<Session> session = TRY(Session::open(settings_));
+  TRY(session->run("SET lock_timeout = '60s'", "load session"));
   session->attempt("SET session_replication_role = replica");  // without the right it stays as it is
   return session;
 }

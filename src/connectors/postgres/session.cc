@@ -339,4 +339,16 @@ void Session::copy_abandon() {
   drain();
 }
 
+void SessionCanceler::aim(const Session* session) {
+  base::Lock lock(mutex_);
+  if (cancel_ != nullptr) PQfreeCancel(cancel_);
+  cancel_ = session == nullptr ? nullptr : PQgetCancel(session->connection_);
+}
+
+void SessionCanceler::request() {
+  base::Lock lock(mutex_);
+  char problem[256];
+  if (cancel_ != nullptr) PQcancel(cancel_, problem, sizeof problem);
+}
+
 }  // namespace postgres

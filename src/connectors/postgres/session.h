@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/thread.h"
 #include "connect/source.h"
 #include "connectors/postgres/connection.h"
 
@@ -96,6 +97,7 @@ class Session {
   base::Error error_of(const Refusal& refusal, std::string_view doing) const;
 
  private:
+  friend class SessionCanceler;
   struct Expected {
     bool preparing = false;
     std::string sql;  // of a statement being prepared
@@ -113,6 +115,21 @@ class Session {
   std::vector<Expected> expected_;
   std::uint64_t statements_ = 0;
   bool send_failed_ = false;
+};
+
+// Cancels what a session is doing, from another thread (a stop callback), while the session may also go away.
+class SessionCanceler {
+ public:
+  ~SessionCanceler() { aim(nullptr); }
+  SessionCanceler() = default;
+  SessionCanceler(const SessionCanceler&) = delete;
+  SessionCanceler& operator=(const SessionCanceler&) = delete;
+  void aim(const Session* session);
+  void request();
+
+ private:
+  base::Mutex mutex_;
+  PGcancel* cancel_ GUARDED_BY(mutex_) = nullptr;
 };
 
 // "name" and "schema"."table", quoted; a literal.

@@ -51,7 +51,7 @@ class PostgresTarget final : public connect::Target {
   base::Result<connect::ApplyReport> apply(model::ChangeBatch& batch, std::stop_token stop) override;
   base::Result<void> advance(const model::Position& through) override { return applier_.advance(through); }
   base::Result<void> tick() override { return {}; }   // nothing here depends on time
-  base::Result<void> flush() override { return {}; }  // apply() is durable on return
+  base::Result<void> flush() override { return applier_.set_sequences(); }  // apply() is durable on return
   base::Result<std::vector<connect::TargetSuspended>> suspended() override;
   base::Result<void> report(const std::map<std::string, std::string>& facts) override;
   base::Result<void> drop() override;
