@@ -1,5 +1,5 @@
 room(wire SOURCES wire/object_facts.cc wire/local_store.cc wire/http.cc wire/sigv4.cc wire/xml.cc wire/credentials.cc
-     wire/s3_client.cc wire/s3_upload.cc wire/s3_store.cc
+     wire/s3_client.cc wire/s3_upload.cc wire/s3_store.cc wire/s3_open.cc
      DEPENDS base LINKS CURL::libcurl system_openssl OpenSSL::Crypto nlohmann_json::nlohmann_json)
 unit_test(wire_test SOURCES src/wire/local_store_test.cc src/wire/sigv4_test.cc src/wire/xml_test.cc DEPENDS wire)
 unit_test(wire_s3_test SOURCES src/wire/s3_store_test.cc DEPENDS wire)

@@ -16,7 +16,7 @@
 
 namespace wire {
 
-class S3Store final : public ObjectStore {
+class S3Store : public ObjectStore {
  public:
   explicit S3Store(S3Client& client) : client_(client) {}
 

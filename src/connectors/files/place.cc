@@ -1,115 +1,102 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "connectors/files/place.h"
 
+#include <algorithm>
+
 #include "connectors/files/errors.h"
 #include "wire/local_store.h"
-#include "wire/s3_store.h"
+#include "wire/s3_open.h"
 
 namespace connectors::files {
 namespace {
 
+using base::failed;
+using base::Result;
+
 constexpr std::string_view file_scheme = "file://";
+constexpr std::size_t account_digits = 12;
 
-// The store with its client, in the order of construction.
-class Bucket final : public wire::ObjectStore {
- public:
-  Bucket(wire::S3Settings settings, wire::HttpSettings http, std::string credentials, const connect::Context& context)
-      : http_(std::move(http)),
-        credentials_(std::move(credentials), settings.region, wire::process_environment, http_, *context.clock),
-        client_(std::move(settings), credentials_, http_, *context.clock, *context.random),
-        store_(client_) {}
+bool is_account(const std::string& text) {
+  return text.size() == account_digits &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
 
-  base::Result<void> probe(const std::stop_token& stop) override { return store_.probe(stop); }
-  base::Result<void> put(const std::string& key, std::string_view bytes, const wire::ObjectFacts& facts,
-                         const std::stop_token& stop) override {
-    return store_.put(key, bytes, facts, stop);
+// "BUCKET_OWNER_READ" and "bucket-owner-read" -> "bucket-owner-read"; NONE -> "".
+std::string canned_acl(std::string text) {
+  for (char& c : text) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    if (c == '_') c = '-';
   }
-  base::Result<std::unique_ptr<wire::Upload>> upload(const std::string& key, const wire::ObjectFacts& facts,
-                                                     const std::stop_token& stop) override {
-    return store_.upload(key, facts, stop);
-  }
-  base::Result<std::string> get(const std::string& key, std::optional<wire::ByteRange> range,
-                                const std::stop_token& stop) override {
-    return store_.get(key, range, stop);
-  }
-  base::Result<std::optional<wire::ObjectHead>> head(const std::string& key, const std::stop_token& stop) override {
-    return store_.head(key, stop);
-  }
-  base::Result<std::vector<wire::ObjectEntry>> list(const std::string& prefix, const std::stop_token& stop) override {
-    return store_.list(prefix, stop);
-  }
-  base::Result<void> remove(const std::vector<std::string>& keys, const std::stop_token& stop) override {
-    return store_.remove(keys, stop);
-  }
-  base::Result<std::size_t> abort_stale(const std::string& prefix,
-                                        const std::function<bool(const wire::UnfinishedUpload&)>& ours,
-                                        const std::stop_token& stop) override {
-    return store_.abort_stale(prefix, ours, stop);
-  }
-  std::string place() const override { return store_.place(); }
+  return text == "none" ? "" : text;
+}
 
- private:
-  wire::HttpClient http_;
-  wire::CredentialChain credentials_;
-  wire::S3Client client_;
-  wire::S3Store store_;
-};
-
-base::Result<std::unique_ptr<wire::ObjectStore>> open_folder(const std::string& url, const connect::Context& context) {
+Result<std::string> local_folder(const std::string& url) {
   std::string folder = url.substr(file_scheme.size());
   while (folder.size() > 1 && folder.ends_with('/')) folder.pop_back();
   if (!folder.starts_with('/')) {
-    return base::failed(connect::errors::bad_option, "MillraceUrl: {} is not file:///absolute/folder", url);
+    return failed(connect::errors::bad_option, "MillraceUrl: {} is not file:///absolute/folder", url);
   }
-  std::unique_ptr<wire::ObjectStore> store = std::make_unique<wire::LocalStore>(*context.disk, folder);
-  return store;
-}
-
-std::string region_of(const connect::Options& options) {
-  if (options.is_set("MillraceRegion")) return options.text("MillraceRegion");
-  for (const char* name : {"AWS_REGION", "AWS_DEFAULT_REGION"}) {
-    if (const std::string value = wire::process_environment(name); !value.empty()) return value;
-  }
-  return "us-east-1";
+  return folder;
 }
 
 }  // namespace
 
-base::Result<std::unique_ptr<wire::ObjectStore>> open_store(const connect::Options& options,
-                                                            const connect::Context& context) {
+Result<wire::S3Settings> read_s3_settings(const connect::Options& options, const std::string& region) {
+  wire::S3Settings s3;
   const std::string& url = options.text("MillraceUrl");
-  const std::string& bucket = options.text("S3Settings.BucketName");
-  if (url.empty() == bucket.empty()) {
-    return base::failed(errors::bad_settings, "{}",
-                        url.empty() ? "MillraceUrl or S3Settings.BucketName is needed"
-                                    : "MillraceUrl and S3Settings.BucketName exclude each "
-                                      "other");
-  }
-  if (url.starts_with(file_scheme)) return open_folder(url, context);
-  wire::S3Settings settings;
-  settings.bucket = bucket;
-  if (!url.empty()) {
+  if (url.empty()) {
+    s3.bucket = options.text("S3Settings.BucketName");
+    if (s3.bucket.empty() || s3.bucket.find_first_of("/?#%@ :") != std::string::npos) {
+      return failed(connect::errors::bad_option, "S3Settings.BucketName: a bucket's name is needed, or MillraceUrl");
+    }
+  } else {
     const wire::S3Address address = TRY(wire::parse_s3_url(url));
-    settings.endpoint = address.endpoint;
-    settings.bucket = address.bucket;
+    s3.endpoint = address.endpoint;
+    s3.bucket = address.bucket;
   }
-  settings.region = region_of(options);
-  if (options.is_set("MillracePathStyle")) settings.path_style = options.boolean("MillracePathStyle");
-  if (const std::string& acl = options.text("S3Settings.CannedAclForObjects"); acl != "none") settings.canned_acl = acl;
+  if (!options.text("MillraceRegion").empty()) {
+    s3.region = options.text("MillraceRegion");
+  } else if (!region.empty()) {
+    s3.region = region;
+  }
+  const bool plain = std::all_of(s3.region.begin(), s3.region.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
+  });
+  if (!plain) return failed(connect::errors::bad_option, "MillraceRegion: '{}' is not a region's name", s3.region);
+  if (options.is_set("MillracePathStyle")) s3.path_style = options.boolean("MillracePathStyle");
+  s3.canned_acl = canned_acl(options.text("S3Settings.CannedAclForObjects"));
   const std::string& encryption = options.text("S3Settings.EncryptionMode");
   // SSE_S3 is the default of DMS; other servers may not know the header, so it is sent to them only when asked for.
   if (encryption == "sse-kms") {
-    settings.encryption = wire::S3Encryption::sse_kms;
+    s3.encryption = wire::S3Encryption::sse_kms;
   } else if (encryption == "sse-s3" || url.empty()) {
-    settings.encryption = wire::S3Encryption::sse_s3;
+    s3.encryption = wire::S3Encryption::sse_s3;
   }
-  settings.kms_key_id = options.text("S3Settings.ServerSideEncryptionKmsKeyId");
-  settings.expected_owner = options.text("S3Settings.ExpectedBucketOwner");
-  wire::HttpSettings http;
-  http.ca_file = options.text("MillraceCaFile");
-  std::unique_ptr<wire::ObjectStore> store =
-      std::make_unique<Bucket>(std::move(settings), std::move(http), options.text("MillraceCredentials"), context);
-  return store;
+  s3.kms_key_id = options.text("S3Settings.ServerSideEncryptionKmsKeyId");
+  s3.expected_owner = options.text("S3Settings.ExpectedBucketOwner");
+  if (!s3.expected_owner.empty() && !is_account(s3.expected_owner)) {
+    return failed(connect::errors::bad_option, "S3Settings.ExpectedBucketOwner: an account id has 12 digits");
+  }
+  return s3;
+}
+
+Result<std::unique_ptr<wire::ObjectStore>> open_store(const connect::Options& options,
+                                                      const connect::Context& context) {
+  const std::string& url = options.text("MillraceUrl");
+  const bool named = !options.text("S3Settings.BucketName").empty();
+  if (!url.empty() && named) {
+    return failed(errors::bad_settings, "MillraceUrl and S3Settings.BucketName exclude each other");
+  }
+  if (url.empty() && !named) return failed(errors::bad_settings, "MillraceUrl or S3Settings.BucketName is needed");
+  if (url.starts_with(file_scheme)) {
+    std::string folder = TRY(local_folder(url));
+    return std::unique_ptr<wire::ObjectStore>(std::make_unique<wire::LocalStore>(*context.disk, std::move(folder)));
+  }
+  std::string region = wire::process_environment("AWS_REGION");
+  if (region.empty()) region = wire::process_environment("AWS_DEFAULT_REGION");
+  wire::S3Settings s3 = TRY(read_s3_settings(options, region));
+  const wire::S3Access access{options.text("MillraceCredentials"), options.text("MillraceCaFile")};
+  return wire::open_s3(std::move(s3), access, *context.clock, *context.random);
 }
 
 }  // namespace connectors::files

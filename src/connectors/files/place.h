@@ -9,10 +9,13 @@
 
 #include "connect/source.h"
 #include "wire/object_store.h"
+#include "wire/s3_client.h"
 
 namespace connectors::files {
 
 base::Result<std::unique_ptr<wire::ObjectStore>> open_store(const connect::Options& options,
                                                             const connect::Context& context);
+// The S3 half of it. `region` is what the environment says, or empty.
+base::Result<wire::S3Settings> read_s3_settings(const connect::Options& options, const std::string& region);
 
 }  // namespace connectors::files
