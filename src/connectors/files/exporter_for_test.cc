@@ -2,6 +2,7 @@
 //
 // Writes known rows through the file target's writers, for other people's readers to check, and times them.
 //   files_exporter values FOLDER   every kind of column, in Parquet files of all settings, beside what they must hold
+//   files_exporter capture ROWS    changes of ten columns through the stream to csv files in memory
 //   files_exporter bench ROWS      lineitem-like rows to csv and Parquet in memory, seconds of CPU each
 #include <time.h>
 
@@ -9,7 +10,8 @@
 #include <cstdlib>
 #include <fstream>
 
-#include "connectors/files/change_file.h"
+#include "connectors/files/fakes_for_test.h"
+#include "connectors/files/stream.h"
 #include "formats/csv_values.h"
 
 namespace connectors::files {
@@ -230,14 +232,70 @@ base::Result<void> bench(std::size_t rows) {
   return {};
 }
 
+base::Result<void> capture(std::size_t rows) {
+  FaultPlan plan;
+  FakeJournal journal(plan);
+  std::map<std::string, FakeStore::Object> objects;
+  FakeClock clock;
+  base::NullLog log;
+  connect::Context context;
+  context.clock = &clock;
+  context.journal = &journal;
+  context.log = &log;
+  const connect::Options options = TRY(connect::Options::parse(target_options(), {}));
+  const Settings settings = TRY(read_settings(options, context));
+  FakeStore store(plan, objects);
+  ChangeStream stream(settings, context, store, TimeZone());
+  auto schema = std::make_shared<model::TableSchema>();
+  schema->name = schema->source_name = {"public", "ten"};
+  for (const char* name : {"a", "b", "c"}) add(*schema, name, Type::int8);
+  for (const char* name : {"d", "e"}) add(*schema, name, Type::numeric, 12, 2);
+  for (const char* name : {"f", "g"}) add(*schema, name, Type::datetime, 0, 6);
+  for (const char* name : {"h", "i", "j"}) add(*schema, name, Type::wstring);
+  schema->primary_key = {0};
+  TRY(stream.begin({1, model::sequence_end, ""}, {schema}));
+  model::ChangeBatch batch;
+  batch.table_index(schema, model::CellForm::canonical);
+  constexpr std::size_t rows_a_batch = 1000;
+  for (std::size_t row = 0; row < rows_a_batch; ++row) {
+    model::Change change;
+    change.op = model::Op::insert;
+    change.table = 0;
+    change.new_first = static_cast<std::uint32_t>(batch.cells.size());
+    change.new_count = 10;
+    for (std::size_t i = 0; i < 10; ++i) {
+      const std::size_t start = batch.bytes.size();
+      if (i < 3 || i == 5 || i == 6) {
+        model::append_fixed(batch.bytes, static_cast<std::int64_t>(row * 1'000'003 * (i + 1)));
+      } else {
+        batch.bytes += i < 5 ? "12345.67" : "some text of a column";
+      }
+      batch.cells.push_back({start, static_cast<std::uint32_t>(batch.bytes.size() - start), model::CellState::value});
+    }
+    batch.changes.push_back(change);
+  }
+  const double start = cpu_seconds();
+  for (std::size_t done = 0; done < rows; done += rows_a_batch) {
+    std::uint64_t sequence = 0;
+    for (model::Change& change : batch.changes) change.position = {2 + done, ++sequence, ""};
+    TRY(stream.apply(batch, {}));
+    objects.clear();
+  }
+  TRY(stream.flush());
+  std::printf("%zu changes: %.0f ns each\n", rows, (cpu_seconds() - start) * 1e9 / static_cast<double>(rows));
+  return {};
+}
+
 }  // namespace
 }  // namespace connectors::files
 
 int main(int argc, char** argv) {
   if (argc != 3) return 2;
   const std::string what = argv[1];
-  const auto done = what == "bench" ? connectors::files::bench(static_cast<std::size_t>(std::atoll(argv[2])))
-                                    : connectors::files::export_values(argv[2]);
+  const auto rows = static_cast<std::size_t>(std::atoll(argv[2]));
+  const auto done = what == "capture" ? connectors::files::capture(rows)
+                    : what == "bench" ? connectors::files::bench(rows)
+                                      : connectors::files::export_values(argv[2]);
   if (!done.ok()) std::fprintf(stderr, "%s\n", done.error().text().c_str());
   return done.ok() ? 0 : 1;
 }

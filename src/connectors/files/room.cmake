@@ -12,3 +12,4 @@ if(BUILD_TESTING)
   add_test(NAME files_parquet_readers COMMAND ${MILLRACE_PYTHON}
            ${CMAKE_SOURCE_DIR}/tests/python/test_files_parquet.py $<TARGET_FILE:files_exporter>)
 endif()
+fuzz_target(time_zone SOURCES tests/fuzz/time_zone.cc DEPENDS connectors_files)
