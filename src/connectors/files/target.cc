@@ -96,6 +96,7 @@ base::Result<std::vector<Finding>> FileTarget::check(const std::vector<TableSche
                                                      bool stream) {
   TRY(store_->probe({}));
   std::vector<Finding> findings;
+  const bool fresh = context_.journal != nullptr && !context_.reload && !TRY(context_.journal->get(notes::instance));
   std::map<std::string, std::string> folders;
   for (const TableSchemaPtr& table : tables) {
     const std::string object = "table " + table->source_name.text();
@@ -115,7 +116,13 @@ base::Result<std::vector<Finding>> FileTarget::check(const std::vector<TableSche
            fmt::format("ALTER TABLE \"{}\".\"{}\" REPLICA IDENTITY FULL;", table->source_name.schema,
                        table->source_name.table)});
     }
-    if (preparation == Preparation::do_nothing && !TRY(store_->list(folder, {})).empty()) {
+    const std::vector<wire::ObjectEntry> objects = TRY(store_->list(folder, {}));
+    if (const auto foreign = fresh ? TRY(foreign_object(objects)) : std::optional<std::string>()) {
+      findings.push_back({Finding::Severity::refusal, object,
+                          *foreign + " was written by this task from another data directory (files.state_lost)",
+                          std::string(errors::state_lost.advice)});
+    }
+    if (preparation == Preparation::do_nothing && !objects.empty()) {
       findings.push_back({Finding::Severity::warning, object,
                           "the folder " + folder + " holds files; they stay beside the new ones", ""});
     }
@@ -136,6 +143,7 @@ base::Result<void> FileTarget::start(bool resume) {
     base::Lock lock(mutex_);
     const auto instance = TRY(context_.journal->get(notes::instance));
     started_fresh_ = !instance.has_value() && !context_.reload;
+    anew_ = !resume;
     if (!resume) {
       TRY(notes::forget(*context_.journal, {notes::all}));
     } else if (!instance) {
@@ -179,13 +187,9 @@ base::Result<void> FileTarget::sweep(const std::vector<std::string>& folders) {
   return {};
 }
 
-base::Result<void> FileTarget::refuse_foreign_state(const std::string& folder,
-                                                    const std::vector<wire::ObjectEntry>& objects) {
-  {
-    base::Lock lock(mutex_);
-    if (!started_fresh_) return {};
-  }
-  // The newest names are the last ones: change files sort before LOAD files, so look at both ends.
+// The key of an object that this task wrote from another data directory.
+base::Result<std::optional<std::string>> FileTarget::foreign_object(const std::vector<wire::ObjectEntry>& objects) {
+  // The newest names are the last ones of each kind: look at both ends.
   std::vector<std::string> keys;
   for (std::size_t i = 0; i < std::min(objects_examined_max, objects.size()); ++i) {
     keys.push_back(objects[i].key);
@@ -198,13 +202,20 @@ base::Result<void> FileTarget::refuse_foreign_state(const std::string& folder,
     const auto task = metadata.find(meta_task);
     const auto instance = metadata.find(meta_instance);
     if (task == metadata.end() || instance == metadata.end()) continue;
-    if (task->second == task_mark(context_) && instance->second != context_.task_id) {
-      return base::failed(errors::state_lost, "{}: {} was written by task {} from another data directory",
-                          store_->place(), key, context_.task);
-    }
+    if (task->second == task_mark(context_) && instance->second != context_.task_id) return std::optional(key);
   }
-  (void)folder;
-  return {};
+  return std::optional<std::string>();
+}
+
+base::Result<void> FileTarget::refuse_foreign_state(const std::vector<wire::ObjectEntry>& objects) {
+  {
+    base::Lock lock(mutex_);
+    if (!started_fresh_) return {};
+  }
+  const std::optional<std::string> key = TRY(foreign_object(objects));
+  if (!key) return {};
+  return base::failed(errors::state_lost, "{}: {} was written by task {} from another data directory", store_->place(),
+                      *key, context_.task);
 }
 
 // On resume: no change file may have a later name than the last one given out.
@@ -214,7 +225,7 @@ base::Result<void> FileTarget::refuse_newer_state(const std::string& folder) {
     if (!examined_.insert(folder).second) return {};
   }
   const std::vector<wire::ObjectEntry> objects = TRY(store_->list(folder, {}));
-  TRY(refuse_foreign_state(folder, objects));
+  TRY(refuse_foreign_state(objects));
   std::int64_t last = 0;
   const std::string note = notes::of("name", folder);
   if (const auto value = TRY(context_.journal->get(note))) {
@@ -244,18 +255,38 @@ base::Result<void> FileTarget::refuse_newer_state(const std::string& folder) {
 
 // ---- full load
 
-base::Result<void> FileTarget::prepare_all(const std::vector<TableSchemaPtr>& tables, Preparation) {
+// Transaction files of an earlier life of the task are not the history of this one; names go on behind them.
+base::Result<void> FileTarget::prepare_transactions(const std::string& folder, Preparation preparation) {
+  const std::vector<wire::ObjectEntry> objects = TRY(store_->list(folder, {}));
+  TRY(refuse_foreign_state(objects));
+  {
+    base::Lock lock(mutex_);
+    if (!anew_) return {};
+    anew_ = false;
+  }
+  std::vector<std::string> keys;
+  std::int64_t last = 0;
+  for (const wire::ObjectEntry& entry : objects) {
+    const auto name = parse_transaction_name(file_of_key(entry.key));
+    if (!name) continue;
+    last = std::max(last, *name);
+    keys.push_back(entry.key);
+  }
+  if (keys.empty()) return {};
+  if (preparation != Preparation::do_nothing) TRY(store_->remove(keys, {}));
+  return stream_.reset(folder, last);
+}
+
+base::Result<void> FileTarget::prepare_all(const std::vector<TableSchemaPtr>& tables, Preparation preparation) {
   std::vector<std::string> folders;
   for (const TableSchemaPtr& table : tables) {
     folders.push_back(folder_of(table->name));
     const std::vector<wire::ObjectEntry> objects = TRY(store_->list(folders.back(), {}));
-    TRY(refuse_foreign_state(folders.back(), objects));
+    TRY(refuse_foreign_state(objects));
   }
   if (settings_.preserve_transactions) {
-    const std::string folder = settings_.folder + settings_.cdc_path;
-    const std::vector<wire::ObjectEntry> objects = TRY(store_->list(folder, {}));
-    TRY(refuse_foreign_state(folder, objects));
-    folders.push_back(folder);
+    folders.push_back(settings_.folder + settings_.cdc_path);
+    TRY(prepare_transactions(folders.back(), preparation));
   }
   TRY(sweep(folders));
   base::Lock lock(mutex_);
@@ -267,7 +298,7 @@ base::Result<void> FileTarget::prepare(const TableSchemaPtr& table, Preparation 
   const std::string folder = folder_of(table->name);
   TRY(sweep({folder}));
   const std::vector<wire::ObjectEntry> objects = TRY(store_->list(folder, {}));
-  TRY(refuse_foreign_state(folder, objects));
+  TRY(refuse_foreign_state(objects));
   std::vector<std::string> keys;
   std::uint64_t last_load = 0;
   std::int64_t last_name = 0;

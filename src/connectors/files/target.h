@@ -56,7 +56,9 @@ class FileTarget final : public connect::Target {
   base::Result<void> go_on();
   // Removes what a dead process left unfinished in these folders, once a process.
   base::Result<void> sweep(const std::vector<std::string>& folders);
-  base::Result<void> refuse_foreign_state(const std::string& folder, const std::vector<wire::ObjectEntry>& objects);
+  base::Result<std::optional<std::string>> foreign_object(const std::vector<wire::ObjectEntry>& objects);
+  base::Result<void> refuse_foreign_state(const std::vector<wire::ObjectEntry>& objects);
+  base::Result<void> prepare_transactions(const std::string& folder, connect::Preparation preparation);
   base::Result<void> refuse_newer_state(const std::string& folder);
 
   const Settings settings_;
@@ -67,7 +69,8 @@ class FileTarget final : public connect::Target {
   std::unique_ptr<connect::Comparable> comparable_;
 
   base::Mutex mutex_;
-  bool started_fresh_ GUARDED_BY(mutex_) = false;
+  bool started_fresh_ GUARDED_BY(mutex_) = false;  // empty Journal, and nobody said that what is there may go
+  bool anew_ GUARDED_BY(mutex_) = false;           // not a resume
   std::set<std::string> swept_ GUARDED_BY(mutex_);
   std::set<std::string> examined_ GUARDED_BY(mutex_);
 };
