@@ -56,6 +56,7 @@ void Applier::abandon() {
   session_.reset();
   expected_.clear();
   runs_.clear();
+  large_.clear();
   destinations_.clear();
   open_ = false;
 }
@@ -221,8 +222,15 @@ void Applier::queue_sets(SetSender& sender, const Destination& to, NetChanges& n
   if (removes) sender.send_removes(net.removes, sent);
   const std::size_t removing = sent.size();
   if (others) {
-    for (auto& [mask, rows] : net.updates) sender.send_updates(mask, rows, false, sent);
-    if (net.inserts.size() < SetLimits().copy_rows_min) sender.send_inserts(net.inserts, sent);
+    for (auto& [mask, rows] : net.updates) {
+      std::erase_if(rows, [&, &of = mask](const NetRow& row) {
+        const bool large = sender.is_large(row);
+        if (large) large_.emplace_back(of, row);
+        return large;
+      });
+      sender.send_updates(mask, rows, false, sent);
+    }
+    if (!sender.prefers_copy(net.inserts)) sender.send_inserts(net.inserts, sent);
   }
   const bool ignore = policies_.remove == ApplyPolicy::ignore_record;
   for (std::size_t i = 0; i < sent.size(); ++i) {
@@ -232,15 +240,42 @@ void Applier::queue_sets(SetSender& sender, const Destination& to, NetChanges& n
   if (!to.key_indexed) queue(Expected::What::control, "SET LOCAL enable_hashjoin = off");
 }
 
-// True when all inserts are in, be it that they were queued before or go by COPY now.
-base::Result<bool> Applier::insert_sets(SetSender& sender, const NetChanges& net, connect::ApplyReport& report) {
-  if (net.inserts.size() < SetLimits().copy_rows_min) return true;
+base::Result<bool> Applier::copy_sets(SetSender& sender, const NetChanges& net, connect::ApplyReport& report) {
+  const std::vector<std::pair<std::vector<bool>, NetRow>> large = std::move(large_);
+  large_.clear();
+  const bool copies = !net.inserts.empty() && sender.prefers_copy(net.inserts);
+  if (!copies && large.empty()) return true;
   if (!TRY(settle(report))) return false;
+  const auto good = [&](const Outcome& outcome, std::uint64_t rows) -> base::Result<bool> {
+    if (!outcome.refusal) return outcome.rows == rows;
+    base::Error error = session_->error_of(*outcome.refusal, "apply");
+    if (error.kind() == base::Kind::transient) return error;
+    return false;
+  };
+  for (const auto& [mask, row] : large) {
+    const Outcome outcome = TRY(sender.staged_update(mask, row));
+    if (!TRY(good(outcome, 1))) return false;
+  }
+  if (!copies) return true;
   const Outcome copied = TRY(sender.copy_inserts(net.inserts));
-  if (!copied.refusal) return copied.rows == net.inserts.size();
-  base::Error error = session_->error_of(*copied.refusal, "apply");
-  if (error.kind() == base::Kind::transient) return error;
-  return false;
+  return good(copied, net.inserts.size());
+}
+
+// Without a key only a run of nothing but inserts can go as a set.
+NetChanges Applier::net_of(const ChangeBatch& batch, const std::vector<std::uint32_t>& changes,
+                           const Destination& to) const {
+  if (!to.key.empty()) return compact(batch, changes, {to.key, quiet_});
+  NetChanges net;
+  for (const std::uint32_t index : changes) {
+    const Change& change = batch.changes[index];
+    if (change.op != Op::insert || change.new_count == 0) {
+      net.ordered = true;
+      net.inserts.clear();
+      return net;
+    }
+    net.inserts.push_back({nullptr, batch.cells.data() + change.new_first});
+  }
+  return net;
 }
 
 base::Result<void> Applier::row_by_row(const ChangeBatch& batch, const std::vector<std::uint32_t>& changes,
@@ -280,9 +315,7 @@ base::Result<void> Applier::flush_quiet(const ChangeBatch& batch, connect::Apply
   for (const auto& [table, changes] : runs_) {
     const Destination* to = TRY(destination(batch.tables[table], report));
     if (to == nullptr) continue;
-    NetChanges net;
-    net.ordered = to->key.empty();
-    if (!net.ordered) net = compact(batch, changes, {to->key, true});
+    NetChanges net = net_of(batch, changes, *to);
     if (net.ordered) {
       TRY(row_by_row(batch, changes, report));
       continue;
@@ -291,7 +324,7 @@ base::Result<void> Applier::flush_quiet(const ChangeBatch& batch, connect::Apply
     const connect::ApplyReport before = report;
     queue(Expected::What::control, "SAVEPOINT millrace_set");
     queue_sets(sender, *to, net, true, true);
-    if (TRY(insert_sets(sender, net, report)) && TRY(settle(report))) {
+    if (TRY(copy_sets(sender, net, report)) && TRY(settle(report))) {
       queue(Expected::What::control, "RELEASE SAVEPOINT millrace_set");
       continue;
     }
@@ -312,12 +345,8 @@ base::Result<void> Applier::flush_loud(const ChangeBatch& batch, connect::ApplyR
     const Destination* to = TRY(destination(batch.tables[table], report));
     if (to == nullptr) continue;
     destinations[table] = to;
-    if (to->key.empty()) {
-      good = false;
-    } else {
-      nets[table] = compact(batch, runs_[table], {to->key, false});
-      good = good && !nets[table].ordered;
-    }
+    nets[table] = net_of(batch, runs_[table], *to);
+    good = good && !nets[table].ordered;
   }
   const connect::ApplyReport before = report;
   if (good) {
@@ -326,7 +355,7 @@ base::Result<void> Applier::flush_loud(const ChangeBatch& batch, connect::ApplyR
       if (!good || !nets.contains(table)) continue;
       SetSender sender(*session_, batch, *destinations[table], batch.forms[table]);
       queue_sets(sender, *destinations[table], nets[table], false, true);
-      good = TRY(insert_sets(sender, nets[table], report));
+      good = TRY(copy_sets(sender, nets[table], report));
     }
     for (auto table = order.rbegin(); table != order.rend() && good; ++table) {
       if (!nets.contains(*table)) continue;

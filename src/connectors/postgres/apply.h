@@ -60,10 +60,13 @@ class Applier {
   // False: undone up to the savepoint `name`, which is gone.
   base::Result<bool> undo(const char* name);
   void queue_sets(SetSender& sender, const Destination& to, NetChanges& net, bool removes, bool others);
-  base::Result<bool> insert_sets(SetSender& sender, const NetChanges& net, connect::ApplyReport& report);
+  // What does not go through the pipeline: COPY, and rows with large values.
+  base::Result<bool> copy_sets(SetSender& sender, const NetChanges& net, connect::ApplyReport& report);
   base::Result<void> row_by_row(const model::ChangeBatch& batch, const std::vector<std::uint32_t>& changes,
                                 connect::ApplyReport& report);
   base::Result<const Destination*> destination(const model::TableSchemaPtr& table, connect::ApplyReport& report);
+  NetChanges net_of(const model::ChangeBatch& batch, const std::vector<std::uint32_t>& changes,
+                    const Destination& to) const;
   std::vector<std::uint32_t> parents_first(const model::ChangeBatch& batch) const;
 
   base::Result<void> truncate(const model::ChangeBatch& batch, const std::vector<const model::Change*>& changes,
@@ -92,6 +95,7 @@ class Applier {
   std::map<model::TableName, model::TableSchemaPtr> known_;  // by source name: the shape before the next schema change
   std::map<const model::TableSchema*, std::shared_ptr<const Destination>> destinations_;
   Runs runs_;
+  std::vector<std::pair<std::vector<bool>, NetRow>> large_;   // updates set aside by queue_sets for copy_sets
 };
 
 }  // namespace postgres

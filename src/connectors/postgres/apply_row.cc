@@ -15,6 +15,7 @@ using model::ChangeBatch;
 using model::Op;
 
 constexpr std::size_t run_rows_max = 100;
+constexpr std::size_t run_bytes_max = 4u << 20;
 
 // A refusal that concerns this one row, not the table or the server.
 bool concerns_row(const Refusal& refusal) {
@@ -24,6 +25,13 @@ bool concerns_row(const Refusal& refusal) {
 
 const Cell* cells_at(const ChangeBatch& batch, std::uint32_t first, std::uint32_t count) {
   return count == 0 ? nullptr : batch.cells.data() + first;
+}
+
+std::size_t cell_bytes(const ChangeBatch& batch, const Change& change) {
+  std::size_t bytes = 0;
+  for (std::uint32_t i = 0; i < change.old_count; ++i) bytes += batch.cells[change.old_first + i].size;
+  for (std::uint32_t i = 0; i < change.new_count; ++i) bytes += batch.cells[change.new_first + i].size;
+  return bytes;
 }
 
 bool holds_key(const Cell* cells, const Destination& to) {
@@ -136,9 +144,11 @@ base::Result<bool> RowApplier::apply_run(const ChangeBatch& batch, const std::ve
 
 base::Result<void> RowApplier::apply(const ChangeBatch& batch, const std::vector<std::uint32_t>& changes,
                                      const FindDestination& find) {
-  for (std::size_t first = 0; first < changes.size(); first += run_rows_max) {
-    const auto begin = changes.begin() + static_cast<std::ptrdiff_t>(first);
-    const auto end = changes.begin() + static_cast<std::ptrdiff_t>(std::min(changes.size(), first + run_rows_max));
+  for (auto begin = changes.begin(), end = begin; begin != changes.end(); begin = end) {
+    std::size_t bytes = 0;
+    while (end != changes.end() && static_cast<std::size_t>(end - begin) < run_rows_max && bytes < run_bytes_max) {
+      bytes += cell_bytes(batch, batch.changes[*end++]);
+    }
     if (TRY(apply_run(batch, {begin, end}, find))) continue;
     for (auto index = begin; index != end; ++index) {
       const Change& change = batch.changes[*index];

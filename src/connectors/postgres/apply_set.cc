@@ -99,24 +99,28 @@ void SetSender::send_removes(std::vector<NetRow>& rows, std::vector<Sent>& sent)
   send_sliced(sql, parts, rows, sent);
 }
 
+std::string SetSender::assignments(const std::vector<bool>& mask, bool with_key, std::vector<Part>& parts) const {
+  for (const std::uint32_t place : to_.key) parts.push_back({place, true});
+  std::string text;
+  for (std::uint32_t place = 0; place < mask.size(); ++place) {
+    const bool in_key = std::find(to_.key.begin(), to_.key.end(), place) != to_.key.end();
+    if (!mask[place] || (in_key && !with_key) || to_.columns[place].identity_always) continue;
+    const DestinationColumn& column = to_.columns[place];
+    text += fmt::format("{}{} = v.p{}::{}", text.empty() ? "" : ", ", column.name, parts.size(), column.cast);
+    parts.push_back({place, false});
+  }
+  return text;
+}
+
 void SetSender::send_updates(const std::vector<bool>& mask, std::vector<NetRow>& rows, bool with_key,
                              std::vector<Sent>& sent) {
   if (rows.empty()) return;
   if (!with_key) sort_by_key(rows);
   std::vector<Part> parts;
-  for (const std::uint32_t place : to_.key) parts.push_back({place, true});
-  std::string assignments;
-  for (std::uint32_t place = 0; place < mask.size(); ++place) {
-    const bool in_key = std::find(to_.key.begin(), to_.key.end(), place) != to_.key.end();
-    if (!mask[place] || (in_key && !with_key) || to_.columns[place].identity_always) continue;
-    const DestinationColumn& column = to_.columns[place];
-    assignments += fmt::format("{}{} = v.p{}::{}", assignments.empty() ? "" : ", ", column.name, parts.size(),
-                               column.cast);
-    parts.push_back({place, false});
-  }
-  if (assignments.empty()) return;
-  const std::string sql = fmt::format("UPDATE {} AS t SET {} FROM {} WHERE {}", to_.table, assignments,
-                                      unnest(parts.size()), key_condition());
+  const std::string set = assignments(mask, with_key, parts);
+  if (set.empty()) return;
+  const std::string sql = fmt::format("UPDATE {} AS t SET {} FROM {} WHERE {}", to_.table, set, unnest(parts.size()),
+                                      key_condition());
   send_sliced(sql, parts, rows, sent);
 }
 
@@ -174,21 +178,17 @@ void SetSender::send_whole_update(const std::vector<bool>& mask, const NetRow& r
   send_sliced(sql, parts, {row}, sent);
 }
 
-base::Result<Outcome> SetSender::copy_inserts(const std::vector<NetRow>& rows) {
-  std::string names;
-  for (const DestinationColumn& column : to_.columns) names += (names.empty() ? "" : ", ") + column.name;
-  TRY(session_.copy_begin(fmt::format("COPY {} ({}) FROM STDIN", to_.table, names), to_.table));
+base::Result<void> SetSender::copy_rows(const std::vector<Part>& parts, const std::vector<NetRow>& rows) {
   std::string bytes;
-  Outcome refused;
   for (const NetRow& row : rows) {
-    for (std::uint32_t place = 0; place < to_.columns.size(); ++place) {
-      if (place != 0) bytes += '\t';
-      const Cell& cell = row.cells[place];
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      if (i != 0) bytes += '\t';
+      const Cell& cell = (parts[i].from_key ? row.key : row.cells)[parts[i].place];
       if (cell.state != CellState::value) {
         bytes += copy_null;
         continue;
       }
-      std::string_view text = row_text(batch_, to_, form_, place, cell, scratch_);
+      std::string_view text = row_text(batch_, to_, form_, parts[i].place, cell, scratch_);
       while (text.size() > copy_piece_bytes) {  // a large value passes in pieces
         append_copy_field(bytes, text.substr(0, copy_piece_bytes));
         text.remove_prefix(copy_piece_bytes);
@@ -202,8 +202,55 @@ base::Result<Outcome> SetSender::copy_inserts(const std::vector<NetRow>& rows) {
     TRY(session_.copy_write(bytes));
     bytes.clear();
   }
-  TRY(session_.copy_write(bytes));
+  return session_.copy_write(bytes);
+}
+
+base::Result<Outcome> SetSender::copy_inserts(const std::vector<NetRow>& rows) {
+  std::string names;
+  std::vector<Part> parts;
+  for (std::uint32_t place = 0; place < to_.columns.size(); ++place) {
+    names += (place == 0 ? "" : ", ") + to_.columns[place].name;
+    parts.push_back({place, false});
+  }
+  TRY(session_.copy_begin(fmt::format("COPY {} ({}) FROM STDIN", to_.table, names), to_.table));
+  TRY(copy_rows(parts, rows));
   return session_.copy_end();
+}
+
+bool SetSender::is_large(const NetRow& row) const {
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i < to_.columns.size(); ++i) bytes += row.cells[i].size;
+  return bytes >= SetLimits().large_bytes_min;
+}
+
+bool SetSender::prefers_copy(const std::vector<NetRow>& rows) const {
+  return rows.size() >= SetLimits().copy_rows_min ||
+         std::any_of(rows.begin(), rows.end(), [&](const NetRow& row) { return is_large(row); });
+}
+
+base::Result<Outcome> SetSender::staged_update(const std::vector<bool>& mask, const NetRow& row) {
+  std::vector<Part> parts;
+  const std::string set = assignments(mask, false, parts);
+  Outcome nothing;
+  nothing.rows = 1;
+  if (set.empty()) return nothing;
+  std::string columns, storage;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    columns += fmt::format("{}p{} text", i == 0 ? "" : ", ", i);
+    storage += fmt::format("{}ALTER p{} SET STORAGE EXTERNAL", i == 0 ? "" : ", ", i);
+  }
+  const Outcome made = session_.attempt(fmt::format("CREATE TEMPORARY TABLE millrace_large ({})", columns));
+  if (made.refusal) return made;
+  TRY(session_.run("ALTER TABLE pg_temp.millrace_large " + storage, to_.table));
+  TRY(session_.copy_begin("COPY pg_temp.millrace_large FROM STDIN", to_.table));
+  TRY(copy_rows(parts, {row}));
+  const Outcome copied = session_.copy_end();
+  if (copied.refusal) return copied;
+  const Outcome updated = session_.attempt(
+      fmt::format("UPDATE {} AS t SET {} FROM pg_temp.millrace_large AS v WHERE {}", to_.table, set, key_condition()));
+  if (updated.refusal) return updated;
+  TRY(session_.run("DROP TABLE pg_temp.millrace_large", to_.table));
+  return updated;
 }
 
 }  // namespace postgres

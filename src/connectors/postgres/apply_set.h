@@ -25,6 +25,7 @@ struct SetLimits {
   std::size_t rows_max = 50'000;
   std::size_t bytes_max = 8u << 20;
   std::size_t copy_rows_min = 20;  // fewer rows are inserted in the pipeline
+  std::size_t large_bytes_min = 4u << 20;  // of one row
 };
 
 class SetSender {
@@ -41,6 +42,11 @@ class SetSender {
   void send_whole_update(const std::vector<bool>& mask, const NetRow& row, std::vector<Sent>& sent);
   // Outside of the pipeline; the outcome carries the refusal or the rows.
   base::Result<Outcome> copy_inserts(const std::vector<NetRow>& rows);
+  // One row with large values: it passes through a temporary table in pieces, so that no copy of it is made here.
+  base::Result<Outcome> staged_update(const std::vector<bool>& mask, const NetRow& row);
+  bool is_large(const NetRow& row) const;
+  // Whether these inserts are better sent by copy_inserts.
+  bool prefers_copy(const std::vector<NetRow>& rows) const;
   static std::string_view row_text(const model::ChangeBatch& batch, const Destination& to, model::CellForm form,
                                    std::uint32_t place, const model::Cell& cell, std::string& scratch);
 
@@ -55,6 +61,9 @@ class SetSender {
   void send_sliced(const std::string& sql, const std::vector<Part>& parts, const std::vector<NetRow>& rows,
                    std::vector<Sent>& sent);
   std::string key_condition() const;
+  // Fills `parts`; empty when no column is to be set.
+  std::string assignments(const std::vector<bool>& mask, bool with_key, std::vector<Part>& parts) const;
+  base::Result<void> copy_rows(const std::vector<Part>& parts, const std::vector<NetRow>& rows);
   std::string whole_row(const std::vector<Part>& parts) const;
 
   Session& session_;

@@ -140,6 +140,30 @@ TEST_F(Apply, rows_without_a_key_count) {
   EXPECT_EQ(all("n"), "(,[2]) (x,{}) (y,1)");
 }
 
+TEST_F(Apply, a_large_value_passes_in_pieces) {
+  open();
+  const std::string large(9u << 20, 'x');
+  const std::string odd = "tab\t" + large + "\\end";
+  Changes changes;
+  changes.begin().insert(table_, {"4", large.c_str()}).update(table_, {"1", odd.c_str()}).update(table_, {"2", "b"}).commit();
+  const connect::ApplyReport report = applied(changes);
+  EXPECT_EQ(report.tables.at(table_->source_name).put_aside, 0u);
+  EXPECT_EQ(db_->one("SELECT string_agg(length(v)::text, ' ' ORDER BY id) FROM t"), "9437192 1 5 9437184");
+  EXPECT_EQ(db_->one("SELECT right(v, 4) || left(v, 4) FROM t WHERE id = 1"), "\\endtab\t");
+}
+
+TEST_F(Apply, inserts_into_a_table_without_a_key_go_as_a_set) {
+  open();
+  db_->run("CREATE TABLE n (a text)");
+  const auto keyless = table_of("n", {"a text"}, 0);
+  Changes changes;
+  changes.begin();
+  for (int i = 0; i < 100; ++i) changes.insert(keyless, {"same"});
+  changes.commit();
+  EXPECT_EQ(applied(changes).tables.at(keyless->source_name).inserts, 100u);
+  EXPECT_EQ(db_->one("SELECT count(*) FROM n"), "100");
+}
+
 TEST_F(Apply, a_conflict_is_written_down_and_the_rest_flows) {
   open();
   Changes changes;
