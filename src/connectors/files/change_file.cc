@@ -176,6 +176,7 @@ RowOutcome RowEncoder::encode(ChangeFile& file, const model::ChangeBatch& batch,
     write(file, batch, 'D', change.commit_time);
     return RowOutcome::written;
   }
+  bool pair = false;
   if (change.op == Op::update && settings_.key_update == KeyUpdate::delete_first && settings_.writes(Op::remove) &&
       key_changed(batch, change)) {
     // Both rows or none.
@@ -184,10 +185,11 @@ RowOutcome RowEncoder::encode(ChangeFile& file, const model::ChangeBatch& batch,
     resolve_old(batch, change);
     if (!fits(batch, reason)) return RowOutcome::misfit;
     write(file, batch, 'D', change.commit_time);
+    pair = true;
   }
   if (!resolve_new(batch, change, reason)) return RowOutcome::missing_value;
   if (!fits(batch, reason)) return RowOutcome::misfit;
-  write(file, batch, change.op == Op::insert ? 'I' : 'U', change.commit_time);
+  write(file, batch, change.op == Op::insert || pair ? 'I' : 'U', change.commit_time);
   return RowOutcome::written;
 }
 

@@ -39,7 +39,7 @@ constexpr OptionSpec specs[] = {
      .default_value = "delete-first",
      .choices = "delete-first|single",
      .help =
-         "an UPDATE of the key is a D row of the old key and a U row, or, as in DMS, one U row (loses the old key)"},
+         "an UPDATE of the key is a D row of the old key and an I row, or, as in DMS, one U row (loses the old key)"},
     {.path = "S3Settings.ServiceAccessRoleArn", .help = "accepted and not used: credentials come from the AWS chain"},
     {.path = "S3Settings.BucketName", .help = "bucket; not with MillraceUrl"},
     {.path = "S3Settings.BucketFolder", .help = "prefix before schema/table/"},

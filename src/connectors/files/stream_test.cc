@@ -111,7 +111,7 @@ TEST(ChangeStream, KeyOfDeleteAndKeyUpdate) {
   changes.begin(200).update({2, "p", "x"}, &before).remove({2, "", ""}, true).commit();
   OK(target->apply(changes.batch, {}));
   OK(target->flush());
-  EXPECT_EQ(world.text_of_all(), "D,1,Smith,John,x,p\nU,2,Smith,John,x,p\nD,2,,,,\n");
+  EXPECT_EQ(world.text_of_all(), "D,1,Smith,John,x,p\nI,2,Smith,John,x,p\nD,2,,,,\n");
 }
 
 TEST(ChangeStream, UnchangedValuesNeverBecomeNull) {
