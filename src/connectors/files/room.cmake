@@ -5,7 +5,8 @@ room(connectors_files
           connectors/files/register.cc connectors/files/place.cc connectors/files/table_files.cc connectors/files/reader.cc
   DEPENDS base model formats wire connect)
 unit_test(files_test SOURCES src/connectors/files/stream_test.cc src/connectors/files/names_test.cc
-          src/connectors/files/reader_test.cc src/connectors/files/place_test.cc DEPENDS connectors_files)
+          src/connectors/files/reader_test.cc src/connectors/files/place_test.cc
+          src/connectors/files/local_folder_test.cc DEPENDS connectors_files)
 if(BUILD_TESTING)
   add_executable(files_exporter src/connectors/files/exporter_for_test.cc)
   target_link_libraries(files_exporter PRIVATE system_openssl connectors_files)
