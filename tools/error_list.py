@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the list of all error codes for main/help_pages.cc: every `inline constexpr Code` of every header in src/.
+"""Writes the list of all error codes for main/help_pages.cc: every `inline constexpr Code` of every header in src/,
+those of tests apart.
 
 Usage: error_list.py SOURCE_FOLDER OUTPUT. The output is left alone when nothing changed.
 """
@@ -32,6 +33,8 @@ def main():
     source, output = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
     headers, names = [], []
     for header in sorted(source.rglob("*.h")):
+        if header.stem.endswith(("_for_test", "_fixture")):
+            continue
         if found := codes_of(header):
             headers.append(header.relative_to(source).as_posix())
             names += found

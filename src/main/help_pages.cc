@@ -31,7 +31,7 @@ std::string code_text(const base::Code& code) {
 std::string errors_page() {
   std::string out =
       "# Error codes\n\nEvery error begins with one of these codes. They are stable: search for them, script on them.\n"
-      "This page is made by `millrace help errors`.\n";
+      "docs/errors.md says the same, by room.\n";
   for (const base::Code* code : all_codes()) out += "\n" + code_text(*code);
   return out;
 }

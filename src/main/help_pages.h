@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What `millrace help TOPIC` prints, made from the tables the program itself uses: endpoint members from the
-// connectors' option lists, settings from the settings table, error codes from the rooms' errors.h. docs/errors.md is
-// the same text as help errors. Pure.
+// connectors' option lists, settings from the settings table, error codes from the rooms' headers. Pure.
 #pragma once
 
 #include <optional>

@@ -28,4 +28,14 @@ set_target_properties(millrace PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINAR
 
 unit_test(main_test
   SOURCES src/main/task_document_test.cc src/main/progress_test.cc src/main/data_dir_test.cc
+          src/main/help_pages_test.cc
   DEPENDS main_room)
+if(TARGET main_test)
+  target_compile_definitions(main_test PRIVATE MILLRACE_SOURCE_FOLDER="${CMAKE_SOURCE_DIR}")
+endif()
+
+# Only what the document needs, so that the target builds without the clients of the databases.
+fuzz_target(task_document
+  SOURCES tests/fuzz/task_document.cc src/main/task_document.cc src/main/endpoint.cc src/main/time_text.cc
+          src/engine/settings.cc src/engine/settings_table.cc
+  DEPENDS base model connect mapping)
