@@ -18,6 +18,9 @@ room(main_room
           main/help_pages.cc main/session.cc main/commands.cc
   DEPENDS engine ${connector_rooms}
   LINKS spdlog::spdlog CLI11::CLI11 nlohmann_json::nlohmann_json)
+# connectors.cc lists each connector whose register.h is there: compile it again when one appears.
+file(GLOB registered ${CMAKE_SOURCE_DIR}/src/connectors/*/register.h)
+set_source_files_properties(${CMAKE_SOURCE_DIR}/src/main/connectors.cc PROPERTIES OBJECT_DEPENDS "${registered}")
 target_sources(main_room PRIVATE ${error_list})
 add_dependencies(main_room make_error_list)
 
