@@ -35,7 +35,8 @@ void Applier::own(std::int64_t epoch, std::optional<model::Position> position) {
 
 // The planner's row estimates know nothing of unnest(): without this it reads the whole table for each set.
 base::Result<bool> Applier::prepare_session(Session& session) {
-  TRY(session.run("SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_seqscan = off; SET jit = off; "
+  TRY(
+      session.run("SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_seqscan = off; SET jit = off; "
                   "SET plan_cache_mode = force_generic_plan; SET lock_timeout = '15s'",
                   "apply session"));
   const Outcome role = session.attempt("SET session_replication_role = replica");
@@ -234,8 +235,8 @@ void Applier::queue_sets(SetSender& sender, const Destination& to, NetChanges& n
   }
   const bool ignore = policies_.remove == ApplyPolicy::ignore_record;
   for (std::size_t i = 0; i < sent.size(); ++i) {
-    expected_.push_back({Expected::What::set, sent[i].rows,
-                         i < removing && ignore ? &to.schema->source_name : nullptr});
+    expected_.push_back(
+        {Expected::What::set, sent[i].rows, i < removing && ignore ? &to.schema->source_name : nullptr});
   }
   if (!to.key_indexed) queue(Expected::What::control, "SET LOCAL enable_hashjoin = off");
 }

@@ -48,7 +48,8 @@ class Applier {
   base::Result<void> open();
   void abandon();
   base::Result<connect::ApplyReport> apply_once(const model::ChangeBatch& batch);
-  void queue(Expected::What what, const std::string& sql, const std::vector<std::optional<std::string>>& parameters = {});
+  void queue(Expected::What what, const std::string& sql,
+             const std::vector<std::optional<std::string>>& parameters = {});
   // Reads what was queued; false: a set did not do what it should. Errors: a control statement, a transient refusal.
   base::Result<bool> settle(connect::ApplyReport& report);
   base::Result<void> commit(connect::ApplyReport& report);
@@ -88,14 +89,14 @@ class Applier {
   SessionCanceler cancel_;
   bool quiet_ = false;
   std::int64_t epoch_ = 0;
-  std::optional<model::Position> position_;   // stored on the target
-  bool open_ = false;                         // inside a target transaction
-  std::vector<Expected> expected_;            // one for each statement in the session's pipeline
+  std::optional<model::Position> position_;  // stored on the target
+  bool open_ = false;                        // inside a target transaction
+  std::vector<Expected> expected_;           // one for each statement in the session's pipeline
   ApplyState state_;
   std::map<model::TableName, model::TableSchemaPtr> known_;  // by source name: the shape before the next schema change
   std::map<const model::TableSchema*, std::shared_ptr<const Destination>> destinations_;
   Runs runs_;
-  std::vector<std::pair<std::vector<bool>, NetRow>> large_;   // updates set aside by queue_sets for copy_sets
+  std::vector<std::pair<std::vector<bool>, NetRow>> large_;  // updates set aside by queue_sets for copy_sets
 };
 
 }  // namespace postgres

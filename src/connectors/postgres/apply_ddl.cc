@@ -41,11 +41,11 @@ base::Result<void> Applier::run_ddl(const model::TableSchema& table, const std::
     base::Error error = session_->error_of(*outcome.refusal, "table " + table.name.text());
     if (error.kind() == base::Kind::transient) return error;
     TRY(undo("millrace_ddl"));
-    return suspend(table,
-                   base::failed(target_errors::apply_suspended, "table {}: a schema change was refused",
-                                table.name.text())
-                       .because(std::move(error)),
-                   report);
+    return suspend(
+        table,
+        base::failed(target_errors::apply_suspended, "table {}: a schema change was refused", table.name.text())
+            .because(std::move(error)),
+        report);
   }
   return session_->run("RELEASE SAVEPOINT millrace_ddl", "savepoint");
 }
@@ -76,7 +76,8 @@ base::Result<void> Applier::truncate(const model::ChangeBatch& batch, const std:
   TRY(undo("millrace_ddl"));
   // A table outside of the list refers to one in it; with foreign keys quiet the rows can still go.
   if (quiet_ && outcome.refusal->state == "0A000") return session_->run(removes, "truncate " + names);
-  if (policies_.fail_on_truncate) return base::failed(target_errors::apply_stopped, "TRUNCATE {}", names).because(error);
+  if (policies_.fail_on_truncate)
+    return base::failed(target_errors::apply_stopped, "TRUNCATE {}", names).because(error);
   for (const Change* change : changes) TRY(suspend(*batch.tables[change->table], error, report));
   return {};
 }
@@ -118,10 +119,11 @@ base::Result<void> Applier::reconcile(const model::TableSchemaPtr& after, connec
   std::erase_if(before.columns, [&](const model::Column& column) { return !there.contains(column.name); });
   if (before.columns.size() == after->columns.size()) return {};
   for (const model::Column& column : after->columns) wanted.insert(column.name);
-  const bool more = std::any_of(there.begin(), there.end(),
-                                [&](const std::string& name) { return !wanted.contains(name); });
+  const bool more =
+      std::any_of(there.begin(), there.end(), [&](const std::string& name) { return !wanted.contains(name); });
   SchemaChange change = schema_change(before, *after);
-  if (more && change.not_derivable.empty()) change.not_derivable = "columns were renamed or replaced while the task was down";
+  if (more && change.not_derivable.empty())
+    change.not_derivable = "columns were renamed or replaced while the task was down";
   ++report.tables[after->source_name].ddls;
   if (!policies_.handle_alter) return {};
   if (change.not_derivable.empty()) return run_ddl(*after, change.statements, report);
@@ -159,7 +161,8 @@ base::Result<void> Applier::drop_table(const model::TableSchema& table, connect:
   if (!policies_.handle_drop || state_.suspended.contains(table.source_name)) return {};
   ++report.tables[table.source_name].ddls;
   known_.erase(table.source_name);
-  std::erase_if(destinations_, [&](const auto& entry) { return entry.second->schema->source_name == table.source_name; });
+  std::erase_if(destinations_,
+                [&](const auto& entry) { return entry.second->schema->source_name == table.source_name; });
   return run_ddl(table, {"DROP TABLE IF EXISTS " + quote_name(table.name)}, report);
 }
 

@@ -35,9 +35,8 @@ std::size_t cell_bytes(const ChangeBatch& batch, const Change& change) {
 }
 
 bool holds_key(const Cell* cells, const Destination& to) {
-  return cells != nullptr && std::all_of(to.key.begin(), to.key.end(), [&](std::uint32_t place) {
-           return cells[place].state == CellState::value;
-         });
+  return cells != nullptr && std::all_of(to.key.begin(), to.key.end(),
+                                         [&](std::uint32_t place) { return cells[place].state == CellState::value; });
 }
 
 // The cells that tell where the row is on the target.
@@ -67,8 +66,8 @@ connect::TableCounts& counts_of(connect::ApplyReport& report, const Destination&
 std::string describe(const ChangeBatch& batch, const Change& change, const Destination& to, model::CellForm form) {
   const char* verb = change.op == Op::insert ? "INSERT INTO" : change.op == Op::update ? "UPDATE" : "DELETE FROM";
   std::string text = fmt::format("{} {}", verb, to.table);
-  const Cell* cells = change.op == Op::insert ? cells_at(batch, change.new_first, change.new_count)
-                                              : locating(batch, change, to);
+  const Cell* cells =
+      change.op == Op::insert ? cells_at(batch, change.new_first, change.new_count) : locating(batch, change, to);
   std::string scratch, condition;
   if (cells != nullptr) {
     for (const std::uint32_t place : to.key) {
@@ -136,9 +135,9 @@ base::Result<bool> RowApplier::apply_run(const ChangeBatch& batch, const std::ve
   for (std::size_t i = 0; i < outcomes.size() && good; ++i) {
     good = !outcomes[i].refusal && !outcomes[i].skipped && (i == 0 || outcomes[i].rows == 1);
   }
-  TRY(session_.run(good ? "RELEASE SAVEPOINT millrace_run"
-                        : "ROLLBACK TO SAVEPOINT millrace_run; RELEASE SAVEPOINT millrace_run",
-                   "savepoint"));
+  TRY(session_.run(
+      good ? "RELEASE SAVEPOINT millrace_run" : "ROLLBACK TO SAVEPOINT millrace_run; RELEASE SAVEPOINT millrace_run",
+      "savepoint"));
   return good;
 }
 
@@ -171,9 +170,9 @@ base::Result<RowApplier::Attempt> RowApplier::attempt(const std::function<void()
     if (i > 0) tried.rows = std::max(tried.rows, outcomes[i].rows);
   }
   const bool undo = tried.refusal || tried.rows > 1;
-  TRY(session_.run(undo ? "ROLLBACK TO SAVEPOINT millrace_row; RELEASE SAVEPOINT millrace_row"
-                        : "RELEASE SAVEPOINT millrace_row",
-                   "savepoint"));
+  TRY(session_.run(
+      undo ? "ROLLBACK TO SAVEPOINT millrace_row; RELEASE SAVEPOINT millrace_row" : "RELEASE SAVEPOINT millrace_row",
+      "savepoint"));
   return tried;
 }
 
@@ -181,8 +180,7 @@ base::Result<void> RowApplier::apply_one(const ChangeBatch& batch, const Change&
   SetSender sender(session_, batch, to, batch.forms[change.table]);
   std::vector<Sent> sent;
   bool sendable = true;
-  const Attempt tried =
-      TRY(attempt([&] { sendable = send_change(sender, batch, change, to, sent); }));
+  const Attempt tried = TRY(attempt([&] { sendable = send_change(sender, batch, change, to, sent); }));
   if (!tried.refusal && sendable && (tried.rows == 1 || sent.empty())) return {};
   ApplyPolicy policy = policy_of(policies_, change.op);
   if (tried.refusal && !concerns_row(*tried.refusal)) {
@@ -228,23 +226,21 @@ base::Result<void> RowApplier::put_aside(const ChangeBatch& batch, const Change&
                                          ApplyPolicy policy, const std::string& cause) {
   const model::TableName& name = to.schema->source_name;
   const std::uint64_t aside = ++state_.put_aside[name];
-  if (policies_.escalation_count > 0 && aside >= policies_.escalation_count &&
-      policies_.escalation > policy) {
+  if (policies_.escalation_count > 0 && aside >= policies_.escalation_count && policies_.escalation > policy) {
     policy = policies_.escalation;
   }
   connect::TableCounts& counts = counts_of(report_, to);
   ++counts.put_aside;
   --(change.op == Op::insert ? counts.inserts : change.op == Op::update ? counts.updates : counts.deletes);
   if (policy == ApplyPolicy::ignore_record) return {};
-  const std::string where = fmt::format("{} at {}.{}", to.schema->name.text(), position_text(change.position),
-                                        change.position.sequence);
+  const std::string where =
+      fmt::format("{} at {}.{}", to.schema->name.text(), position_text(change.position), change.position.sequence);
   if (policy == ApplyPolicy::stop_task) {
     return base::failed(target_errors::apply_stopped, "table {}: {}", where,
                         cause.substr(0, cause.find(' ', 9)));  // the SQLSTATE only: messages may quote values
   }
   session_.send(control_.exception_sql(),
-                control_.exception_parameters({to.schema->name,
-                                               describe(batch, change, to, batch.forms[change.table]),
+                control_.exception_parameters({to.schema->name, describe(batch, change, to, batch.forms[change.table]),
                                                fmt::format("{} (position {}.{})", cause, position_text(change.position),
                                                            change.position.sequence)}));
   for (const Outcome& outcome : TRY(session_.sync())) {

@@ -12,16 +12,16 @@
 #include <functional>
 #include <set>
 
+#include "connect/target.h"
 #include "connectors/postgres/apply_policy.h"
 #include "connectors/postgres/apply_set.h"
 #include "connectors/postgres/control_tables.h"
-#include "connect/target.h"
 
 namespace postgres {
 
 // Lives as long as the applier: which tables are out, how many changes of each were put aside.
 struct ApplyState {
-  std::set<model::TableName> suspended;                 // by source name
+  std::set<model::TableName> suspended;  // by source name
   std::map<model::TableName, std::uint64_t> put_aside;
 };
 

@@ -28,7 +28,8 @@ void add_renames(const TableSchema& before, const TableSchema& after, SchemaChan
     const Column* old = by_ordinal(before, column.ordinal);
     if (old == nullptr || old->name == column.name) continue;
     const std::string passing = quote_name(fmt::format("millrace_rename_{}", column.ordinal));
-    change.statements.push_back(fmt::format("ALTER TABLE {} RENAME COLUMN {} TO {}", table, quote_name(old->name), passing));
+    change.statements.push_back(
+        fmt::format("ALTER TABLE {} RENAME COLUMN {} TO {}", table, quote_name(old->name), passing));
     second.push_back(fmt::format("ALTER TABLE {} RENAME COLUMN {} TO {}", table, passing, quote_name(column.name)));
   }
   change.statements.insert(change.statements.end(), second.begin(), second.end());
@@ -53,7 +54,8 @@ void add_column(const TableSchema& after, const Column& column, SchemaChange& ch
 
 void alter_column(const TableSchema& before, const Column& old, const TableSchema& after, const Column& column,
                   SchemaChange& change) {
-  const std::string alter = fmt::format("ALTER TABLE {} ALTER COLUMN {}", quote_name(after.name), quote_name(column.name));
+  const std::string alter =
+      fmt::format("ALTER TABLE {} ALTER COLUMN {}", quote_name(after.name), quote_name(column.name));
   const std::string type = target_type(after, column);
   if (target_type(before, old) != type && !column.generated) {
     change.statements.push_back(fmt::format("{0} TYPE {1} USING {2}::{1}", alter, type, quote_name(column.name)));
@@ -88,7 +90,9 @@ bool is_literal(std::string_view expression) {
     }
   } else {
     std::size_t end = 0;
-    const auto is_word = [](char c) { return c == '.' || c == '-' || std::isalnum(static_cast<unsigned char>(c)) != 0; };
+    const auto is_word = [](char c) {
+      return c == '.' || c == '-' || std::isalnum(static_cast<unsigned char>(c)) != 0;
+    };
     if (rest.starts_with('(')) return rest.ends_with(')') && is_literal(rest.substr(1, rest.size() - 2));
     while (end < rest.size() && is_word(rest[end])) ++end;
     const std::string_view word = rest.substr(0, end);

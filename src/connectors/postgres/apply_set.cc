@@ -119,8 +119,8 @@ void SetSender::send_updates(const std::vector<bool>& mask, std::vector<NetRow>&
   std::vector<Part> parts;
   const std::string set = assignments(mask, with_key, parts);
   if (set.empty()) return;
-  const std::string sql = fmt::format("UPDATE {} AS t SET {} FROM {} WHERE {}", to_.table, set, unnest(parts.size()),
-                                      key_condition());
+  const std::string sql =
+      fmt::format("UPDATE {} AS t SET {} FROM {} WHERE {}", to_.table, set, unnest(parts.size()), key_condition());
   send_sliced(sql, parts, rows, sent);
 }
 

@@ -27,7 +27,8 @@ class Apply : public testing::Test {
     admin.run("DROP DATABASE IF EXISTS target WITH (FORCE)");
     admin.run("CREATE DATABASE target");
     db_ = std::make_unique<SqlSession>(server().conninfo("target"));
-    db_->run("CREATE TABLE t (id bigint PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'one'), (2, 'two'), (3, 'three')");
+    db_->run(
+        "CREATE TABLE t (id bigint PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'one'), (2, 'two'), (3, 'three')");
   }
   void TearDown() override {
     target_.reset();
@@ -79,10 +80,12 @@ TEST_F(Apply, many_rows_go_as_sets) {
   Changes changes;
   std::deque<std::string> texts;
   changes.begin();
-  for (int id = 10; id < 1010; ++id) changes.insert(table_, {texts.emplace_back(std::to_string(id)).c_str(), "tab\t\\"});
+  for (int id = 10; id < 1010; ++id)
+    changes.insert(table_, {texts.emplace_back(std::to_string(id)).c_str(), "tab\t\\"});
   changes.commit().begin();
   for (int id = 10; id < 510; ++id) changes.update(table_, {texts.emplace_back(std::to_string(id)).c_str(), null_cell});
-  for (int id = 510; id < 520; ++id) changes.remove(table_, {texts.emplace_back(std::to_string(id)).c_str(), null_cell});
+  for (int id = 510; id < 520; ++id)
+    changes.remove(table_, {texts.emplace_back(std::to_string(id)).c_str(), null_cell});
   changes.commit();
   applied(changes);
   EXPECT_EQ(db_->one("SELECT count(*) || ' ' || count(v) FROM t WHERE id >= 10"), "990 490");
@@ -116,11 +119,7 @@ TEST_F(Apply, keys_and_unique_values_are_swapped) {
   applied(changes);
   EXPECT_EQ(all("u"), "(1,b) (2,a)");
   Changes values(2000);
-  values.begin()
-      .update(unique, {"1", "passing"})
-      .update(unique, {"2", "b"})
-      .update(unique, {"1", "a"})
-      .commit();
+  values.begin().update(unique, {"1", "passing"}).update(unique, {"2", "b"}).update(unique, {"1", "a"}).commit();
   const connect::ApplyReport report = applied(values);
   EXPECT_EQ(all("u"), "(1,a) (2,b)");
   EXPECT_EQ(report.tables.at(unique->source_name).put_aside, 0u);
@@ -145,7 +144,11 @@ TEST_F(Apply, a_large_value_passes_in_pieces) {
   const std::string large(9u << 20, 'x');
   const std::string odd = "tab\t" + large + "\\end";
   Changes changes;
-  changes.begin().insert(table_, {"4", large.c_str()}).update(table_, {"1", odd.c_str()}).update(table_, {"2", "b"}).commit();
+  changes.begin()
+      .insert(table_, {"4", large.c_str()})
+      .update(table_, {"1", odd.c_str()})
+      .update(table_, {"2", "b"})
+      .commit();
   const connect::ApplyReport report = applied(changes);
   EXPECT_EQ(report.tables.at(table_->source_name).put_aside, 0u);
   EXPECT_EQ(db_->one("SELECT string_agg(length(v)::text, ' ' ORDER BY id) FROM t"), "9437192 1 5 9437184");
@@ -275,7 +278,8 @@ TEST_F(Apply, a_connection_cut_inside_a_transaction_leaves_position_and_data_tog
 }
 
 TEST_F(Apply, triggers_and_foreign_keys_are_quiet_where_the_right_is_there) {
-  db_->run("CREATE TABLE c (id bigint PRIMARY KEY, t bigint REFERENCES t ON DELETE CASCADE); INSERT INTO c VALUES (1, 1)");
+  db_->run(
+      "CREATE TABLE c (id bigint PRIMARY KEY, t bigint REFERENCES t ON DELETE CASCADE); INSERT INTO c VALUES (1, 1)");
   open();
   const auto child = table_of("c", {"id bigint", "t bigint"});
   Changes changes;
@@ -286,7 +290,8 @@ TEST_F(Apply, triggers_and_foreign_keys_are_quiet_where_the_right_is_there) {
 
 TEST_F(Apply, without_the_right_parents_go_first_and_children_leave_first) {
   db_->run("DROP ROLE IF EXISTS plain; CREATE ROLE plain LOGIN; GRANT ALL ON SCHEMA public TO plain");
-  db_->run("CREATE TABLE c (id bigint PRIMARY KEY, t bigint REFERENCES t ON DELETE CASCADE); INSERT INTO c VALUES (1, 1)");
+  db_->run(
+      "CREATE TABLE c (id bigint PRIMARY KEY, t bigint REFERENCES t ON DELETE CASCADE); INSERT INTO c VALUES (1, 1)");
   db_->run("ALTER TABLE t OWNER TO plain; ALTER TABLE c OWNER TO plain");
   open(false, "plain");
   auto child = table_of("c", {"id bigint", "t bigint"});
@@ -322,7 +327,8 @@ TEST_F(Apply, truncate_takes_all_tables_of_one_command) {
 
 TEST_F(Apply, columns_are_added_dropped_renamed_and_altered) {
   open();
-  auto after = std::make_shared<model::TableSchema>(*table_of("t", {"id bigint", "w character varying(20)", "n integer"}));
+  auto after =
+      std::make_shared<model::TableSchema>(*table_of("t", {"id bigint", "w character varying(20)", "n integer"}));
   after->columns[2].default_expression = "7";
   Changes changes;
   changes.begin()

@@ -14,9 +14,9 @@ using model::ChangeBatch;
 using model::Op;
 
 struct Followed {
-  const Cell* origin = nullptr;   // key on the target; nullptr: inserted in this run
-  const Cell* key = nullptr;      // key now; nullptr: removed
-  const Cell* cells = nullptr;    // nullptr: nothing but the key is known
+  const Cell* origin = nullptr;  // key on the target; nullptr: inserted in this run
+  const Cell* key = nullptr;     // key now; nullptr: removed
+  const Cell* cells = nullptr;   // nullptr: nothing but the key is known
   bool key_changed = false;
 };
 

@@ -36,12 +36,12 @@ struct NetChanges {
   std::vector<NetRow> removes;
   std::map<std::vector<bool>, std::vector<NetRow>> updates;  // by the stored columns that get a value
   std::vector<NetRow> inserts;
-  std::deque<std::vector<model::Cell>> merged;               // cells that stand in no batch
+  std::deque<std::vector<model::Cell>> merged;  // cells that stand in no batch
 };
 
 struct CompactOptions {
-  std::vector<std::uint32_t> key;  // places among the stored columns; never empty
-  bool key_change_as_remove = true;// false: rows that change their key make the run `ordered`
+  std::vector<std::uint32_t> key;    // places among the stored columns; never empty
+  bool key_change_as_remove = true;  // false: rows that change their key make the run `ordered`
 };
 
 // `changes` are indexes into batch.changes: inserts, updates and removes of one table, in order.

@@ -104,9 +104,10 @@ base::Result<ControlTables::Ownership> ControlTables::take_over(Session& session
   const std::string target = table("millrace_position");
   const std::string kept = resume ? "" : ", position_log = NULL, position_sequence = NULL, token = NULL";
   const std::vector<Row> rows = TRY(session.query(
-      fmt::format("INSERT INTO {0} AS p (task, epoch) VALUES ($1, 1) ON CONFLICT (task) DO UPDATE SET epoch = p.epoch + "
-                  "1, updated_at = pg_catalog.now(){1} RETURNING epoch, position_log, position_sequence, token",
-                  target, kept),
+      fmt::format(
+          "INSERT INTO {0} AS p (task, epoch) VALUES ($1, 1) ON CONFLICT (task) DO UPDATE SET epoch = p.epoch + "
+          "1, updated_at = pg_catalog.now(){1} RETURNING epoch, position_log, position_sequence, token",
+          target, kept),
       {task_}, target));
   Ownership taken;
   taken.epoch = static_cast<std::int64_t>(unsigned_of(rows.at(0).at(0)));
@@ -158,7 +159,8 @@ std::vector<std::optional<std::string>> ControlTables::exception_parameters(cons
 std::string ControlTables::suspended_sql() const {
   if (!enabled("SuspendedTablesTableEnabled")) return "";
   return fmt::format(
-      "INSERT INTO {} VALUES ($1, $2, $3, $4, $5, pg_catalog.timezone('UTC', pg_catalog.clock_timestamp())) ON CONFLICT "
+      "INSERT INTO {} VALUES ($1, $2, $3, $4, $5, pg_catalog.timezone('UTC', pg_catalog.clock_timestamp())) ON "
+      "CONFLICT "
       "(server_name, task_name, table_owner, table_name) DO UPDATE SET suspend_reason = EXCLUDED.suspend_reason, "
       "suspend_timestamp = EXCLUDED.suspend_timestamp",
       table("awsdms_suspended_tables"));

@@ -35,7 +35,8 @@ class ControlTables {
 
   // Statement and parameters that move the position; zero rows affected: superseded.
   std::string move_sql() const;
-  std::vector<std::optional<std::string>> move_parameters(std::int64_t epoch, const std::optional<model::Position>& from,
+  std::vector<std::optional<std::string>> move_parameters(std::int64_t epoch,
+                                                          const std::optional<model::Position>& from,
                                                           const model::Position& to) const;
   std::string exception_sql() const;
   std::vector<std::optional<std::string>> exception_parameters(const ApplyException& exception) const;

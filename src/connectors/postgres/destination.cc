@@ -26,8 +26,10 @@ constexpr const char* indexes_sql =
     "AND i.indpred IS NULL";
 
 bool equality_is_exact(const std::string& type) {
-  static constexpr std::string_view exact[] = {"smallint", "integer", "bigint",  "boolean",
-                                               "date",     "uuid",    "oid",     "timestamp without time zone",
+  static constexpr std::string_view exact[] = {"smallint", "integer",
+                                               "bigint",   "boolean",
+                                               "date",     "uuid",
+                                               "oid",      "timestamp without time zone",
                                                "bytea",    "timestamp with time zone"};
   return std::find(std::begin(exact), std::end(exact), type) != std::end(exact);
 }

@@ -28,10 +28,11 @@ struct Destination {
   std::vector<DestinationColumn> columns;  // one for each stored column
   std::vector<std::uint32_t> key;          // places among them; empty: rows are matched whole
   bool key_indexed = false;
-  bool other_unique = false;               // unique indexes beside the key: the order of updates matters
+  bool other_unique = false;  // unique indexes beside the key: the order of updates matters
 };
 
 // Fails with pg.target_missing when the table or a column is not there.
-base::Result<std::shared_ptr<const Destination>> read_destination(Session& session, const model::TableSchemaPtr& schema);
+base::Result<std::shared_ptr<const Destination>> read_destination(Session& session,
+                                                                  const model::TableSchemaPtr& schema);
 
 }  // namespace postgres

@@ -77,12 +77,11 @@ base::Result<std::unique_ptr<connect::ChunkLoader>> open_loader(SessionPool& poo
   std::unique_ptr<Session> session = TRY(pool.take());
   const std::string doing = "loading table " + table->name.text();
   const std::string columns = stored_column_list(*table);
-  TRY(session->copy_begin(fmt::format("COPY {}{} FROM STDIN{}", quote_name(table->name),
-                                      columns.empty() ? "" : " (" + columns + ")",
-                                      form == connect::ReadForm::raw_binary ? " (FORMAT binary)" : ""),
-                          doing));
-  return std::unique_ptr<connect::ChunkLoader>(
-      std::make_unique<CopyLoader>(pool, std::move(session), doing));
+  TRY(session->copy_begin(
+      fmt::format("COPY {}{} FROM STDIN{}", quote_name(table->name), columns.empty() ? "" : " (" + columns + ")",
+                  form == connect::ReadForm::raw_binary ? " (FORMAT binary)" : ""),
+      doing));
+  return std::unique_ptr<connect::ChunkLoader>(std::make_unique<CopyLoader>(pool, std::move(session), doing));
 }
 
 }  // namespace postgres

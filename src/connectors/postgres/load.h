@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Loads chunks of the full load by COPY FROM STDIN: the source's own COPY bytes undecoded, or rows as COPY text. A chunk
-// is one statement and so one transaction: durable when finish() returns, nothing of it stays otherwise. Sessions are
-// kept for the next chunk. SessionPool: any thread; a loader: one thread.
+// Loads chunks of the full load by COPY FROM STDIN: the source's own COPY bytes undecoded, or rows as COPY text. A
+// chunk is one statement and so one transaction: durable when finish() returns, nothing of it stays otherwise. Sessions
+// are kept for the next chunk. SessionPool: any thread; a loader: one thread.
 #pragma once
 
 #include "base/thread.h"

@@ -64,7 +64,8 @@ base::Result<void> release_foreign_keys(Session& session, const TableSchema& tab
   for (const TableSchemaPtr& other : all) ours.insert(other->name);
   const std::vector<Row> rows = TRY(session.query(
       "SELECT n.nspname, c.relname, k.conname FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN "
-      "pg_namespace n ON n.oid = c.relnamespace JOIN pg_class r ON r.oid = k.confrelid JOIN pg_namespace rn ON rn.oid = "
+      "pg_namespace n ON n.oid = c.relnamespace JOIN pg_class r ON r.oid = k.confrelid JOIN pg_namespace rn ON rn.oid "
+      "= "
       "r.relnamespace WHERE k.contype = 'f' AND k.conparentid = 0 AND rn.nspname = $1 AND r.relname = $2 AND "
       "k.conrelid <> k.confrelid",
       {table.name.schema, table.name.table}, "foreign keys to " + table.name.text()));
@@ -98,7 +99,8 @@ std::string key_of_existing(const TableSchema& table, const std::vector<std::uin
 base::Result<void> make_keys(Session& session, const TableSchema& table) {
   const std::string doing = "primary key of " + table.name.text();
   const std::vector<Row> rows = TRY(session.query(
-      "SELECT i.indisprimary, string_agg(a.attname, chr(10) ORDER BY a.attname COLLATE \"C\") || chr(10) FROM pg_index i "
+      "SELECT i.indisprimary, string_agg(a.attname, chr(10) ORDER BY a.attname COLLATE \"C\") || chr(10) FROM pg_index "
+      "i "
       "JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON "
       "a.attrelid = c.oid AND a.attnum = ANY (i.indkey) WHERE n.nspname = $1 AND c.relname = $2 AND i.indisunique AND "
       "i.indpred IS NULL GROUP BY i.indexrelid, i.indisprimary",
@@ -196,7 +198,8 @@ base::Result<std::optional<Prepared>> examine(Session& session, const TableSchem
   const std::vector<Row> rows = TRY(session.query(
       "SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.attgenerated, a.attnotnull AND NOT a.atthasdef AND "
       "a.attidentity = '', c.relkind FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN "
-      "pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped WHERE n.nspname = $1 AND c.relname = "
+      "pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped WHERE n.nspname = $1 AND c.relname "
+      "= "
       "$2",
       {table.name.schema, table.name.table}, doing));
   if (rows.empty()) return std::optional<Prepared>();
@@ -224,8 +227,10 @@ base::Result<std::optional<Prepared>> examine(Session& session, const TableSchem
   }
   for (const auto& [name, row] : by_name) {
     if ((*row)[3].value_or("") == "t") {
-      return base::failed(target_errors::shape, "{}: column {} of the target is NOT NULL, has no default, and no column "
-                          "of the source feeds it", doing, name);
+      return base::failed(target_errors::shape,
+                          "{}: column {} of the target is NOT NULL, has no default, and no column "
+                          "of the source feeds it",
+                          doing, name);
     }
   }
   return std::optional<Prepared>(prepared);
@@ -310,9 +315,9 @@ base::Result<void> finish_foreign_keys(Session& session, const std::vector<Table
         skipped.push_back(what + ": the table or a column it refers to is not part of the task");
         continue;
       }
-      const std::string text =
-          fmt::format("ALTER TABLE {} ADD CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {} ({}) {}", quote_name(table->name),
-                      quote_name(foreign.name), columns, quote_name((*parent)->name), referenced, foreign.rules);
+      const std::string text = fmt::format("ALTER TABLE {} ADD CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {} ({}) {}",
+                                           quote_name(table->name), quote_name(foreign.name), columns,
+                                           quote_name((*parent)->name), referenced, foreign.rules);
       const bool partitioned = !table->partitioning.empty();
       bool made = false;
       TRY(in_transaction(session, what, [&]() -> base::Result<void> {
@@ -320,9 +325,10 @@ base::Result<void> finish_foreign_keys(Session& session, const std::vector<Table
         return {};
       }));
       if (!made || partitioned) continue;
-      const Outcome valid = session.attempt(fmt::format("ALTER TABLE {} VALIDATE CONSTRAINT {}", quote_name(table->name),
-                                                        quote_name(foreign.name)));
-      if (valid.refusal) skipped.push_back(fmt::format("{}: made but NOT VALID, SQLSTATE {}", what, valid.refusal->state));
+      const Outcome valid = session.attempt(
+          fmt::format("ALTER TABLE {} VALIDATE CONSTRAINT {}", quote_name(table->name), quote_name(foreign.name)));
+      if (valid.refusal)
+        skipped.push_back(fmt::format("{}: made but NOT VALID, SQLSTATE {}", what, valid.refusal->state));
     }
   }
   return {};

@@ -14,12 +14,12 @@ namespace postgres {
 base::Result<void> make_requirements(Session& session, const std::vector<model::TableSchemaPtr>& tables);
 
 struct Prepared {
-  bool emptied = false;   // created, recreated or truncated by us: an unfinished load may be removed by truncating
-  bool same_types = true; // every stored column has exactly the source's type: binary COPY may pass
+  bool emptied = false;    // created, recreated or truncated by us: an unfinished load may be removed by truncating
+  bool same_types = true;  // every stored column has exactly the source's type: binary COPY may pass
 };
 // `all`: the task's tables, whose foreign keys to this one may go (they come back after the load).
-base::Result<Prepared> prepare_table(Session& session, const model::TableSchema& table, connect::Preparation preparation,
-                                     const std::vector<model::TableSchemaPtr>& all);
+base::Result<Prepared> prepare_table(Session& session, const model::TableSchema& table,
+                                     connect::Preparation preparation, const std::vector<model::TableSchemaPtr>& all);
 
 // Existing table against the schema: nullopt when there is none; error pg.target_shape when it does not fit.
 base::Result<std::optional<Prepared>> examine(Session& session, const model::TableSchema& table);

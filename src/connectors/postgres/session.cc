@@ -19,7 +19,8 @@ constexpr std::string_view first_settings =
     "SET client_encoding = 'UTF8'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; SET TimeZone = 'UTC'; "
     "SET extra_float_digits = 3; SET bytea_output = 'hex'; SET xmloption = 'content'; SET lc_monetary = 'C'; "
     "SET search_path = pg_catalog; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; "
-    "SET standard_conforming_strings = on; SET row_security = off; SET default_transaction_isolation = 'read committed'; "
+    "SET standard_conforming_strings = on; SET row_security = off; SET default_transaction_isolation = 'read "
+    "committed'; "
     "SET default_transaction_read_only = off; SET synchronous_commit = on; SET client_min_messages = error";
 
 void put32(std::string& out, std::size_t at, std::uint32_t value) {
@@ -46,7 +47,8 @@ std::string one_line(std::string text) {
 
 // What means something else here than on any server: a table that is gone concerns that table only.
 const base::Code& code_of(const std::string& state) {
-  if (state == "42P01" || state == "42703" || state == "42704" || state == "3F000") return target_errors::missing_object;
+  if (state == "42P01" || state == "42703" || state == "42704" || state == "3F000")
+    return target_errors::missing_object;
   if (state == "2BP01") return target_errors::dependents;
   return code_of_sqlstate(state);
 }

@@ -42,7 +42,7 @@ struct Refusal {
 };
 
 struct Outcome {
-  std::uint64_t rows = 0;            // affected
+  std::uint64_t rows = 0;  // affected
   std::optional<Refusal> refusal;
   bool skipped = false;
   std::vector<Row> result;
@@ -74,7 +74,8 @@ class Session {
   // Outside of a pipeline. run() takes several statements; query() one with text parameters. `doing` names the object
   // for the error message.
   base::Result<void> run(const std::string& sql, std::string_view doing);
-  base::Result<std::vector<Row>> query(const std::string& sql, const std::vector<std::optional<std::string>>& parameters,
+  base::Result<std::vector<Row>> query(const std::string& sql,
+                                       const std::vector<std::optional<std::string>>& parameters,
                                        std::string_view doing);
   Outcome attempt(const std::string& sql, const std::vector<std::optional<std::string>>& parameters = {});
 
@@ -85,8 +86,8 @@ class Session {
 
   base::Result<void> copy_begin(const std::string& sql, std::string_view doing);
   base::Result<void> copy_write(std::string_view bytes);
-  Outcome copy_end();                 // rows or the refusal
-  void copy_abandon();                // nothing of it stays
+  Outcome copy_end();   // rows or the refusal
+  void copy_abandon();  // nothing of it stays
 
   bool broken() const { return PQstatus(connection_) != CONNECTION_OK; }
   bool in_transaction() const { return PQtransactionStatus(connection_) != PQTRANS_IDLE; }

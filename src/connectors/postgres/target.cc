@@ -50,7 +50,7 @@ class PostgresTarget final : public connect::Target {
   base::Result<void> begin_apply(const model::Position& position, const std::vector<TableSchemaPtr>& tables) override;
   base::Result<connect::ApplyReport> apply(model::ChangeBatch& batch, std::stop_token stop) override;
   base::Result<void> advance(const model::Position& through) override { return applier_.advance(through); }
-  base::Result<void> tick() override { return {}; }   // nothing here depends on time
+  base::Result<void> tick() override { return {}; }                         // nothing here depends on time
   base::Result<void> flush() override { return applier_.set_sequences(); }  // apply() is durable on return
   base::Result<std::vector<connect::TargetSuspended>> suspended() override;
   base::Result<void> report(const std::map<std::string, std::string>& facts) override;
@@ -72,7 +72,9 @@ class PostgresTarget final : public connect::Target {
     std::unique_ptr<Session> session_;
   };
 
+  // Notes in the journal: rows that stand in the table are all ours; a chunk of the load has been begun.
   std::string note_of(const TableSchema& table) const { return "pgtarget.emptied." + table.name.text(); }
+  std::string loading_note_of(const TableSchema& table) const { return "pgtarget.loading." + table.name.text(); }
   base::Result<void> discard_rows(Session& session, const TableSchema& table);
   void note_skipped(const std::vector<std::string>& skipped) const;
 
@@ -86,12 +88,12 @@ class PostgresTarget final : public connect::Target {
   mutable base::Mutex mutex_;
   std::map<model::TableName, bool> same_types_ GUARDED_BY(mutex_);  // by target name, of prepared tables
   std::vector<TableSchemaPtr> tables_ GUARDED_BY(mutex_);           // of prepare_all
+  std::set<model::TableName> loading_ GUARDED_BY(mutex_);           // noted in the journal
 };
 
 bool PostgresTarget::takes_native(const TableSchema& table) const {
-  return std::all_of(table.columns.begin(), table.columns.end(), [&](const model::Column& column) {
-    return column.generated || keeps_native(table, column);
-  });
+  return std::all_of(table.columns.begin(), table.columns.end(),
+                     [&](const model::Column& column) { return column.generated || keeps_native(table, column); });
 }
 
 bool PostgresTarget::takes_raw(const TableSchema& table, connect::ReadForm form) const {
@@ -102,9 +104,8 @@ bool PostgresTarget::takes_raw(const TableSchema& table, connect::ReadForm form)
     const auto found = same_types_.find(table.name);
     if (found != same_types_.end() && !found->second) return false;
   }
-  return std::all_of(table.columns.begin(), table.columns.end(), [](const model::Column& column) {
-    return column.generated || column.type.native_portable;
-  });
+  return std::all_of(table.columns.begin(), table.columns.end(),
+                     [](const model::Column& column) { return column.generated || column.type.native_portable; });
 }
 
 std::string PostgresTarget::column_type_text(const model::Column& column) const {
@@ -156,10 +157,11 @@ base::Result<void> PostgresTarget::prepare(const TableSchemaPtr& table, connect:
     all = tables_;
   }
   // The note goes first: should we die in between, rows of somebody else are never taken for ours.
-  TRY(context_.journal->commit({{note_of(*table), std::nullopt}}));
+  TRY(context_.journal->commit({{note_of(*table), std::nullopt}, {loading_note_of(*table), std::nullopt}}));
   const Prepared prepared = TRY(prepare_table(*session, *table, preparation, all));
   if (prepared.emptied) TRY(context_.journal->commit({{note_of(*table), "1"}}));
   base::Lock lock(mutex_);
+  loading_.erase(table->name);
   same_types_[table->name] = prepared.same_types;
   return {};
 }
@@ -167,8 +169,9 @@ base::Result<void> PostgresTarget::prepare(const TableSchemaPtr& table, connect:
 base::Result<void> PostgresTarget::discard_rows(Session& session, const TableSchema& table) {
   if (!TRY(examine(session, table))) return {};
   if (TRY(context_.journal->get(note_of(table)))) return empty_table(session, table);
-  const std::vector<Row> rows = TRY(session.query("SELECT 1 FROM " + quote_name(table.name) + " LIMIT 1", {},
-                                                  "table " + table.name.text()));
+  if (!TRY(context_.journal->get(loading_note_of(table)))) return {};
+  const std::vector<Row> rows =
+      TRY(session.query("SELECT 1 FROM " + quote_name(table.name) + " LIMIT 1", {}, "table " + table.name.text()));
   if (rows.empty()) return {};
   return base::failed(target_errors::partial_rows, "table {} held rows before the load", table.name.text());
 }
@@ -182,6 +185,12 @@ base::Result<void> PostgresTarget::discard(const TableSchemaPtr& table) {
 base::Result<std::unique_ptr<connect::ChunkLoader>> PostgresTarget::loader(const TableSchemaPtr& table,
                                                                            const connect::Chunk&,
                                                                            connect::ReadForm form) {
+  bool first = false;
+  {
+    base::Lock lock(mutex_);
+    first = loading_.insert(table->name).second;
+  }
+  if (first) TRY(context_.journal->commit({{loading_note_of(*table), "1"}}));
   return open_loader(pool_, table, form);
 }
 

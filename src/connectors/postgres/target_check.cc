@@ -106,8 +106,8 @@ base::Result<std::vector<Finding>> check_target(Session& session, const std::vec
     const base::Result<std::optional<Prepared>> found = examine(session, *table);
     if (!found.ok()) {
       if (!found.error().is(target_errors::shape)) return base::Error(found.error());
-      findings.push_back({Severity::refusal, table_object(*table), found.error().message,
-                          std::string(found.error().code->advice)});
+      findings.push_back(
+          {Severity::refusal, table_object(*table), found.error().message, std::string(found.error().code->advice)});
     }
   }
   return findings;

@@ -19,20 +19,24 @@ inline constexpr base::Code dependents{"pg.target_dependents", Kind::input,
                                        "CASCADE. Drop them, or use TRUNCATE_BEFORE_LOAD or DO_NOTHING."};
 inline constexpr base::Code requirement{"pg.target_requirement", Kind::input,
                                         "Create the named type, extension or schema on the target, then start again."};
-inline constexpr base::Code partial_rows{"pg.target_partial_rows", Kind::table,
-                                         "An unfinished load left rows in a table that held others before (DO_NOTHING), "
-                                         "so they cannot be told apart. Clean the table, then reload it."};
-inline constexpr base::Code superseded{"pg.superseded", Kind::task,
-                                       "Another process has taken over this task on the target; this one writes no more. "
-                                       "Stop the one of the two that should not run."};
+inline constexpr base::Code partial_rows{
+    "pg.target_partial_rows", Kind::table,
+    "An unfinished load left rows in a table that held others before (DO_NOTHING), "
+    "so they cannot be told apart. Clean the table, then reload it."};
+inline constexpr base::Code superseded{
+    "pg.superseded", Kind::task,
+    "Another process has taken over this task on the target; this one writes no more. "
+    "Stop the one of the two that should not run."};
 inline constexpr base::Code not_started{"pg.no_position", Kind::task,
                                         "The task's row in millrace_position is gone; start with --start-type "
                                         "reload-target."};
-inline constexpr base::Code apply_stopped{"pg.apply_stopped", Kind::task,
-                                          "A change could not be applied and the error policy is STOP_TASK; correct the "
-                                          "target row or the policy, then resume."};
-inline constexpr base::Code apply_suspended{"pg.apply_suspended", Kind::table,
-                                            "A change could not be applied and the error policy is SUSPEND_TABLE; correct "
-                                            "the target, then reload the table."};
+inline constexpr base::Code apply_stopped{
+    "pg.apply_stopped", Kind::task,
+    "A change could not be applied and the error policy is STOP_TASK; correct the "
+    "target row or the policy, then resume."};
+inline constexpr base::Code apply_suspended{
+    "pg.apply_suspended", Kind::table,
+    "A change could not be applied and the error policy is SUSPEND_TABLE; correct "
+    "the target, then reload the table."};
 
 }  // namespace postgres::target_errors

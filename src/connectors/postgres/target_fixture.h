@@ -29,8 +29,7 @@ class MemoryJournal final : public connect::Journal {
     }
     return found;
   }
-  base::Result<void> commit(
-      const std::vector<std::pair<std::string, std::optional<std::string>>>& notes) override {
+  base::Result<void> commit(const std::vector<std::pair<std::string, std::optional<std::string>>>& notes) override {
     for (const auto& [key, value] : notes) {
       if (value) {
         notes_[key] = *value;

@@ -50,12 +50,12 @@ std::string sequence_statement(const model::Sequence& sequence, const std::strin
 ObjectStatement identity_object(const TableSchema& table, const Column& column, const model::Sequence* sequence) {
   ObjectStatement object{"identity of " + column.name, {}};
   const std::string target = quote_name(table.name);
-  std::string text = fmt::format("ALTER TABLE {} ALTER COLUMN {} ADD GENERATED {} AS IDENTITY", target,
-                                 quote_name(column.name),
-                                 column.identity == model::Identity::always ? "ALWAYS" : "BY DEFAULT");
+  std::string text =
+      fmt::format("ALTER TABLE {} ALTER COLUMN {} ADD GENERATED {} AS IDENTITY", target, quote_name(column.name),
+                  column.identity == model::Identity::always ? "ALWAYS" : "BY DEFAULT");
   if (sequence != nullptr) {
-    text += fmt::format(" (INCREMENT BY {} START WITH {} CACHE {}", sequence->increment, sequence->start,
-                        sequence->cache);
+    text +=
+        fmt::format(" (INCREMENT BY {} START WITH {} CACHE {}", sequence->increment, sequence->start, sequence->cache);
     if (sequence->maximum > sequence->minimum) {
       text += fmt::format(" MINVALUE {} MAXVALUE {}", sequence->minimum, sequence->maximum);
     }
@@ -80,8 +80,8 @@ ObjectStatement default_object(const TableSchema& table, const Column& column, c
           fmt::format("SELECT pg_catalog.setval({}, {})", quote_text(name), *sequence->last_value));
     }
     if (sequence->owned) {
-      object.statements.push_back(fmt::format("ALTER SEQUENCE {} OWNED BY {}.{}", name, quote_name(table.name),
-                                              quote_name(column.name)));
+      object.statements.push_back(
+          fmt::format("ALTER SEQUENCE {} OWNED BY {}.{}", name, quote_name(table.name), quote_name(column.name)));
     }
     expression = fmt::format("pg_catalog.nextval({}::pg_catalog.regclass)", quote_text(name));
   }
@@ -176,9 +176,9 @@ std::vector<std::string> create_statements(const TableSchema& table, const Creat
   for (const model::Partition& partition : table.partitions) {
     const bool below_root = partition.parent == table.source_name;
     has_default = has_default || (below_root && partition.bound == "DEFAULT");
-    std::string leaf = fmt::format(
-        "CREATE TABLE {} PARTITION OF {} {}", quote_name(landed(table, partition.name)),
-        quote_name(below_root ? table.name : landed(table, partition.parent)), partition.bound);
+    std::string leaf =
+        fmt::format("CREATE TABLE {} PARTITION OF {} {}", quote_name(landed(table, partition.name)),
+                    quote_name(below_root ? table.name : landed(table, partition.parent)), partition.bound);
     if (!partition.partitioning.empty()) leaf += " " + partition.partitioning;
     statements.push_back(leaf);
   }
@@ -186,8 +186,8 @@ std::vector<std::string> create_statements(const TableSchema& table, const Creat
   if (!has_default && !table.partitioning.starts_with("PARTITION BY HASH")) {
     model::TableName rest = table.name;
     rest.table = rest.table.substr(0, 48) + "_millrace_rest";
-    statements.push_back(fmt::format("CREATE TABLE {} PARTITION OF {} DEFAULT", quote_name(rest),
-                                     quote_name(table.name)));
+    statements.push_back(
+        fmt::format("CREATE TABLE {} PARTITION OF {} DEFAULT", quote_name(rest), quote_name(table.name)));
   }
   return statements;
 }
@@ -220,9 +220,9 @@ std::vector<ObjectStatement> secondary_statements(const TableSchema& table) {
       objects.push_back(std::move(object));
     }
     for (const model::SecondaryObject& check : table.checks) {
-      objects.push_back({check.name,
-                         {fmt::format("ALTER TABLE {} ADD CONSTRAINT {} {}", target, quote_name(check.name),
-                                      check.definition)}});
+      objects.push_back(
+          {check.name,
+           {fmt::format("ALTER TABLE {} ADD CONSTRAINT {} {}", target, quote_name(check.name), check.definition)}});
     }
   }
   add_column_objects(table, objects);
@@ -237,8 +237,8 @@ std::vector<std::string> comment_statements(const TableSchema& table) {
   }
   for (const Column& column : table.columns) {
     if (column.comment.empty()) continue;
-    statements.push_back(fmt::format("COMMENT ON COLUMN {}.{} IS {}", target, quote_name(column.name),
-                                     quote_text(column.comment)));
+    statements.push_back(
+        fmt::format("COMMENT ON COLUMN {}.{} IS {}", target, quote_name(column.name), quote_text(column.comment)));
   }
   return statements;
 }

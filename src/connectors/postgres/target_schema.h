@@ -24,7 +24,7 @@ bool keeps_column_names(const model::TableSchema& table);
 model::TableName landed(const model::TableSchema& table, const model::TableName& source_object);
 
 struct CreateOptions {
-  bool primary_key = false;   // false: added after the load by primary_key_statement
+  bool primary_key = false;  // false: added after the load by primary_key_statement
 };
 // CREATE TABLE and, for a partitioned one, its partitions.
 std::vector<std::string> create_statements(const model::TableSchema& table, const CreateOptions& options);
