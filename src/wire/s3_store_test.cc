@@ -4,18 +4,13 @@
 // that server is not installed (tests/services/s3_server.sh install).
 #include "wire/s3_store.h"
 
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "wire/errors.h"
+#include "wire/proxy_for_test.h"
 
 namespace wire {
 namespace {
@@ -50,74 +45,26 @@ class HastyClock final : public base::Clock {
   base::SystemClock real_;
 };
 
-sockaddr_in loopback(int port) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<std::uint16_t>(port));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  return address;
-}
-
-int free_port() {
-  const int descriptor = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address = loopback(0);
-  ::bind(descriptor, reinterpret_cast<sockaddr*>(&address), sizeof address);
-  socklen_t size = sizeof address;
-  ::getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &size);
-  ::close(descriptor);
-  return ntohs(address.sin_port);
-}
-
-int shell(const std::string& command) { return std::system(command.c_str()); }
-
-// The server and the proxy, one pair for all tests of this file.
+// The server and the proxy before it, one pair for all tests of this file.
 class Servers {
  public:
-  std::string folder;
-  int server_port = free_port();
-  int proxy_port = free_port();
-  int control_port = free_port();
+  const std::string folder = temporary_folder();
+  const int server_port = free_port();
+  FaultProxy proxy{server_port};
   bool running = false;
 
   Servers() {
-    char name[] = "/tmp/millrace-s3-XXXXXX";
-    folder = ::mkdtemp(name);
-    const std::string top = MILLRACE_TOP;
-    if (shell(fmt::format("{}/tests/services/s3_server.sh start {} {} 2>/dev/null", top, server_port, folder)) != 0)
-      return;
+    const std::string script = std::string(MILLRACE_TOP) + "/tests/services/s3_server.sh";
+    if (shell(fmt::format("{} start {} {} 2>/dev/null", script, server_port, folder)) != 0) return;
     std::filesystem::create_directory(folder + "/buckets/lake");
-    shell(
-        fmt::format("python3 {}/tests/support/fault_proxy.py --listen {} --to 127.0.0.1:{} --control {} --http "
-                    ">{}/proxy.log 2>&1 & echo $! >{}/proxy.pid",
-                    top, proxy_port, server_port, control_port, folder, folder));
-    const base::SystemClock clock;
-    const base::Nanos deadline = clock.monotonic() + std::chrono::seconds(20);
-    while (!running && clock.monotonic() < deadline) running = !ask({{"do", "stats"}}).is_null();
+    running = proxy.running();
   }
   ~Servers() {
-    shell(fmt::format("kill $(cat {}/proxy.pid) 2>/dev/null; {}/tests/services/s3_server.sh stop {}", folder,
-                      MILLRACE_TOP, folder));
+    shell(fmt::format("{}/tests/services/s3_server.sh stop {}", MILLRACE_TOP, folder));
     std::filesystem::remove_all(folder);
   }
   Servers(const Servers&) = delete;
   Servers& operator=(const Servers&) = delete;
-
-  json ask(const json& command) const {
-    const int descriptor = ::socket(AF_INET, SOCK_STREAM, 0);
-    const sockaddr_in address = loopback(control_port);
-    std::string answer;
-    if (::connect(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) {
-      const std::string line = command.dump() + "\n";
-      char bytes[65536];
-      ssize_t got = ::write(descriptor, line.data(), line.size());
-      while (got > 0 && answer.find('\n') == std::string::npos) {
-        got = ::read(descriptor, bytes, sizeof bytes);
-        if (got > 0) answer.append(bytes, static_cast<std::size_t>(got));
-      }
-    }
-    ::close(descriptor);
-    return answer.empty() ? json() : json::parse(answer);
-  }
 };
 
 class S3StoreTest : public ::testing::Test {
@@ -127,8 +74,8 @@ class S3StoreTest : public ::testing::Test {
 
   void SetUp() override {
     if (!servers_->running) GTEST_SKIP() << "the S3 server for tests is not installed";
-    servers_->ask({{"do", "clear"}});
-    settings_.endpoint = fmt::format("http://127.0.0.1:{}", servers_->proxy_port);
+    servers_->proxy.ask({{"do", "clear"}});
+    settings_.endpoint = servers_->proxy.url();
     settings_.bucket = "lake";
     settings_.part_bytes = 5 << 20;
     reopen();
@@ -139,11 +86,7 @@ class S3StoreTest : public ::testing::Test {
     client_ = std::make_unique<S3Client>(settings_, credentials_, http_, clock_, random_);
     store_ = std::make_unique<S3Store>(*client_);
   }
-  void rule(json fields) {
-    fields["do"] = "rule";
-    ASSERT_TRUE(servers_->ask(fields).contains("ok"));
-  }
-  static int used(const std::string& kind) { return servers_->ask({{"do", "stats"}})["used"].value(kind, 0); }
+  static void rule(const json& fields) { ASSERT_TRUE(servers_->proxy.rule(fields)); }
 
   std::size_t unfinished() {
     std::size_t count = 0;
@@ -369,13 +312,13 @@ TEST_F(S3StoreTest, AStopEndsAWaitingRequest) {
   group.spawn("writer", [&](std::stop_token) -> base::Result<void> {
     return store_->put("stopped", "1", facts, source.get_token());
   });
-  while (servers_->ask({{"do", "stats"}})["log"].back() != "PUT /lake/stopped half_open") continue;
+  while (servers_->proxy.ask({{"do", "stats"}})["log"].back() != "PUT /lake/stopped half_open") continue;
   source.request_stop();
   EXPECT_TRUE(group.join().error().is(base::errors::canceled));
 }
 
 TEST_F(S3StoreTest, AServerThatIsDownIsATransientError) {
-  servers_->ask({{"do", "refuse"}});
+  servers_->proxy.ask({{"do", "refuse"}});
   const auto put = store_->put("down", "1", facts, stop_);
   ASSERT_FALSE(put.ok());
   EXPECT_TRUE(put.error().is(errors::network));

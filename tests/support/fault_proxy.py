@@ -16,7 +16,7 @@ pick requests. Commands are JSON objects, one a line, on the control port; each 
   {"do": "stats"}                  {"connections": n, "open": n, "requests": n, "used": {kind: n}, "log": [...]}
 
 Kinds of rules, --http (`match`: regular expression on "METHOD /path?query", default: every request):
-  answer        answers `status` (and `code` in an S3 error document, `headers`) and does not ask the server
+  answer        answers `status` with `body`, or with an S3 error document of `code`; does not ask the server
   answer_body   asks the server, then answers 200 with `body` in place of its answer
   cut           resets the connection after `bytes` of the request's body have gone to the server
   cut_answer    lets the server do it, then resets the connection instead of answering
@@ -193,10 +193,9 @@ class Proxy:
             while data := await reader.read(CHUNK):
                 yield data
 
-    async def answer(self, writer, status, body, headers=None):
-        lines = [f"HTTP/1.1 {status} Test", f"Content-Length: {len(body)}", "Content-Type: application/xml"]
-        lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
-        await self.send(writer, "\r\n".join(lines).encode() + b"\r\n\r\n" + body)
+    async def answer(self, writer, status, body):
+        head = f"HTTP/1.1 {status} Test\r\nContent-Length: {len(body)}\r\nContent-Type: application/xml\r\n\r\n"
+        await self.send(writer, head.encode() + body)
 
     async def exchange(self, reader, writer, server):
         raw, line, headers = await self.head(reader)
@@ -217,7 +216,8 @@ class Proxy:
                 pass
             code = rule.get("code", "SlowDown")
             text = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>made by a test</Message></Error>"
-            await self.answer(writer, rule["status"], b"" if method == "HEAD" else text.encode(), rule.get("headers"))
+            text = rule.get("body", text)
+            await self.answer(writer, rule["status"], b"" if method == "HEAD" else text.encode())
             return True
         if server[0] is None:
             server[:] = await self.connect()
