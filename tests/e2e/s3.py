@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An S3 server that checks signatures, and the proxy in front of it that breaks things on command."""
+
+import json
+import pathlib
+import socket
+import subprocess
+import sys
+
+import boto3
+import botocore.config
+
+from servers import free_port, wait_for
+
+TESTS = pathlib.Path(__file__).resolve().parent.parent
+KEYS = ("millracetest", "millracetestsecret")
+BUCKET = "lake"
+
+
+class S3:
+    """Server, proxy and one bucket; the scenario's bench stops them."""
+
+    def __init__(self, bench):
+        self.folder = bench.folder / "s3"
+        self.folder.mkdir()
+        self.port, self.proxy_port, self.control_port = free_port(), free_port(), free_port()
+        subprocess.run([TESTS / "services/s3_server.sh", "start", str(self.port), str(self.folder)], check=True,
+                       stdout=subprocess.DEVNULL)
+        bench.closers.append(self.stop)
+        self.proxy = subprocess.Popen(
+            [sys.executable, TESTS / "support/fault_proxy.py", "--listen", str(self.proxy_port), "--to",
+             f"127.0.0.1:{self.port}", "--control", str(self.control_port), "--http"],
+            stdout=open(self.folder / "proxy.log", "wb"), stderr=subprocess.STDOUT)
+        self.client = boto3.client(
+            "s3", endpoint_url=f"http://127.0.0.1:{self.port}", aws_access_key_id=KEYS[0], aws_secret_access_key=KEYS[1],
+            region_name="us-east-1", config=botocore.config.Config(s3={"addressing_style": "path"}))
+        self.client.create_bucket(Bucket=BUCKET)
+        wait_for("the proxy", self._listens, 20)
+
+    def _listens(self):
+        try:
+            socket.create_connection(("127.0.0.1", self.control_port), 1).close()
+            return True
+        except OSError:
+            return False
+
+    def stop(self):
+        self.proxy.kill()
+        self.proxy.wait()
+        subprocess.run([TESTS / "services/s3_server.sh", "stop", str(self.folder)], check=False)
+
+    def endpoint(self, **settings):
+        return {"EndpointIdentifier": "s3", "EndpointType": "target", "EngineName": "s3",
+                "MillraceUrl": f"http://127.0.0.1:{self.proxy_port}/{BUCKET}", "MillraceRegion": "us-east-1",
+                "MillraceCredentials": ":".join(KEYS), "S3Settings": {"CdcMaxBatchInterval": 1, **settings}}
+
+    def command(self, **words):
+        """One command to the proxy; its answer."""
+        with socket.create_connection(("127.0.0.1", self.control_port), 10) as connection:
+            connection.sendall((json.dumps(words) + "\n").encode())
+            return json.loads(connection.makefile().readline() or "{}")
+
+    def download(self, folder):
+        """Every object as a file below `folder`; returns the keys."""
+        keys = []
+        for page in self.client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET):
+            for item in page.get("Contents", []):
+                keys.append(item["Key"])
+                path = pathlib.Path(folder) / item["Key"]
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self.client.download_file(BUCKET, item["Key"], str(path))
+        return keys
+
+    def unfinished_uploads(self):
+        return self.client.list_multipart_uploads(Bucket=BUCKET).get("Uploads") or []
