@@ -1,6 +1,7 @@
 room(connectors_postgres
   SOURCES
   connectors/postgres/array_text.cc
+  connectors/postgres/capture.cc
   connectors/postgres/catalog.cc
   connectors/postgres/check.cc
   connectors/postgres/comparable.cc
@@ -15,10 +16,12 @@ room(connectors_postgres
   connectors/postgres/pgoutput.cc
   connectors/postgres/publication.cc
   connectors/postgres/relation_map.cc
+  connectors/postgres/register.cc
   connectors/postgres/slot.cc
   connectors/postgres/snapshot.cc
   connectors/postgres/stream.cc
   connectors/postgres/stream_reader.cc
+  connectors/postgres/source.cc
   connectors/postgres/types.cc
   connectors/postgres/user_types.cc
   connectors/postgres/apply.cc
@@ -48,6 +51,7 @@ unit_test(postgres_test
   src/connectors/postgres/connection_test.cc
   src/connectors/postgres/decode_test.cc
   src/connectors/postgres/options_test.cc
+  src/connectors/postgres/source_test.cc
   DEPENDS connectors_postgres)
 
 unit_test(postgres_target_test
