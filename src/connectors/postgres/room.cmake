@@ -66,3 +66,6 @@ unit_test(postgres_stream_test
   src/connectors/postgres/pgoutput_test.cc
   src/connectors/postgres/stream_test.cc
   DEPENDS connectors_postgres)
+
+fuzz_target(postgres_pgoutput SOURCES tests/fuzz/postgres_pgoutput.cc DEPENDS connectors_postgres)
+fuzz_target(postgres_text SOURCES tests/fuzz/postgres_text.cc DEPENDS connectors_postgres)
