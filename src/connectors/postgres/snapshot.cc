@@ -52,7 +52,7 @@ struct Range {
 };
 
 struct Leaf {
-  std::uint64_t relation = 0, file = 0, bytes = 0;
+  std::uint64_t relation = 0, file = 0, bytes = 0, bytes_with_large = 0;
   char kind = 'r';
 };
 
@@ -64,7 +64,8 @@ class Snapshot final : public connect::Snapshot {
         name_(std::move(name)),
         fence_(std::move(fence)),
         choices_(type_choices(options)),
-        pool_(settings, clock, options.integer(option::lock_yield_seconds)) {}
+        lock_yield_seconds_(options.integer(option::lock_yield_seconds)),
+        pool_(settings, clock, lock_yield_seconds_) {}
 
   model::Fence fence() const override { return fence_; }
 
@@ -82,13 +83,16 @@ class Snapshot final : public connect::Snapshot {
   const std::string name_;
   const model::Fence fence_;
   const TypeChoices choices_;
+  const std::int64_t lock_yield_seconds_;
   ReaderPool pool_;
 };
 
 Result<std::vector<Leaf>> Snapshot::leaves(Connection& connection, const model::TableSchema& table) {
   const Rows rows = TRY(connection.query(
-      "SELECT l.oid, coalesce(pg_catalog.pg_relation_filenode(l.oid), 0), CASE WHEN l.relkind IN ('r', 'm') THEN"
-      " coalesce(pg_catalog.pg_relation_size(l.oid), 0) ELSE 0 END, l.relkind FROM pg_catalog.pg_class c JOIN"
+      "SELECT l.oid, CASE l.relkind WHEN 'r' THEN coalesce(pg_catalog.pg_relation_filenode(l.oid), 0) ELSE 0 END,"
+      " CASE WHEN l.relkind IN ('r', 'm') THEN coalesce(pg_catalog.pg_relation_size(l.oid), 0) ELSE 0 END,"
+      " CASE WHEN l.relkind IN ('r', 'm') THEN coalesce(pg_catalog.pg_table_size(l.oid), 0) ELSE 0 END,"
+      " l.relkind FROM pg_catalog.pg_class c JOIN"
       " pg_catalog.pg_class l ON l.oid = c.oid AND c.relkind <> 'p' OR c.relkind = 'p' AND l.oid IN"
       " (SELECT relid FROM pg_catalog.pg_partition_tree(c.oid) WHERE isleaf AND l.relkind <> 'p')"
       " WHERE c.oid = $1::pg_catalog.oid ORDER BY l.oid",
@@ -96,7 +100,8 @@ Result<std::vector<Leaf>> Snapshot::leaves(Connection& connection, const model::
   std::vector<Leaf> found;
   for (const Row& row : rows) {
     found.push_back({static_cast<std::uint64_t>(number_at(row, 0)), static_cast<std::uint64_t>(number_at(row, 1)),
-                     static_cast<std::uint64_t>(number_at(row, 2)), char_at(row, 3)});
+                     static_cast<std::uint64_t>(number_at(row, 2)), static_cast<std::uint64_t>(number_at(row, 3)),
+                     char_at(row, 4)});
   }
   const bool exists = !found.empty() || !table.partitioning.empty();
   if (!exists) return base::failed(connect::errors::table_missing, "table {}", table.name.text());
@@ -108,11 +113,15 @@ Result<std::vector<connect::Chunk>> Snapshot::chunks(const model::TableSchema& t
   const std::vector<Leaf> parts = TRY(leaves(connection, table));
   const bool splits = connection.server_version() >= tid_range_version;
   pool_.give_back(std::move(connection));
-  const std::uint64_t blocks = std::max<std::uint64_t>(1, chunk_bytes / block_bytes);
+  const std::uint64_t size = std::max<std::uint64_t>(block_bytes, chunk_bytes);
   std::vector<connect::Chunk> chunks;
   for (const Leaf& leaf : parts) {
     const std::uint64_t all_blocks = leaf.bytes / block_bytes;
-    const std::uint64_t count = splits && leaf.kind == 'r' ? std::max<std::uint64_t>(1, (all_blocks + blocks / 2) / blocks) : 1;
+    // Values kept outside of the rows count too, but a chunk has one block of rows at least.
+    const std::uint64_t all_bytes = std::max(leaf.bytes, leaf.bytes_with_large);
+    const std::uint64_t wanted = (all_bytes + size / 2) / size;
+    const bool divides = splits && leaf.kind == 'r' && all_blocks > 0;
+    const std::uint64_t count = divides ? std::clamp<std::uint64_t>(wanted, 1, all_blocks) : 1;
     for (std::uint64_t i = 0; i < count; ++i) {
       Range range{leaf.relation, leaf.file, all_blocks * i / count, open_end};
       if (i + 1 < count) range.end = all_blocks * (i + 1) / count;
@@ -120,7 +129,7 @@ Result<std::vector<connect::Chunk>> Snapshot::chunks(const model::TableSchema& t
       chunk.table = table.name;
       chunk.number = static_cast<std::uint32_t>(chunks.size());
       chunk.predicate = range.text();
-      chunk.bytes_estimate = leaf.bytes / count;
+      chunk.bytes_estimate = all_bytes / count;
       chunks.push_back(std::move(chunk));
     }
   }
@@ -129,16 +138,28 @@ Result<std::vector<connect::Chunk>> Snapshot::chunks(const model::TableSchema& t
 
 // Imports the snapshot, locks the relation and compares its file. Returns the relation's quoted name.
 Result<std::string> Snapshot::enter(Connection& connection, const model::TableSchema& table, const Range& range) {
-  TRY(connection.execute(fmt::format("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT {}",
-                                     quote_literal(name_))));
+  Result<std::uint64_t> begun = connection.execute(
+      fmt::format("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT {};"
+                  " SET LOCAL lock_timeout = {}",
+                  quote_literal(name_), lock_yield_seconds_ * 1000));
+  if (!begun.ok()) {
+    // The keeper's session is gone, and the snapshot with it: everything under it must be read anew.
+    const std::string& state = connection.last_sqlstate();
+    if (state != "22023" && state != "55000" && state != "42704") return begun.take_error();
+    return base::failed(errors::connection_lost, "the load's snapshot is gone: {}", begun.error().message);
+  }
   const Rows rows = TRY(connection.query(
-      "SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+      "SELECT n.nspname, c.relname, c.relkind FROM pg_catalog.pg_class c"
+      " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
       " WHERE c.oid = $1::pg_catalog.oid",
       {std::to_string(range.relation)}));
   if (rows.empty()) return base::failed(connect::errors::table_missing, "table {}", table.name.text());
   const std::string name = quote_name(text_at(rows[0], 0), text_at(rows[0], 1));
-  if (range.file == 0) return name;
+  if (char_at(rows[0], 2) != 'r') return name;  // nothing else can be locked, and nothing else is rewritten under us
   Result<std::uint64_t> locked = connection.execute(fmt::format("LOCK TABLE ONLY {} IN ACCESS SHARE MODE", name));
+  if (!locked.ok() && connection.last_sqlstate() == "55P03") {
+    return base::failed(connect::errors::chunk_yielded, "table {}: somebody else holds it locked", table.name.text());
+  }
   if (!locked.ok() && connection.last_sqlstate() == "42P01") {
     return base::failed(connect::errors::table_missing, "table {}", table.name.text());
   }
