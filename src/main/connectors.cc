@@ -3,24 +3,13 @@
 
 #include <vector>
 
-#if __has_include("connectors/postgres/register.h")
-#include "connectors/postgres/register.h"
-#endif
-#if __has_include("connectors/files/register.h")
 #include "connectors/files/register.h"
-#endif
+#include "connectors/postgres/register.h"
 
 namespace main_program {
 
 std::span<const connect::Connector* const> all_connectors() {
-  static const std::vector<const connect::Connector*> list {
-#if __has_include("connectors/postgres/register.h")
-    &postgres::connector(),
-#endif
-#if __has_include("connectors/files/register.h")
-        &connectors::files::connector(),
-#endif
-  };
+  static const std::vector<const connect::Connector*> list = {&postgres::connector(), &connectors::files::connector()};
   return list;
 }
 
