@@ -34,7 +34,7 @@ inline constexpr std::string_view list_tables =
 // $1, $2: arrays of schema and table names.
 inline constexpr std::string_view find_tables =
     "SELECT c.oid, n.nspname, c.relname, c.relkind, c.relpersistence, c.relreplident,"
-    " CASE c.relkind WHEN 'p' THEN pg_get_partkeydef(c.oid) END, obj_description(c.oid, 'pg_class') "
+    " CASE c.relkind WHEN 'p' THEN 'PARTITION BY ' || pg_get_partkeydef(c.oid) END, obj_description(c.oid, 'pg_class') "
     "FROM unnest($1::text[], $2::text[]) w(s, t) JOIN pg_namespace n ON n.nspname = w.s "
     "JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = w.t "
     "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition";
@@ -112,7 +112,8 @@ inline constexpr std::string_view sequences =
 // All partitions under each root, parents first, with what decides whether UPDATE and DELETE pass on them.
 inline constexpr std::string_view partitions =
     "SELECT r.root, n.nspname, c.relname, pn.nspname, pc.relname, pg_get_expr(c.relpartbound, c.oid),"
-    " CASE c.relkind WHEN 'p' THEN pg_get_partkeydef(c.oid) END, c.relkind, c.relreplident, c.relpersistence,"
+    " CASE c.relkind WHEN 'p' THEN 'PARTITION BY ' || pg_get_partkeydef(c.oid) END, c.relkind, c.relreplident, "
+    "c.relpersistence,"
     " (SELECT array_agg(a.attname::text ORDER BY a.attname) FROM pg_index i"
     "  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY((i.indkey::int2[])[0:i.indnkeyatts - 1])"
     "  WHERE i.indrelid = c.oid AND i.indisvalid AND i.indimmediate"

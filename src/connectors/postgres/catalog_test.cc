@@ -178,10 +178,10 @@ TEST_P(PostgresCatalog, the_old_image_is_what_the_log_carries) {
 
 TEST_P(PostgresCatalog, a_partitioned_table_is_one_table_with_its_partitions) {
   const model::TableSchema table = describe("public", "parted");
-  EXPECT_EQ(table.partitioning, "RANGE (at)");
+  EXPECT_EQ(table.partitioning, "PARTITION BY RANGE (at)");
   EXPECT_EQ(table.kind, "partitioned");
   ASSERT_EQ(table.partitions.size(), 3u);
-  EXPECT_EQ(table.partitions[1].partitioning, "LIST (id)");
+  EXPECT_EQ(table.partitions[1].partitioning, "PARTITION BY LIST (id)");
   EXPECT_EQ(table.partitions[2].parent.table, "p2");
   EXPECT_EQ(table.partitions[2].bound, "DEFAULT");
   EXPECT_FALSE(catalog_->describe({"public", "p1"}).ok());
