@@ -29,7 +29,7 @@ class PostgresCapture : public ::testing::TestWithParam<bool> {
     return GetParam() ? newer : debian;
   }
   void SetUp() override {
-    if (!server().running()) GTEST_SKIP() << server().problem();
+    if (!server().running()) FAIL() << server().problem();
     SqlSession admin(server().conninfo("postgres"));
     admin.run("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots");
     admin.run("DROP DATABASE IF EXISTS capture WITH (FORCE)");

