@@ -74,6 +74,7 @@ class S3StoreTest : public ::testing::Test {
 
   void SetUp() override {
     if (!servers_->running) GTEST_SKIP() << "the S3 server for tests is not installed";
+    servers_->proxy.ask({{"do", "reset_stats"}});
     servers_->proxy.ask({{"do", "clear"}});
     settings_.endpoint = servers_->proxy.url();
     settings_.bucket = "lake";
@@ -232,7 +233,10 @@ TEST_F(S3StoreTest, APartThatWasCutInTheMiddleIsSentAgain) {
   ASSERT_TRUE(appended.ok()) << appended.error().text();
   ASSERT_TRUE(object->finish().ok());
   EXPECT_TRUE(store_->get("cut", std::nullopt, stop_).take() == bytes);
-  EXPECT_GE(clock_.pauses, 3);
+  // Some of them libcurl itself sends again, when a kept connection broke before any answer.
+  const json used = servers_->proxy.ask({{"do", "stats"}})["used"];
+  EXPECT_EQ(used["cut"], 2);
+  EXPECT_EQ(used["cut_answer"], 1);
 }
 
 TEST_F(S3StoreTest, ACompletionWhoseAnswerGotLostCounts) {

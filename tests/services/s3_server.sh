@@ -5,33 +5,92 @@
 # s3_server.sh start PORT FOLDER       starts it on 127.0.0.1:PORT with its data below FOLDER, waits until it answers
 # s3_server.sh stop FOLDER             stops the one started with that folder
 #
-# The server is versitygw, a gateway that shows a folder as S3 and checks every signature. Buckets are the folders in
-# FOLDER/buckets. Keys: millracetest / millracetestsecret, region us-east-1. It ignores encryption headers.
+# The server checks every signature: versitygw where Go 1.21 or newer is there to build it (1 to 2 minutes, once), else
+# S3Proxy from Maven (30 to 60 s, once; installs Java and Maven with apt-get when needed). Both show the folders in
+# FOLDER/buckets as buckets. Keys: millracetest / millracetestsecret, region us-east-1. Encryption headers: the one
+# ignores them, the other refuses them. MILLRACE_S3_SERVER=versitygw|s3proxy decides otherwise.
 set -euo pipefail
 version=v1.8.0
 kept=${MILLRACE_CACHE:-$HOME/.cache/millrace}/bin
 program=$kept/versitygw-$version
 
-install() {
+proxy_version=4.1.0
+jars=$kept/s3proxy-$proxy_version
+
+which_go() {
+  local found
+  for found in "$(command -v go || true)" /usr/local/go/bin/go /usr/lib/go/bin/go; do
+    [ -x "$found" ] && [[ $("$found" env GOVERSION) =~ ^go1\.(2[1-9]|[3-9][0-9]) ]] && echo "$found" && return
+  done
+  return 1
+}
+
+# What is there wins; then what can be built.
+choice() {
+  if [ -n "${MILLRACE_S3_SERVER:-}" ]; then echo "$MILLRACE_S3_SERVER"
+  elif [ -x "$program" ]; then echo versitygw
+  elif [ -d "$jars" ]; then echo s3proxy
+  elif which_go >/dev/null; then echo versitygw
+  else echo s3proxy; fi
+}
+
+install_versitygw() {
   [ -x "$program" ] && return
-  command -v go >/dev/null || PATH=$PATH:/usr/local/go/bin:/usr/lib/go/bin
-  command -v go >/dev/null || { echo "s3_server.sh: Go is needed to build the S3 server for tests" >&2; exit 1; }
-  local work
-  work=$(mktemp -d)
-  trap 'rm -rf "$work"' EXIT
-  GOBIN=$work/bin GOPATH=$work/go GOCACHE=$work/cache GOFLAGS=-modcacherw nice go install -trimpath -ldflags "-s -w" \
-    "github.com/versity/versitygw/cmd/versitygw@$version"
-  mkdir -p "$kept"
+  GOBIN=$work/bin GOPATH=$work/go GOCACHE=$work/cache GOFLAGS=-modcacherw nice "$(which_go)" install -trimpath \
+    -ldflags "-s -w" "github.com/versity/versitygw/cmd/versitygw@$version"
   mv "$work/bin/versitygw" "$program.new"
   mv "$program.new" "$program"
 }
 
+install_s3proxy() {
+  if ! command -v mvn >/dev/null || ! command -v java >/dev/null; then
+    local root=()
+    [ "$(id -u)" = 0 ] || root=(sudo)
+    "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends \
+      default-jre-headless maven >"$work/apt" 2>&1 || { tail -n 20 "$work/apt" >&2; exit 1; }
+  fi
+  [ -d "$jars" ] && return
+  cat >"$work/pom.xml" <<POM
+<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion><groupId>millrace</groupId>
+<artifactId>s3-server-for-tests</artifactId><version>1</version><packaging>pom</packaging><dependencies>
+<dependency><groupId>com.fasterxml.jackson.core</groupId><artifactId>jackson-annotations</artifactId><version>2.21</version></dependency>
+<dependency><groupId>org.gaul</groupId><artifactId>s3proxy</artifactId><version>$proxy_version</version></dependency>
+</dependencies></project>
+POM
+  (cd "$work" && nice mvn -q -B dependency:copy-dependencies -DoutputDirectory=libs -DincludeScope=runtime)
+  mv "$work/libs" "$jars"
+}
+
+install() {
+  mkdir -p "$kept"
+  work=$(mktemp -d "$kept/new-XXXXXX")
+  trap 'rm -rf "$work"' EXIT
+  "install_$(choice)"
+}
+
+serve_versitygw() {
+  ROOT_ACCESS_KEY=millracetest ROOT_SECRET_KEY=millracetestsecret exec "$program" --region us-east-1 \
+    --port "127.0.0.1:$1" --iam-dir "$2/iam" posix "$2/buckets"
+}
+
+serve_s3proxy() {
+  cat >"$2/s3proxy.conf" <<CONF
+s3proxy.endpoint=http://127.0.0.1:$1
+s3proxy.authorization=aws-v2-or-v4
+s3proxy.identity=millracetest
+s3proxy.credential=millracetestsecret
+jclouds.provider=filesystem-nio2
+jclouds.filesystem.basedir=$2/buckets
+CONF
+  exec java -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$jars/*" org.gaul.s3proxy.Main \
+    --properties "$2/s3proxy.conf"
+}
+
 start() {
   local port=$1 folder=$2
-  [ -x "$program" ] || { echo "s3_server.sh: run '$0 install' first" >&2; exit 1; }
+  [ -x "$program" ] || [ -d "$jars" ] || { echo "s3_server.sh: run '$0 install' first" >&2; exit 1; }
   mkdir -p "$folder/buckets" "$folder/iam"
-  ROOT_ACCESS_KEY=millracetest ROOT_SECRET_KEY=millracetestsecret "$program" --region us-east-1 \
-    --port "127.0.0.1:$port" --iam-dir "$folder/iam" posix "$folder/buckets" </dev/null >"$folder/log" 2>&1 &
+  "serve_$(choice)" "$port" "$folder" </dev/null >"$folder/log" 2>&1 &
   echo $! >"$folder/pid"
   for _ in $(seq 300); do
     kill -0 "$(cat "$folder/pid")" 2>/dev/null || break
@@ -60,5 +119,5 @@ case ${1:-} in
   install) install ;;
   start) start "$2" "$3" ;;
   stop) stop "$2" ;;
-  *) sed -n '3,10p' "$0"; exit 2 ;;
+  *) sed -n '3,12p' "$0"; exit 2 ;;
 esac

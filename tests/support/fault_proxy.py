@@ -14,6 +14,7 @@ pick requests. Commands are JSON objects, one a line, on the control port; each 
   {"do": "hold"}                   bytes stop moving on open and new connections, until "clear" (black hole)
   {"do": "rate", "bytes": N}       at most N bytes a second and direction; 0: no limit
   {"do": "stats"}                  {"connections": n, "open": n, "requests": n, "used": {kind: n}, "log": [...]}
+  {"do": "reset_stats"}            counts from zero
 
 Kinds of rules, --http (`match`: regular expression on "METHOD /path?query", default: every request):
   answer        answers `status` with `body`, or with an S3 error document of `code`; does not ask the server
@@ -82,6 +83,8 @@ class Proxy:
             self.moving.clear()
         elif do == "rate":
             self.rate = int(asked["bytes"])
+        elif do == "reset_stats":
+            self.stats = {"connections": 0, "requests": 0, "used": {}, "log": []}
         elif do == "stats":
             return {**self.stats, "open": len(self.writers) // 2}
         else:
