@@ -316,7 +316,7 @@ TEST_F(S3StoreTest, AStopEndsAWaitingRequest) {
   group.spawn("writer", [&](std::stop_token) -> base::Result<void> {
     return store_->put("stopped", "1", facts, source.get_token());
   });
-  while (servers_->proxy.ask({{"do", "stats"}})["log"].back() != "PUT /lake/stopped half_open") continue;
+  while (servers_->proxy.ask({{"do", "stats"}})["used"].value("half_open", 0) == 0) continue;
   source.request_stop();
   EXPECT_TRUE(group.join().error().is(base::errors::canceled));
 }

@@ -219,6 +219,9 @@ base::Result<void> ChangeStream::suspend(Table& table, std::string reason, const
   const model::TableName& name = table.schema->source_name;
   report.suspended.emplace_back(name, base::Error{&code, reason, nullptr});
   if (settings_.preserve_transactions) return {};  // the buffer is everybody's; the engine holds the table back
+  // The note makes a restart skip the table's changes. Those before this one are nobody else's to keep: into a file
+  // first. (A recorded file cannot be open here: its rows were written before, none of them suspended the table.)
+  TRY(seal_and_write(*table.buffer));
   table.buffer->suspended = reason;
   return context_.journal->commit(
       {{notes::of("suspended", table.buffer->folder), pack({name.schema, name.table, std::move(reason)})}});

@@ -139,6 +139,32 @@ TEST(ChangeStream, UnchangedValuesNeverBecomeNull) {
   EXPECT_EQ(marked.text_of_all(), "U,1,Smith,John,n/a,r\n");
 }
 
+TEST(ChangeStream, WhatCameBeforeASuspensionSurvivesACrash) {
+  const auto table = customers();
+  Changes changes({table});
+  changes.begin(200).insert({1, "a"}).insert({2, "b"}).update({1, "r", "?"}, nullptr, true).insert({3, "c"}).commit();
+  const auto run = [&](World& world, std::int64_t dies_at) {
+    auto target = world.open_stream({table});
+    if (dies_at >= 0) world.plan.fail_at = world.plan.steps + dies_at;
+    const bool died = !target->apply(changes.batch, {}).ok();
+    world.plan.fail_at = -1;
+    target = world.open();
+    OK(target->start(true));
+    OK(target->begin_apply({100, model::sequence_end, ""}, {table}));
+    OK(target->apply(changes.batch, {}));
+    OK(target->flush());
+    EXPECT_EQ(world.text_of_all(),
+              "I,1,Smith,John,\"1 Skyline Drive, NY, NY\",a\nI,2,Smith,John,\"1 Skyline Drive, NY, NY\",b\n")
+        << dies_at;
+    EXPECT_EQ(target->suspended().take().size(), 1u);
+    EXPECT_EQ(died, dies_at >= 0 && dies_at < 4) << dies_at;
+  };
+  for (std::int64_t dies_at = -1; dies_at < 5; ++dies_at) {
+    World world;
+    run(world, dies_at);
+  }
+}
+
 TEST(ChangeStream, DateFoldersByCommitTimeInTheZone) {
   World world;
   world.options["S3Settings.DatePartitionEnabled"] = "true";
