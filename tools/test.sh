@@ -6,5 +6,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . tools/environment.sh
 started=$(date +%s)
+tests/services/s3_server.sh install &
+installing=$!
 tools/build.sh
+wait "$installing"
 exec "$PYTHON" tools/run_tests.py style unit --started "$started"
