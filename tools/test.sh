@@ -10,4 +10,4 @@ tests/services/s3_server.sh install &
 installing=$!
 tools/build.sh
 wait "$installing"
-exec "$PYTHON" tools/run_tests.py style unit --started "$started"
+exec "$PYTHON" tools/run_tests.py style unit e2e fuzz --started "$started"

@@ -103,7 +103,8 @@ def wrong_secret(bench):
     """A wrong secret is refused before anything is touched, without showing it."""
     source, _, task = prepared(bench, 5)
     task.document["target"]["MillraceCredentials"] = "millracetest:wrong-secret-text"
-    output = task.run(code=2)
+    output = task.run(code=None)
+    expect("bad_credentials" in output, f"the cause is not named:\n{output}")
     expect("wrong-secret-text" not in output, "the secret is shown")
     expect_same(source.one("SELECT count(*) FROM pg_replication_slots WHERE database = current_database()"), 0, "slots")
 
