@@ -207,7 +207,7 @@ Result<void> Attempt::load_pass(std::vector<const PlannedTable*> tables, std::st
   Load load(definition_, environment_, statistics_, ledger_, *snapshot_, *target_);
   const LoadOutcome outcome = TRY(load.run(tables, stop));
   progressed_ = true;
-  if (!outcome.failed.empty() && definition_.settings.text("ErrorBehavior.TableErrorPolicy") == "STOP_TASK") {
+  if (!outcome.failed.empty() && table_errors_stop(definition_, ledger_.tables_in_error())) {
     const auto& [table, error] = outcome.failed.front();
     return base::failed(errors::tables_failed, "table {}: {}", table.text(), error.text());
   }

@@ -41,6 +41,13 @@ std::map<model::TableName, TableRecord> Ledger::tables() const {
   return state_.tables;
 }
 
+std::size_t Ledger::tables_in_error() const {
+  Lock lock(mutex_);
+  std::size_t count = 0;
+  for (const auto& [name, record] : state_.tables) count += record.state == table_state::error ? 1 : 0;
+  return count;
+}
+
 Result<void> Ledger::update_task(const std::function<void(TaskRecord&)>& change) {
   Lock lock(mutex_);
   TaskRecord next = state_.task.value_or(TaskRecord{});

@@ -32,6 +32,8 @@ class Ledger {
   std::optional<TableRecord> table(const model::TableName& source_name) const;
   std::map<model::TableName, TableRecord> tables() const;
 
+  std::size_t tables_in_error() const;
+
   base::Result<void> update_task(const std::function<void(TaskRecord&)>& change);
   base::Result<void> update_table(const model::TableName& source_name, const std::function<void(TableRecord&)>& change);
   // Several tables and the task in one commit; `change` is called for every known table.

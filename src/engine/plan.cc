@@ -18,6 +18,13 @@ connect::Preparation preparation(const TaskDefinition& definition) {
   return mode == "TRUNCATE_BEFORE_LOAD" ? connect::Preparation::truncate : connect::Preparation::drop_and_create;
 }
 
+bool table_errors_stop(const TaskDefinition& definition, std::size_t tables_in_error) {
+  if (tables_in_error == 0) return false;
+  if (definition.settings.text("ErrorBehavior.TableErrorPolicy") == "STOP_TASK") return true;
+  const std::int64_t count_max = definition.settings.integer("ErrorBehavior.TableErrorEscalationCount");
+  return count_max > 0 && tables_in_error >= static_cast<std::size_t>(count_max);
+}
+
 // Raw forms pass the source's bytes through undecoded; only when the target understands them and no type changes.
 static connect::ReadForm read_form(const connect::Source& source, const connect::Target& target,
                                    const PlannedTable& table) {

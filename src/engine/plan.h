@@ -23,6 +23,9 @@ bool loads(const TaskDefinition& definition);
 model::CellForm cell_form(const std::vector<PlannedTable>& tables, const connect::Source& source,
                           const connect::Target& target);
 
+// Whether so many tables in error end the task: TableErrorPolicy STOP_TASK, or TableErrorEscalationCount reached.
+bool table_errors_stop(const TaskDefinition& definition, std::size_t tables_in_error);
+
 // All findings of both ends and of the mapping.
 base::Result<std::vector<connect::Finding>> find_problems(const TaskDefinition& definition,
                                                           const std::vector<PlannedTable>& tables,

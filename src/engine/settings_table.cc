@@ -12,7 +12,8 @@ using enum SettingKind;
 using enum SettingUse;
 
 constexpr std::string_view weighed = "buffers are weighed in bytes under one memory budget";
-constexpr std::string_view grouped = "grouping is internal: whole source transactions, bounded by time and memory";
+constexpr std::string_view grouped =
+    "grouping is internal: whole source transactions, as many as have arrived while the last group was applied";
 constexpr std::string_view whole_lobs = "large objects always move whole";
 constexpr std::string_view other_targets = "it belongs to targets that are not supported yet";
 constexpr std::string_view no_cloudwatch = "it names a log of AWS; logs are in the data directory";
@@ -49,14 +50,16 @@ constexpr std::array specs{
 
     SettingSpec{"FullLoadSettings.TargetTablePrepMode", choice, "DROP_AND_CREATE", obeyed, "",
                 "DO_NOTHING|DROP_AND_CREATE|TRUNCATE_BEFORE_LOAD"},
-    SettingSpec{"FullLoadSettings.CreatePkAfterFullLoad", boolean, "false"},
+    SettingSpec{"FullLoadSettings.CreatePkAfterFullLoad", boolean, "false", no_effect,
+                "the key of a table that the task makes is always built after its load, and is there before any change"},
     SettingSpec{"FullLoadSettings.StopTaskCachedChangesApplied", boolean, "false"},
     SettingSpec{"FullLoadSettings.StopTaskCachedChangesNotApplied", boolean, "false"},
     SettingSpec{"FullLoadSettings.MaxFullLoadSubTasks", integer, "8", obeyed, "", "", 1, 49},
     SettingSpec{"FullLoadSettings.TransactionConsistencyTimeout", integer, "600", no_effect,
                 "no transaction is ever missed after a time-out: the wait is shown with who is waited for", "", 0,
                 2147483647},
-    SettingSpec{"FullLoadSettings.CommitRate", integer, "10000", obeyed, "", "", 1, 50000},
+    SettingSpec{"FullLoadSettings.CommitRate", integer, "10000", no_effect,
+                "a chunk is one transaction of the target; its buffers are weighed in bytes", "", 1, 50000},
 
     SettingSpec{"TTSettings.EnableTT", boolean, "false", refused, no_time_travel},
     SettingSpec{"TTSettings.FailTaskOnTTFailure", boolean, "false", no_effect, no_time_travel},
@@ -92,9 +95,11 @@ constexpr std::array specs{
                 data_policies},
     SettingSpec{"ErrorBehavior.DataMaskingErrorPolicy", choice, "STOP_TASK", no_effect,
                 "masking rules are not supported yet", data_policies},
-    SettingSpec{"ErrorBehavior.DataErrorEscalationPolicy", choice, "SUSPEND_TABLE", obeyed, "",
-                "SUSPEND_TABLE|STOP_TASK"},
-    SettingSpec{"ErrorBehavior.DataErrorEscalationCount", integer, "0", obeyed, "", "", 0, 10000},
+    SettingSpec{"ErrorBehavior.DataErrorEscalationPolicy", choice, "SUSPEND_TABLE", no_effect,
+                "DataErrorEscalationCount is 0", "SUSPEND_TABLE|STOP_TASK"},
+    SettingSpec{"ErrorBehavior.DataErrorEscalationCount", integer, "0", refused,
+                "counting data errors is not supported yet; choose DataErrorPolicy SUSPEND_TABLE or STOP_TASK", "", 0,
+                10000},
     SettingSpec{"ErrorBehavior.EventErrorPolicy", choice, "IGNORE", no_effect,
                 "a task on the command line sends no events", "IGNORE|STOP_TASK"},
     SettingSpec{"ErrorBehavior.TableErrorPolicy", choice, "SUSPEND_TABLE", obeyed, "", "SUSPEND_TABLE|STOP_TASK"},
@@ -125,8 +130,8 @@ constexpr std::array specs{
     SettingSpec{"ChangeProcessingTuning.BatchApplyTimeoutMax", integer, "30", no_effect, grouped, "", 0, 2147483647},
     SettingSpec{"ChangeProcessingTuning.BatchApplyMemoryLimit", integer, "500", no_effect, grouped, "", 0, 2147483647},
     SettingSpec{"ChangeProcessingTuning.BatchSplitSize", integer, "0", no_effect, grouped, "", 0, 2147483647},
-    SettingSpec{"ChangeProcessingTuning.MinTransactionSize", integer, "1000", obeyed, "", "", 1, 2147483647},
-    SettingSpec{"ChangeProcessingTuning.CommitTimeout", integer, "1", obeyed, "", "", 1, 2147483647},
+    SettingSpec{"ChangeProcessingTuning.MinTransactionSize", integer, "1000", no_effect, grouped, "", 1, 2147483647},
+    SettingSpec{"ChangeProcessingTuning.CommitTimeout", integer, "1", no_effect, grouped, "", 1, 2147483647},
     SettingSpec{"ChangeProcessingTuning.MemoryLimitTotal", integer, "1024", no_effect, weighed, "", 0, 2147483647},
     SettingSpec{"ChangeProcessingTuning.MemoryKeepTime", integer, "60", no_effect, weighed, "", 0, 2147483647},
     SettingSpec{"ChangeProcessingTuning.StatementCacheSize", integer, "50", no_effect,

@@ -193,8 +193,8 @@ Result<void> Streaming::suspend(const model::TableName& table, const base::Error
     record.state = table_state::error;
     record.suspended_reason = text;
   }));
-  if (definition_.settings.text("ErrorBehavior.TableErrorPolicy") == "STOP_TASK") {
-    return base::failed(errors::tables_failed, "table {} is in error and TableErrorPolicy is STOP_TASK: {}",
+  if (table_errors_stop(definition_, ledger_.tables_in_error())) {
+    return base::failed(errors::tables_failed, "table {} is in error and the task's policy is to stop: {}",
                         table.text(), text);
   }
   return {};

@@ -84,6 +84,8 @@ void add_run(CLI::App& app, Command& out) {
   run->add_option("--start-type", out.start_type, "start-replication, resume-processing or reload-target")
       ->check(CLI::IsMember({"start-replication", "resume-processing", "reload-target"}));
   run->add_option("--until", out.until, "caught-up, position:P or time:T: stop by itself, resumable");
+  run->add_option("--reload-table", out.reload_tables,
+                  "schema.table (repeatable): load that table of a resumed task again; brings back a suspended one");
   run->add_option("--progress", out.progress, "auto (bars on a terminal, else plain), plain, json, none")
       ->transform(CLI::CheckedTransformer(modes).description(""));
   run->footer(run_footer);

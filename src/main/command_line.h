@@ -5,6 +5,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 #include <variant>
 
 #include "main/progress.h"
@@ -19,6 +20,7 @@ struct Command {
   std::string data_dir = "millrace-data";
   std::string start_type;  // empty: start-replication or resume-processing, as the data directory says
   std::string until;
+  std::vector<std::string> reload_tables;  // "schema.table", source names
   ProgressMode progress = ProgressMode::automatic;
   bool json = false;
   bool force = false;

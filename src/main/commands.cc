@@ -62,6 +62,19 @@ auto with_signals(const Work& work, const std::function<base::Result<void>(std::
   return outcome;
 }
 
+base::Result<void> reload_tables(const Command& command, engine::StartType start, engine::Task& task) {
+  if (start != engine::StartType::resume_processing) {
+    return base::failed(errors::bad_usage, "--reload-table needs a task that was started before");
+  }
+  std::vector<model::TableName> tables;
+  for (const std::string& name : command.reload_tables) {
+    const std::size_t dot = name.find('.');
+    if (dot == std::string::npos) return base::failed(errors::bad_usage, "--reload-table {}: write schema.table", name);
+    tables.push_back({name.substr(0, dot), name.substr(dot + 1)});
+  }
+  return task.reload_tables(tables);
+}
+
 base::Result<int> run_task(const Command& command) {
   const engine::Until until = TRY(parse_until(command.until));
   auto session = TRY(Session::locked(command.task_file, command.data_dir));
@@ -72,6 +85,7 @@ base::Result<int> run_task(const Command& command) {
            document.definition.task_id, document.source.text, document.target.text);
   for (const std::string& remark : document.remarks) log.info("main", "task settings: {}", remark);
   engine::Task task(document.definition, session->environment());
+  if (!command.reload_tables.empty()) TRY(reload_tables(command, start, task));
   ProgressPrinter printer(command.progress, session->clock());
   auto outcome = with_signals([&](const std::stop_token& stop) { return task.run(start, until, stop); },
                               [&](const std::stop_token& stop) { return printer.run(task, stop); });
