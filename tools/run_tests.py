@@ -91,6 +91,9 @@ def unit(tally, options):
     tests = [test for test in listed["tests"] if not options.names or test["name"] in options.names]
     reports = folder / "reports"
     reports.mkdir(exist_ok=True)
+    sys.path.insert(0, str(TOP / "tests/e2e"))
+    from servers import newer_binaries  # noqa: needs the Python environment, the other suites do not
+    os.environ["MILLRACE_PG_NEWER_BIN"] = newer_binaries()
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for results in pool.map(lambda test: unit_binary(test, reports), tests):
             for name, problem in results:

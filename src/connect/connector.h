@@ -8,7 +8,7 @@
 namespace connect {
 
 struct Connector {
-  std::vector<std::string_view> engine_names;   // EngineName values, lower case
+  std::vector<std::string_view> engine_names;  // EngineName values, lower case
   std::span<const OptionSpec> source_options;
   std::span<const OptionSpec> target_options;
   // nullptr: cannot be that side. Opening connects and checks the server; fails with `input` for bad settings.

@@ -23,18 +23,19 @@ enum class OptionKind { text, integer, boolean, choice, secret };
 struct OptionSpec {
   std::string_view path;
   OptionKind kind = OptionKind::text;
-  std::string_view default_value = "";   // empty: not set
-  std::string_view choices = "";         // "none|require|verify-ca|verify-full"; compared in any case, '-' equals '_'
+  std::string_view default_value = "";  // empty: not set
+  std::string_view choices = "";        // "none|require|verify-ca|verify-full"; compared in any case, '-' equals '_'
   std::int64_t minimum = 0;
-  std::int64_t maximum = 0;              // integer: both 0 = any
+  std::int64_t maximum = 0;  // integer: both 0 = any
   std::string_view help = "";
-  std::string_view refused = "";         // not empty: setting it is refused with this reason
+  std::string_view refused = "";  // not empty: setting it is refused with this reason
 };
 
 class Options {
  public:
   // `given` maps member paths (any case) to their text; fails with connect.bad_option naming the member.
-  static base::Result<Options> parse(std::span<const OptionSpec> specs, const std::map<std::string, std::string>& given);
+  static base::Result<Options> parse(std::span<const OptionSpec> specs,
+                                     const std::map<std::string, std::string>& given);
 
   // The value or its default; empty when neither. The path must be in the specs (ENSURE).
   const std::string& text(std::string_view path) const;
@@ -48,8 +49,9 @@ class Options {
 };
 
 namespace errors {
-inline constexpr base::Code bad_option{"connect.bad_option", base::Kind::input,
-                                       "Correct the named member of the endpoint; `millrace help endpoint` lists them."};
+inline constexpr base::Code bad_option{
+    "connect.bad_option", base::Kind::input,
+    "Correct the named member of the endpoint; `millrace help endpoint` lists them."};
 }
 
 }  // namespace connect

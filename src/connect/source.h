@@ -29,22 +29,22 @@ namespace connect {
 
 // What the engine gives every connector. All members outlive the connector.
 struct Context {
-  std::string task;        // ReplicationTaskIdentifier
-  std::string task_id;     // short, stable, [a-z0-9_]: for slot and file names, made from task and data-dir identity
+  std::string task;     // ReplicationTaskIdentifier
+  std::string task_id;  // short, stable, [a-z0-9_]: for slot and file names, made from task and data-dir identity
   base::Clock* clock = nullptr;
   base::Random* random = nullptr;
   base::Disk* disk = nullptr;
   base::Log* log = nullptr;
   Journal* journal = nullptr;
-  std::string control_schema;                    // ControlTablesSettings.ControlSchema
-  std::size_t memory_budget = 64u << 20;         // for one connector's own buffers
-  bool reload = false;                           // the user asked for reload-target: what this task left before may go
-  std::map<std::string, std::string> settings;   // flattened task settings "FullLoadSettings.CommitRate" -> "10000"
+  std::string control_schema;                   // ControlTablesSettings.ControlSchema
+  std::size_t memory_budget = 64u << 20;        // for one connector's own buffers
+  bool reload = false;                          // the user asked for reload-target: what this task left before may go
+  std::map<std::string, std::string> settings;  // flattened task settings "FullLoadSettings.CommitRate" -> "10000"
 };
 
 struct TableListing {
   model::TableName name;
-  std::string kind;             // "table", "partitioned", "view", "foreign", "unlogged", ...
+  std::string kind;  // "table", "partitioned", "view", "foreign", "unlogged", ...
   std::int64_t rows_estimate = -1;
   std::uint64_t bytes = 0;
 };
@@ -52,16 +52,16 @@ struct TableListing {
 // A problem found before anything is touched, with the exact remedy.
 struct Finding {
   enum class Severity { note, warning, refusal } severity = Severity::note;
-  std::string object;           // "table public.orders", "server setting wal_level"
+  std::string object;  // "table public.orders", "server setting wal_level"
   std::string problem;
-  std::string remedy;           // SQL or a sentence; may be empty for notes
+  std::string remedy;  // SQL or a sentence; may be empty for notes
 };
 
 struct CapturePlan {
-  std::vector<model::TableSchemaPtr> tables;       // source schemas, as selected
+  std::vector<model::TableSchemaPtr> tables;  // source schemas, as selected
   // Row filter of a table as native SQL over source columns; empty map entry: none.
   std::map<model::TableName, std::string> filters;
-  bool insert_only_without_identity = false;       // publish inserts of tables that have no usable identity
+  bool insert_only_without_identity = false;  // publish inserts of tables that have no usable identity
 };
 
 class Catalog {
@@ -78,15 +78,15 @@ class Catalog {
 };
 
 enum class ReadForm {
-  rows,         // RowBatch, canonical cells
-  raw_binary,   // the family's own bulk stream, undecoded (PostgreSQL: COPY BINARY)
-  raw_text,     // its text form (PostgreSQL: COPY text)
+  rows,        // RowBatch, canonical cells
+  raw_binary,  // the family's own bulk stream, undecoded (PostgreSQL: COPY BINARY)
+  raw_text,    // its text form (PostgreSQL: COPY text)
 };
 
 struct Chunk {
-  model::TableName table;       // source name
-  std::uint32_t number = 0;     // 0.. within the table
-  std::string predicate;        // the source's own words for the range; opaque to the engine
+  model::TableName table;    // source name
+  std::uint32_t number = 0;  // 0.. within the table
+  std::string predicate;     // the source's own words for the range; opaque to the engine
   std::int64_t rows_estimate = -1;
   std::uint64_t bytes_estimate = 0;
 };
@@ -105,14 +105,13 @@ class ChunkReader {
 class Snapshot {
  public:
   virtual ~Snapshot() = default;
-  virtual model::Fence fence() const = 0;   // high 0: the stream begins exactly at this snapshot
+  virtual model::Fence fence() const = 0;  // high 0: the stream begins exactly at this snapshot
   virtual base::Result<std::vector<Chunk>> chunks(const model::TableSchema& table, std::uint64_t chunk_bytes) = 0;
   // `columns`: indexes into table.columns to read, in that order; `filter`: native SQL or empty.
   // Fails with kind `table` and code connect.table_changed when the table was rewritten since planned.
   virtual base::Result<std::unique_ptr<ChunkReader>> read(const model::TableSchema& table,
-                                                          const std::vector<std::uint32_t>& columns,
-                                                          const Chunk& chunk, const std::string& filter,
-                                                          ReadForm form) = 0;
+                                                          const std::vector<std::uint32_t>& columns, const Chunk& chunk,
+                                                          const std::string& filter, ReadForm form) = 0;
 };
 
 class Stream {
@@ -131,9 +130,9 @@ class Stream {
 
 struct CaptureStatus {
   bool exists = false;
-  model::Position confirmed;        // the source has forgotten everything up to here
-  std::uint64_t retained_bytes = 0; // log kept at the source because of us
-  std::string health;               // "reserved", "extended", "unreserved", "lost" or ""
+  model::Position confirmed;         // the source has forgotten everything up to here
+  std::uint64_t retained_bytes = 0;  // log kept at the source because of us
+  std::string health;                // "reserved", "extended", "unreserved", "lost" or ""
 };
 
 // Change capture set up in the source (slot, publication, event trigger), and removed by us.
@@ -155,7 +154,7 @@ class Capture {
                                                             model::CellForm form) = 0;
   // Writes a heartbeat into the log so that an idle database does not pin it.
   virtual base::Result<void> heartbeat() = 0;
-  virtual base::Result<void> drop() = 0;   // removes all of it; absent things are fine
+  virtual base::Result<void> drop() = 0;  // removes all of it; absent things are fine
 };
 
 // Rows of one table, for validation. A database gives its native text with fixed session settings; a connector without
@@ -204,12 +203,15 @@ inline constexpr base::Code position_gone{
     "--start-type reload-target."};
 inline constexpr base::Code table_changed{"connect.table_changed", base::Kind::table,
                                           "The table was rewritten or truncated while it was loaded; it starts again."};
-inline constexpr base::Code table_missing{"connect.table_missing", base::Kind::table,
-                                          "The table does not exist (any more); remove it from the mapping or create it."};
-inline constexpr base::Code chunk_yielded{"connect.chunk_yielded", base::Kind::transient,
-                                          "A chunk of the full load gave up its locks to let others pass; it is tried again."};
-inline constexpr base::Code bad_position{"connect.bad_position", base::Kind::input,
-                                         "Write the position in the source's own form, for PostgreSQL like 4AF/B00000D0."};
+inline constexpr base::Code table_missing{
+    "connect.table_missing", base::Kind::table,
+    "The table does not exist (any more); remove it from the mapping or create it."};
+inline constexpr base::Code chunk_yielded{
+    "connect.chunk_yielded", base::Kind::transient,
+    "A chunk of the full load gave up its locks to let others pass; it is tried again."};
+inline constexpr base::Code bad_position{
+    "connect.bad_position", base::Kind::input,
+    "Write the position in the source's own form, for PostgreSQL like 4AF/B00000D0."};
 inline constexpr base::Code not_supported{"connect.not_supported", base::Kind::input,
                                           "This combination is not supported; the message says which part."};
 }  // namespace errors

@@ -23,7 +23,7 @@ enum class Preparation { drop_and_create, truncate, do_nothing };
 class ChunkLoader {
  public:
   virtual ~ChunkLoader() = default;
-  virtual base::Result<void> write_rows(model::RowBatch& rows) = 0;   // may move from the batch's buffers
+  virtual base::Result<void> write_rows(model::RowBatch& rows) = 0;  // may move from the batch's buffers
   virtual base::Result<void> write_raw(std::string_view bytes) = 0;
   // Rows durable. Must equal what the reader counted; the engine compares.
   virtual base::Result<std::uint64_t> finish() = 0;
@@ -36,7 +36,7 @@ struct TableCounts {
 };
 
 struct ApplyReport {
-  std::map<model::TableName, TableCounts> tables;              // keyed by source name
+  std::map<model::TableName, TableCounts> tables;                   // keyed by source name
   std::vector<std::pair<model::TableName, base::Error>> suspended;  // newly suspended tables
 };
 
@@ -92,8 +92,8 @@ class Target {
   virtual base::Result<std::vector<TargetSuspended>> suspended() = 0;
   // status/history control tables; called at most once a second with the engine's own facts.
   virtual base::Result<void> report(const std::map<std::string, std::string>& facts) = 0;
-  virtual base::Result<void> drop() = 0;        // position row, control rows, journal of this task
-  virtual Comparable* comparable() = 0;         // nullptr: cannot be validated
+  virtual base::Result<void> drop() = 0;  // position row, control rows, journal of this task
+  virtual Comparable* comparable() = 0;   // nullptr: cannot be validated
 };
 
 }  // namespace connect

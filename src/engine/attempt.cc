@@ -181,7 +181,8 @@ Result<void> Attempt::load_pending(std::stop_token stop) {
     TRY(ledger_.update_table(table->source->name, [&](TableRecord& row) {
       row.state = table_state::error;
       row.suspended_reason =
-          base::failed(errors::load_unstable, "table {} changed under every snapshot", table->source->name.text()).text();
+          base::failed(errors::load_unstable, "table {} changed under every snapshot", table->source->name.text())
+              .text();
     }));
   }
   snapshot_.reset();

@@ -100,7 +100,8 @@ Result<void> ChangeQueue::push(model::ChangeBatch&& batch, const std::function<R
                                const std::stop_token& stop) {
   while (!TRY(try_push(batch, stop))) {
     TRY(keep_alive());
-    if (!clock_.pause(wait_step, stop)) return base::failed(base::errors::canceled, "stopped while the target was slow");
+    if (!clock_.pause(wait_step, stop))
+      return base::failed(base::errors::canceled, "stopped while the target was slow");
   }
   return {};
 }

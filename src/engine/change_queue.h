@@ -71,7 +71,7 @@ class ChangeQueue {
   base::Channel<model::ChangeBatch> memory_;
   std::atomic<std::uint64_t> source_log_bytes_{0};
   model::Position stream_start_;
-  model::Position kept_;                              // the relay held everything up to here when it was opened
+  model::Position kept_;  // the relay held everything up to here when it was opened
   mutable base::Mutex mutex_;
   bool relaying_ GUARDED_BY(mutex_) = false;
   std::string_view mode_ GUARDED_BY(mutex_) = "memory";

@@ -10,40 +10,48 @@ namespace engine::errors {
 using base::Code;
 using base::Kind;
 
-inline constexpr Code no_tables{"engine.no_tables", Kind::input,
-                                "No table of the source matches the selection rules. Check names and case with `millrace check`, "
-                                "or set ErrorBehavior.FailOnNoTablesCaptured to false."};
+inline constexpr Code no_tables{
+    "engine.no_tables", Kind::input,
+    "No table of the source matches the selection rules. Check names and case with `millrace check`, "
+    "or set ErrorBehavior.FailOnNoTablesCaptured to false."};
 inline constexpr Code refused{"engine.refused", Kind::input,
                               "The plan has refusals; `millrace check` prints each with its remedy."};
-inline constexpr Code state_exists{"engine.state_exists", Kind::input,
-                                   "The data directory already holds this task's state. Use --start-type resume-processing to go "
-                                   "on, or reload-target to start over."};
+inline constexpr Code state_exists{
+    "engine.state_exists", Kind::input,
+    "The data directory already holds this task's state. Use --start-type resume-processing to go "
+    "on, or reload-target to start over."};
 inline constexpr Code no_state{"engine.no_state", Kind::input,
                                "The data directory holds no state of this task; use --start-type start-replication."};
 inline constexpr Code other_task{"engine.other_task", Kind::input,
                                  "The data directory belongs to another task; give each task its own --data-dir."};
-inline constexpr Code rows_differ{"engine.rows_differ", Kind::table,
-                                  "The target holds another number of rows than the source sent; the table is loaded again or "
-                                  "suspended. Look for triggers or rules on the target table."};
-inline constexpr Code load_unstable{"engine.load_unstable", Kind::table,
-                                    "The table was rewritten during every attempt to load it; load it when no TRUNCATE or "
-                                    "rewriting ALTER TABLE runs."};
-inline constexpr Code tables_failed{"engine.tables_failed", Kind::task,
-                                    "Some tables could not be loaded; `millrace status` names each with its reason. Mend it, then "
-                                    "reload."};
+inline constexpr Code rows_differ{
+    "engine.rows_differ", Kind::table,
+    "The target holds another number of rows than the source sent; the table is loaded again or "
+    "suspended. Look for triggers or rules on the target table."};
+inline constexpr Code load_unstable{
+    "engine.load_unstable", Kind::table,
+    "The table was rewritten during every attempt to load it; load it when no TRUNCATE or "
+    "rewriting ALTER TABLE runs."};
+inline constexpr Code tables_failed{
+    "engine.tables_failed", Kind::task,
+    "Some tables could not be loaded; `millrace status` names each with its reason. Mend it, then "
+    "reload."};
 inline constexpr Code cannot_stream{"engine.cannot_stream", Kind::input,
                                     "This source cannot deliver changes; use MigrationType full-load."};
 inline constexpr Code cannot_validate{"engine.cannot_validate", Kind::input,
                                       "This pair of endpoints cannot be compared row by row."};
-inline constexpr Code retries_exhausted{"engine.retries_exhausted", Kind::task,
-                                        "The cause named below lasted longer than ErrorBehavior.RecoverableError... allows. Mend it and "
-                                        "resume the task: nothing is lost."};
-inline constexpr Code relay_needed{"engine.relay_needed", Kind::transient,
-                                   "The target is slower than the source and the source's log has reached its cap: the relay takes "
-                                   "the changes from now on. Nothing to do; watch the relay's size."};
-inline constexpr Code relay_gap{"engine.relay_gap", Kind::task,
-                                "The relay does not reach back to what the target holds (was the target restored from a backup?). "
-                                "Start the task with --start-type reload-target."};
+inline constexpr Code retries_exhausted{
+    "engine.retries_exhausted", Kind::task,
+    "The cause named below lasted longer than ErrorBehavior.RecoverableError... allows. Mend it and "
+    "resume the task: nothing is lost."};
+inline constexpr Code relay_needed{
+    "engine.relay_needed", Kind::transient,
+    "The target is slower than the source and the source's log has reached its cap: the relay takes "
+    "the changes from now on. Nothing to do; watch the relay's size."};
+inline constexpr Code relay_gap{
+    "engine.relay_gap", Kind::task,
+    "The relay does not reach back to what the target holds (was the target restored from a backup?). "
+    "Start the task with --start-type reload-target."};
 inline constexpr Code start_time{"engine.start_time", Kind::input,
                                  "This source cannot find a log position by time; give CdcStartPosition."};
 

@@ -149,8 +149,8 @@ Result<void> Load::load_chunk(const Work& work, std::stop_token stop) {
 
 Result<std::uint64_t> Load::copy_chunk(const Work& work, std::stop_token stop) {
   const PlannedTable& table = *work.progress->table;
-  auto reader = TRY(snapshot_.read(*table.source, stored_source_columns(table), work.chunk, table.filter,
-                                   table.read_form));
+  auto reader =
+      TRY(snapshot_.read(*table.source, stored_source_columns(table), work.chunk, table.filter, table.read_form));
   auto loader = TRY(target_.loader(table.mapped.target, work.chunk, table.read_form));
   BlockChannel channel(channel_bytes_max);
   base::TaskGroup reading(stop);

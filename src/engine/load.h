@@ -18,14 +18,14 @@
 namespace engine {
 
 struct LoadOutcome {
-  std::vector<model::TableName> again;                                   // rewritten meanwhile
-  std::vector<std::pair<model::TableName, base::Error>> failed;          // suspended
+  std::vector<model::TableName> again;                           // rewritten meanwhile
+  std::vector<std::pair<model::TableName, base::Error>> failed;  // suspended
 };
 
 class Load {
  public:
-  Load(const TaskDefinition& definition, const Environment& environment, Statistics& statistics,
-       Ledger& ledger, connect::Snapshot& snapshot, connect::Target& target)
+  Load(const TaskDefinition& definition, const Environment& environment, Statistics& statistics, Ledger& ledger,
+       connect::Snapshot& snapshot, connect::Target& target)
       : definition_(definition),
         environment_(environment),
         statistics_(statistics),
@@ -64,7 +64,7 @@ class Load {
   connect::Snapshot& snapshot_;
   connect::Target& target_;
   base::Mutex mutex_;
-  std::deque<Progress> progress_;                     // stable addresses
+  std::deque<Progress> progress_;  // stable addresses
   std::deque<Work> queue_ GUARDED_BY(mutex_);
   LoadOutcome outcome_ GUARDED_BY(mutex_);
 };

@@ -12,9 +12,9 @@ namespace {
 using base::Result;
 
 constexpr base::Nanos look_interval = std::chrono::seconds(1);
-constexpr int heartbeat_every = 10;      // looks
-constexpr int table_list_every = 10;     // looks
-constexpr int save_every = 5;            // looks
+constexpr int heartbeat_every = 10;   // looks
+constexpr int table_list_every = 10;  // looks
+constexpr int save_every = 5;         // looks
 
 }  // namespace
 
@@ -62,10 +62,11 @@ Result<void> Streaming::look_at_source(connect::Source& source) {
     status.queued_bytes = queue_->memory_bytes();
   });
   if (capture.health != before && (capture.health == "unreserved" || capture.health == "lost")) {
-    environment_.log->error("monitor",
-                            "the source's log for this task is {}: it will be removed soon; raise max_slot_wal_keep_size "
-                            "or make the target faster",
-                            capture.health);
+    environment_.log->error(
+        "monitor",
+        "the source's log for this task is {}: it will be removed soon; raise max_slot_wal_keep_size "
+        "or make the target faster",
+        capture.health);
   }
   return {};
 }
@@ -75,9 +76,8 @@ Result<bool> Streaming::tables_changed(connect::Source& source) {
   for (const connect::TableListing& listing : TRY(source.catalog().list_tables())) {
     if (listing.kind != "table" && listing.kind != "partitioned") continue;
     if (!definition_.mapping.selects(listing.name, false)) continue;
-    const bool known = std::any_of(tables_.begin(), tables_.end(), [&](const PlannedTable& table) {
-      return table.source->name == listing.name;
-    });
+    const bool known = std::any_of(tables_.begin(), tables_.end(),
+                                   [&](const PlannedTable& table) { return table.source->name == listing.name; });
     if (!known) {
       environment_.log->info("monitor", "new table {}: it is added to the task", listing.name.text());
       return true;

@@ -48,8 +48,8 @@ static Result<PlannedTable> plan_table(const TaskDefinition& definition, connect
   table.load_order = definition.mapping.load_order(listing.name);
   const auto quote_identifier = [&](std::string_view name) { return source.quote_identifier(name); };
   const auto quote_literal = [&](std::string_view text) { return source.quote_literal(text); };
-  table.filter = TRY(mapping::filter_sql(definition.mapping.filters(listing.name), *table.source, quote_identifier,
-                                         quote_literal));
+  table.filter = TRY(
+      mapping::filter_sql(definition.mapping.filters(listing.name), *table.source, quote_identifier, quote_literal));
   if (target == nullptr) return table;
   table.read_form = read_form(source, *target, table);
   for (const model::Column& column : table.mapped.target->columns) {
@@ -101,9 +101,8 @@ std::vector<model::TableSchemaPtr> target_schemas(const std::vector<PlannedTable
 model::CellForm cell_form(const std::vector<PlannedTable>& tables, const connect::Source& source,
                           const connect::Target& target) {
   if (source.family() != target.family()) return model::CellForm::canonical;
-  const bool native = std::all_of(tables.begin(), tables.end(), [&](const PlannedTable& table) {
-    return target.takes_native(*table.mapped.target);
-  });
+  const bool native = std::all_of(tables.begin(), tables.end(),
+                                  [&](const PlannedTable& table) { return target.takes_native(*table.mapped.target); });
   return native ? model::CellForm::native : model::CellForm::canonical;
 }
 
@@ -112,7 +111,8 @@ Result<std::vector<connect::Finding>> find_problems(const TaskDefinition& defini
                                                     connect::Target& target) {
   std::vector<connect::Finding> findings =
       TRY(source.catalog().check(capture_plan(definition, tables), loads(definition), streams(definition)));
-  for (connect::Finding& finding : TRY(target.check(target_schemas(tables), preparation(definition), streams(definition)))) {
+  for (connect::Finding& finding :
+       TRY(target.check(target_schemas(tables), preparation(definition), streams(definition)))) {
     findings.push_back(std::move(finding));
   }
   for (const PlannedTable& table : tables) {

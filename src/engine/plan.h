@@ -8,7 +8,8 @@
 
 namespace engine {
 
-// Selects, describes and maps; without a target (it is away) forms and target types stay empty. Fails with engine.no_tables (unless allowed), or `input` for mappings that collide.
+// Selects, describes and maps; without a target (it is away) forms and target types stay empty. Fails with
+// engine.no_tables (unless allowed), or `input` for mappings that collide.
 base::Result<std::vector<PlannedTable>> plan_tables(const TaskDefinition& definition, connect::Source& source,
                                                     const connect::Target* target);
 

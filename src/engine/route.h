@@ -34,11 +34,11 @@ class Router {
 
  private:
   struct Route {
-    model::TableSchemaPtr source;            // keeps the key of routes_ alive
+    model::TableSchemaPtr source;  // keeps the key of routes_ alive
     model::TableSchemaPtr target;
-    std::vector<std::uint32_t> cells;        // target cell i is source cell cells[i]
+    std::vector<std::uint32_t> cells;  // target cell i is source cell cells[i]
     bool same_cells = false;
-    bool taken = false;                      // selected, planned, not suspended
+    bool taken = false;  // selected, planned, not suspended
   };
   struct Counted {
     std::uint64_t inserts = 0, updates = 0, deletes = 0, ddls = 0;
@@ -51,11 +51,11 @@ class Router {
 
   const mapping::Mapping& mapping_;
   Statistics& statistics_;
-  std::map<model::TableName, model::Fence> fences_;   // also the set of planned tables
+  std::map<model::TableName, model::Fence> fences_;  // also the set of planned tables
   std::set<model::TableName> suspended_;
   std::unordered_map<const model::TableSchema*, Route> routes_;
   std::uint64_t fence_high_ = 0;
-  std::uint64_t xid_ = 0;                              // of the transaction being followed
+  std::uint64_t xid_ = 0;  // of the transaction being followed
   std::uint64_t commit_log_ = 0;
 };
 

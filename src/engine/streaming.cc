@@ -237,7 +237,8 @@ Result<void> Streaming::publish_durable() {
 std::map<std::string, std::string> Streaming::control_facts() const {
   const TaskStatus status = statistics_.copy();
   return {{"task_status", "CHANGE PROCESSING"},
-          {"pending_changes", std::to_string(status.changes_captured - std::min(status.changes_captured, status.changes_applied))},
+          {"pending_changes",
+           std::to_string(status.changes_captured - std::min(status.changes_captured, status.changes_applied))},
           {"disk_swap_size", std::to_string(queue_->relay_bytes())},
           {"source_current_position", status.position},
           {"source_tail_position", status.durable_position},

@@ -23,10 +23,10 @@ namespace engine {
 
 // Where streaming ends by itself.
 struct Goal {
-  std::optional<model::Position> caught_up;      // everything up to here durable
-  std::optional<model::Position> stop_after;     // nothing beyond it applied
-  std::optional<base::WallMicros> clock_time;    // by our clock
-  std::optional<base::WallMicros> commit_time;   // nothing committed later applied
+  std::optional<model::Position> caught_up;     // everything up to here durable
+  std::optional<model::Position> stop_after;    // nothing beyond it applied
+  std::optional<base::WallMicros> clock_time;   // by our clock
+  std::optional<base::WallMicros> commit_time;  // nothing committed later applied
 };
 
 enum class StreamEnd { goal_reached, stopped, tables_changed };
@@ -79,17 +79,17 @@ class Streaming {
   Goal goal_;
   std::unique_ptr<ChangeQueue> queue_;
   std::unique_ptr<relay::Assembler> assembler_;
-  std::stop_source finished_;                      // goal reached or tables changed: all threads end, no error
+  std::stop_source finished_;  // goal reached or tables changed: all threads end, no error
   std::atomic<bool> goal_reached_{false};
   std::atomic<bool> tables_changed_{false};
   std::atomic<bool> nudge_{false};
 
   base::Mutex mutex_;
-  model::Position durable_ GUARDED_BY(mutex_);     // by the target
-  model::Position confirmed_;                      // capture thread: told to the source
-  std::uint64_t applied_through_ = 0;              // apply thread: everything up to here was given to the target
-  std::uint64_t advanced_through_ = 0;             // apply thread: told to the target
-  bool inside_transaction_ = false;                // apply thread: a part of a huge transaction was applied
+  model::Position durable_ GUARDED_BY(mutex_);  // by the target
+  model::Position confirmed_;                   // capture thread: told to the source
+  std::uint64_t applied_through_ = 0;           // apply thread: everything up to here was given to the target
+  std::uint64_t advanced_through_ = 0;          // apply thread: told to the target
+  bool inside_transaction_ = false;             // apply thread: a part of a huge transaction was applied
   base::Nanos last_report_{0}, last_advance_{0};
   bool consistent_ = false;
 };

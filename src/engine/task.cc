@@ -74,8 +74,8 @@ Result<Outcome> Task::run(StartType start, const Until& until, std::stop_token s
   Result<Outcome> outcome = parts.run_attempts(fresh, reload, until, stop);
   parts.statistics.set_phase("stopped");
   if (parts.ledger.task()) {
-    const std::string reason = outcome.ok() ? (*outcome == Outcome::finished ? "finished" : "interrupted")
-                                            : outcome.error().text();
+    const std::string reason =
+        outcome.ok() ? (*outcome == Outcome::finished ? "finished" : "interrupted") : outcome.error().text();
     Result<void> noted = parts.ledger.update_task([&](TaskRecord& record) {
       record.stop_reason = reason;
       record.stopped = parts.environment.clock->wall();
@@ -124,7 +124,8 @@ Result<void> Task::Parts::wait_to_retry(const base::Error& error, int failures, 
   const base::Nanos now = environment.clock->monotonic();
   if (failures == 1) failing_since = now;
   const auto longest = std::chrono::seconds(settings.integer("ErrorBehavior.RecoverableErrorThrottlingMax"));
-  if (settings.boolean("ErrorBehavior.RecoverableErrorStopRetryAfterThrottlingMax") && now - failing_since > 2 * longest) {
+  if (settings.boolean("ErrorBehavior.RecoverableErrorStopRetryAfterThrottlingMax") &&
+      now - failing_since > 2 * longest) {
     return base::failed(errors::retries_exhausted, "given up after {} retries", failures).because(error);
   }
   double seconds = quick_retry_seconds * static_cast<double>(1 << std::min(failures - 1, 12));
@@ -154,7 +155,8 @@ Result<void> Task::reload_tables(const std::vector<model::TableName>& tables) {
     return base::failed(errors::no_state, "task {} was never started here", parts_->definition.identifier);
   }
   for (const model::TableName& table : tables) {
-    if (!ledger.table(table)) return base::failed(connect::errors::table_missing, "table {} is not in this task", table.text());
+    if (!ledger.table(table))
+      return base::failed(connect::errors::table_missing, "table {} is not in this task", table.text());
     TRY(ledger.update_table(table, [](TableRecord& record) {
       record.state = table_state::before_load;
       record.suspended_reason.clear();
@@ -169,10 +171,10 @@ Result<Plan> Task::plan(std::stop_token stop) {
   Parts& parts = *parts_;
   auto source_journal = journal_of(*parts.environment.store, "source");
   auto target_journal = journal_of(*parts.environment.store, "target");
-  auto source = TRY(parts.environment.open_source(
-      make_context(parts.definition, parts.environment, source_journal.get(), false)));
-  auto target = TRY(parts.environment.open_target(
-      make_context(parts.definition, parts.environment, target_journal.get(), false)));
+  auto source = TRY(
+      parts.environment.open_source(make_context(parts.definition, parts.environment, source_journal.get(), false)));
+  auto target = TRY(
+      parts.environment.open_target(make_context(parts.definition, parts.environment, target_journal.get(), false)));
   Plan plan;
   plan.tables = TRY(plan_tables(parts.definition, *source, target.get()));
   plan.findings = TRY(find_problems(parts.definition, plan.tables, *source, *target));
@@ -204,14 +206,14 @@ Result<void> Task::drop(bool force) {
   auto source_journal = journal_of(*environment.store, "source");
   auto target_journal = journal_of(*environment.store, "target");
   const auto drop_source = [&]() -> Result<void> {
-    auto source = TRY(environment.open_source(
-        make_context(parts.definition, environment, source_journal.get(), false)));
+    auto source =
+        TRY(environment.open_source(make_context(parts.definition, environment, source_journal.get(), false)));
     if (source->capture() != nullptr) TRY(source->capture()->drop());
     return {};
   };
   const auto drop_target = [&]() -> Result<void> {
-    auto target = TRY(environment.open_target(
-        make_context(parts.definition, environment, target_journal.get(), false)));
+    auto target =
+        TRY(environment.open_target(make_context(parts.definition, environment, target_journal.get(), false)));
     return target->drop();
   };
   const auto allowed = [&](Result<void> dropped) -> Result<void> {

@@ -28,13 +28,13 @@ enum class MigrationType { full_load, cdc, full_load_and_cdc };
 enum class StartType { start_replication, resume_processing, reload_target };
 
 struct TaskDefinition {
-  std::string identifier;               // ReplicationTaskIdentifier
-  std::string task_id;                  // short and stable, [a-z0-9_]: names the slot; of identifier and data-dir
-  std::string definition_hash;          // of the task document
+  std::string identifier;       // ReplicationTaskIdentifier
+  std::string task_id;          // short and stable, [a-z0-9_]: names the slot; of identifier and data-dir
+  std::string definition_hash;  // of the task document
   MigrationType migration_type = MigrationType::full_load;
   mapping::Mapping mapping;
   Settings settings;
-  std::string start_position;           // CdcStartPosition, native text; empty: none
+  std::string start_position;                        // CdcStartPosition, native text; empty: none
   std::optional<base::WallMicros> start_time;        // CdcStartTime
   std::optional<base::WallMicros> stop_server_time;  // CdcStopPosition "server_time:..."
   std::optional<base::WallMicros> stop_commit_time;  // CdcStopPosition "commit_time:..."
@@ -47,7 +47,7 @@ struct TaskDefinition {
 // When run() shall end by itself.
 struct Until {
   enum class Kind { forever, caught_up, position, time } kind = Kind::forever;
-  std::string position;                 // native text
+  std::string position;  // native text
   base::WallMicros time = 0;
 };
 
@@ -58,40 +58,40 @@ struct Environment {
   base::Disk* disk = nullptr;
   base::Log* log = nullptr;
   StateStore* store = nullptr;
-  std::string data_folder;              // relay/ and spool/ live in it
+  std::string data_folder;  // relay/ and spool/ live in it
   std::function<base::Result<std::unique_ptr<connect::Source>>(const connect::Context&)> open_source;
   std::function<base::Result<std::unique_ptr<connect::Target>>(const connect::Context&)> open_target;
-  std::string source_text;              // "postgres 127.0.0.1:5432/crm", for messages and status
+  std::string source_text;  // "postgres 127.0.0.1:5432/crm", for messages and status
   std::string target_text;
 };
 
 struct TableStatus {
   model::TableName source_name;
   model::TableName target_name;
-  std::string state;                    // DMS's TableState: "Before load", "Full load", "Table completed", "Table error", ...
+  std::string state;  // DMS's TableState: "Before load", "Full load", "Table completed", "Table error", ...
   std::string reason;
   std::int64_t rows_estimate = -1;
   std::uint64_t rows_loaded = 0;
   std::uint64_t bytes_loaded = 0;
   std::uint32_t chunks = 0, chunks_done = 0;
   base::WallMicros load_started = 0, load_ended = 0, updated = 0;
-  std::uint64_t inserts = 0, updates = 0, deletes = 0, ddls = 0;                                   // captured
-  std::uint64_t applied_inserts = 0, applied_updates = 0, applied_deletes = 0, applied_ddls = 0;   // durable or buffered
+  std::uint64_t inserts = 0, updates = 0, deletes = 0, ddls = 0;                                  // captured
+  std::uint64_t applied_inserts = 0, applied_updates = 0, applied_deletes = 0, applied_ddls = 0;  // durable or buffered
   std::uint64_t put_aside = 0;
 };
 
 struct TaskStatus {
-  std::string phase;                    // "starting", "full load", "streaming", "stopping", "stopped", "waiting to retry"
-  std::string waiting;                  // who is waited for, or the error being retried; empty: nothing
+  std::string phase;    // "starting", "full load", "streaming", "stopping", "stopped", "waiting to retry"
+  std::string waiting;  // who is waited for, or the error being retried; empty: nothing
   std::vector<TableStatus> tables;
-  std::string position;                 // applied, native text
-  std::string durable_position;         // confirmed
-  std::string consistent_at;            // empty until the target is consistent
+  std::string position;          // applied, native text
+  std::string durable_position;  // confirmed
+  std::string consistent_at;     // empty until the target is consistent
   std::uint64_t changes_captured = 0, changes_applied = 0, transactions_applied = 0;
   std::uint64_t bytes_captured = 0;
   std::int64_t source_latency_micros = -1;  // log written -> read by us
   std::int64_t target_latency_micros = -1;  // committed at the source -> applied
-  std::string relay_mode;               // "memory", "source log", "relay", "source log (relay full)"
+  std::string relay_mode;                   // "memory", "source log", "relay", "source log (relay full)"
   std::uint64_t relay_bytes = 0, queued_bytes = 0, source_retained_bytes = 0;
   std::string source_log_health;
 };
@@ -102,13 +102,13 @@ enum class Outcome { finished, interrupted };  // finished: full load done, or `
 struct PlannedTable {
   model::TableSchemaPtr source;
   mapping::MappedTable mapped;
-  std::string filter;                   // native SQL, empty: none
+  std::string filter;  // native SQL, empty: none
   std::int64_t rows_estimate = -1;
   std::uint64_t bytes = 0;
   std::int64_t load_order = 0;
   std::uint32_t chunks = 0;
   connect::ReadForm read_form = connect::ReadForm::rows;
-  std::vector<std::string> target_types;// one for each mapped column
+  std::vector<std::string> target_types;  // one for each mapped column
 };
 
 struct Plan {
@@ -120,16 +120,16 @@ struct Plan {
 // One difference found by validate().
 struct Difference {
   model::TableName table;
-  std::string kind;                     // "MISSING_TARGET", "MISSING_SOURCE", "RECORD_DIFF", DMS's words
-  std::string key;                      // {"key":["9335"]}
-  std::string details;                  // names of the columns that differ
+  std::string kind;     // "MISSING_TARGET", "MISSING_SOURCE", "RECORD_DIFF", DMS's words
+  std::string key;      // {"key":["9335"]}
+  std::string details;  // names of the columns that differ
 };
 
 struct ValidationReport {
   struct Table {
     model::TableName name;
     std::uint64_t rows_source = 0, rows_target = 0, differences = 0;
-    std::string state;                  // "Validated", "Mismatched records", "Table error"
+    std::string state;  // "Validated", "Mismatched records", "Table error"
     std::string note;
   };
   std::vector<Table> tables;

@@ -58,8 +58,8 @@ class TableComparison {
     }
     order_ = schema.primary_key.empty() ? compared_ : schema.primary_key;
     for (const std::uint32_t column : order_) {
-      key_cells_.push_back(static_cast<std::size_t>(
-          std::find(compared_.begin(), compared_.end(), column) - compared_.begin()));
+      key_cells_.push_back(
+          static_cast<std::size_t>(std::find(compared_.begin(), compared_.end(), column) - compared_.begin()));
     }
   }
 
@@ -129,14 +129,15 @@ class TableComparison {
   const PlannedTable& table_;
   connect::Comparable& source_;
   connect::Comparable& target_;
-  std::vector<std::uint32_t> compared_;   // indexes into the target's columns
+  std::vector<std::uint32_t> compared_;  // indexes into the target's columns
   std::vector<std::uint32_t> order_;
   std::vector<std::size_t> key_cells_;
 };
 
-Result<ValidationReport::Table> compare_ordered(const PlannedTable& table, const Environment& environment, bool streaming,
-                                              connect::Comparable& source, connect::Comparable& target,
-                                              std::vector<Difference>& differences, std::stop_token stop) {
+Result<ValidationReport::Table> compare_ordered(const PlannedTable& table, const Environment& environment,
+                                                bool streaming, connect::Comparable& source,
+                                                connect::Comparable& target, std::vector<Difference>& differences,
+                                                std::stop_token stop) {
   ValidationReport::Table row;
   row.name = table.mapped.target->name;
   TableComparison comparison(table, source, target);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Compares source and target row by row. Both sides of one family give their rows in one order (by key, or by the whole row where
-// there is no key: then as a multiset), and two readers walk along. While changes flow, a row may differ only because
-// one side was read earlier: a table with differences is compared again, and only what differs every time counts.
+// Compares source and target row by row. Both sides of one family give their rows in one order (by key, or by the whole
+// row where there is no key: then as a multiset), and two readers walk along. While changes flow, a row may differ only
+// because one side was read earlier: a table with differences is compared again, and only what differs every time
+// counts.
 #pragma once
 
 #include "engine/task.h"

@@ -17,8 +17,7 @@ std::string date_text(std::int64_t days, std::string_view suffix) {
   const std::int64_t shifted = days + 719'468;
   const std::int64_t era = (shifted >= 0 ? shifted : shifted - 146'096) / 146'097;
   const std::int64_t day_of_era = shifted - era * 146'097;
-  const std::int64_t year_of_era =
-      (day_of_era - day_of_era / 1'460 + day_of_era / 36'524 - day_of_era / 146'096) / 365;
+  const std::int64_t year_of_era = (day_of_era - day_of_era / 1'460 + day_of_era / 36'524 - day_of_era / 146'096) / 365;
   const std::int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
   const std::int64_t month_index = (5 * day_of_year + 2) / 153;
   const std::int64_t day = day_of_year - (153 * month_index + 2) / 5 + 1;
@@ -29,8 +28,8 @@ std::string date_text(std::int64_t days, std::string_view suffix) {
 }
 
 std::string time_text(std::int64_t micros) {
-  std::string text = fmt::format("{:02}:{:02}:{:02}", micros / 3'600'000'000, micros / 60'000'000 % 60,
-                                 micros / 1'000'000 % 60);
+  std::string text =
+      fmt::format("{:02}:{:02}:{:02}", micros / 3'600'000'000, micros / 60'000'000 % 60, micros / 1'000'000 % 60);
   if (micros % 1'000'000 == 0) return text;
   text += fmt::format(".{:06}", micros % 1'000'000);
   while (text.back() == '0') text.pop_back();

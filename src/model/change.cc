@@ -31,8 +31,6 @@ void append_fixed(std::string& out, std::int64_t value) {
   out.append(reinterpret_cast<const char*>(&value), sizeof value);
 }
 
-void append_real(std::string& out, double value) {
-  out.append(reinterpret_cast<const char*>(&value), sizeof value);
-}
+void append_real(std::string& out, double value) { out.append(reinterpret_cast<const char*>(&value), sizeof value); }
 
 }  // namespace model

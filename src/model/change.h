@@ -15,9 +15,11 @@
 namespace model {
 
 enum class Op : std::uint8_t {
-  begin,          // position.log = commit position, commit_time valid
-  commit,         // position = {log, sequence_end}
-  insert, update, remove,
+  begin,   // position.log = commit position, commit_time valid
+  commit,  // position = {log, sequence_end}
+  insert,
+  update,
+  remove,
   truncate,
   schema,         // from here on the table has the shape tables[table]; the shape before is known to the receiver
   drop_table,     // the source dropped the table
@@ -44,14 +46,15 @@ inline constexpr std::uint32_t no_table = 0xffffffff;
 struct Change {
   Op op = Op::message;
   bool streamed = false;
-  bool cascade = false;              // truncate
-  bool restart_identity = false;     // truncate
-  std::uint32_t table = no_table;    // index into ChangeBatch::tables
+  bool cascade = false;                        // truncate
+  bool restart_identity = false;               // truncate
+  std::uint32_t table = no_table;              // index into ChangeBatch::tables
   std::uint32_t old_first = 0, old_count = 0;  // cells of the old image (key or full row; absent where not logged)
   std::uint32_t new_first = 0, new_count = 0;  // cells of the new row; counts are 0 or the number of stored columns
   std::uint64_t xid = 0;
   std::uint64_t sub_xid = 0;
-  std::int64_t commit_time = 0;      // microseconds since 1970, begin/commit/stream_commit; copied to changes by the assembler
+  std::int64_t commit_time =
+      0;  // microseconds since 1970, begin/commit/stream_commit; copied to changes by the assembler
   Position position;
 };
 
@@ -68,12 +71,8 @@ struct ChangeBatch {
   // Source's wall clock at the newest log record seen (microseconds since 1970), 0: unknown.
   std::int64_t source_time = 0;
 
-  std::string_view cell_bytes(const Cell& cell) const {
-    return std::string_view(bytes).substr(cell.offset, cell.size);
-  }
-  std::size_t weight() const {
-    return bytes.size() + cells.size() * sizeof(Cell) + changes.size() * sizeof(Change);
-  }
+  std::string_view cell_bytes(const Cell& cell) const { return std::string_view(bytes).substr(cell.offset, cell.size); }
+  std::size_t weight() const { return bytes.size() + cells.size() * sizeof(Cell) + changes.size() * sizeof(Change); }
   bool empty() const { return changes.empty(); }
   // Index of that schema in `tables`, adding it when new.
   std::uint32_t table_index(const TableSchemaPtr& table, CellForm form);

@@ -12,10 +12,10 @@ namespace model {
 
 struct ColumnVector {
   Type type = Type::string;
-  std::vector<std::uint8_t> present;   // one byte a row: 0 NULL, 1 value
-  std::vector<std::int64_t> fixed;     // is_fixed(type); 0 where NULL
-  std::vector<double> real;            // is_real(type); 0 where NULL
-  std::vector<std::uint64_t> ends;     // else: end of the row's bytes (start is the end of the row before)
+  std::vector<std::uint8_t> present;  // one byte a row: 0 NULL, 1 value
+  std::vector<std::int64_t> fixed;    // is_fixed(type); 0 where NULL
+  std::vector<double> real;           // is_real(type); 0 where NULL
+  std::vector<std::uint64_t> ends;    // else: end of the row's bytes (start is the end of the row before)
   std::string bytes;
 
   void add_null();
@@ -30,12 +30,12 @@ struct ColumnVector {
 
 struct RowBatch {
   TableSchemaPtr schema;
-  std::vector<ColumnVector> columns;   // one for each stored column, in order
+  std::vector<ColumnVector> columns;  // one for each stored column, in order
   std::size_t rows = 0;
 
   explicit RowBatch(TableSchemaPtr schema_of_rows);
-  std::size_t weight() const;          // bytes held
-  void clear();                        // keeps the capacity
+  std::size_t weight() const;  // bytes held
+  void clear();                // keeps the capacity
 };
 
 }  // namespace model

@@ -7,8 +7,8 @@
 namespace model {
 
 static constexpr std::array<std::string_view, 21> type_names{
-    "BOOLEAN", "INT1", "INT2", "INT4", "INT8", "UINT1", "UINT2", "UINT4", "UINT8", "NUMERIC", "REAL4",
-    "REAL8", "DATE", "TIME", "DATETIME", "STRING", "WSTRING", "CLOB", "NCLOB", "BYTES", "BLOB"};
+    "BOOLEAN", "INT1", "INT2", "INT4",     "INT8",   "UINT1",   "UINT2", "UINT4", "UINT8", "NUMERIC", "REAL4",
+    "REAL8",   "DATE", "TIME", "DATETIME", "STRING", "WSTRING", "CLOB",  "NCLOB", "BYTES", "BLOB"};
 
 std::string_view type_name(Type type) { return type_names[static_cast<std::size_t>(type)]; }
 

@@ -29,11 +29,30 @@
 namespace model {
 
 enum class Type : std::uint8_t {
-  boolean, int1, int2, int4, int8, uint1, uint2, uint4, uint8, numeric, real4, real8,
-  date, time, datetime, string, wstring, clob, nclob, bytes, blob,
+  boolean,
+  int1,
+  int2,
+  int4,
+  int8,
+  uint1,
+  uint2,
+  uint4,
+  uint8,
+  numeric,
+  real4,
+  real8,
+  date,
+  time,
+  datetime,
+  string,
+  wstring,
+  clob,
+  nclob,
+  bytes,
+  blob,
 };
-std::string_view type_name(Type type);                       // "INT4", as DMS writes it
-std::optional<Type> type_from_name(std::string_view name);   // any case
+std::string_view type_name(Type type);                      // "INT4", as DMS writes it
+std::optional<Type> type_from_name(std::string_view name);  // any case
 
 inline constexpr std::int64_t date_infinity = std::numeric_limits<std::int64_t>::max();
 
@@ -46,13 +65,13 @@ constexpr bool is_large_object(Type type) { return type == Type::clob || type ==
 
 struct ColumnType {
   Type type = Type::string;
-  std::uint32_t length = 0;    // string: bytes, wstring: characters; 0 = unbounded
-  std::uint16_t precision = 0; // numeric; 0 = unbounded
-  std::int16_t scale = 0;      // numeric digits after the point; time and datetime: fraction digits 0..6
-  std::string native;          // as the source would write it in DDL: "numeric(12,2)", "public.mood"
-  std::uint32_t native_id = 0; // PostgreSQL: type OID
+  std::uint32_t length = 0;     // string: bytes, wstring: characters; 0 = unbounded
+  std::uint16_t precision = 0;  // numeric; 0 = unbounded
+  std::int16_t scale = 0;       // numeric digits after the point; time and datetime: fraction digits 0..6
+  std::string native;           // as the source would write it in DDL: "numeric(12,2)", "public.mood"
+  std::uint32_t native_id = 0;  // PostgreSQL: type OID
   std::int32_t native_modifier = -1;
-  bool native_portable = false;// the native binary form has the same meaning on any server of that family
+  bool native_portable = false;  // the native binary form has the same meaning on any server of that family
 
   friend bool operator==(const ColumnType&, const ColumnType&) = default;
 };
@@ -63,14 +82,14 @@ struct Column {
   std::string name;
   ColumnType type;
   bool nullable = true;
-  bool generated = false;            // stored generated column: recomputed by the target, never in batches
-  std::string generation;            // its native expression
+  bool generated = false;  // stored generated column: recomputed by the target, never in batches
+  std::string generation;  // its native expression
   Identity identity = Identity::none;
-  std::string default_expression;    // native SQL, empty: none
-  std::string collation;             // native, empty: default
+  std::string default_expression;  // native SQL, empty: none
+  std::string collation;           // native, empty: default
   std::string comment;
-  std::int32_t ordinal = 0;          // stable in the source (PostgreSQL: attnum); tells rename from drop + add
-  std::string source_name;           // the name in the source before mapping; set by mapping
+  std::int32_t ordinal = 0;  // stable in the source (PostgreSQL: attnum); tells rename from drop + add
+  std::string source_name;   // the name in the source before mapping; set by mapping
 
   friend bool operator==(const Column&, const Column&) = default;
 };
@@ -91,8 +110,8 @@ enum class OldImage : std::uint8_t { none, key, full };
 // (ALTER TABLE table ADD CONSTRAINT name <definition>). The primary key is not among them.
 struct SecondaryObject {
   std::string name;
-  bool unique = false;       // index
-  bool constraint = false;   // a unique or exclusion constraint stands on that index
+  bool unique = false;      // index
+  bool constraint = false;  // a unique or exclusion constraint stands on that index
   std::string definition;
   friend bool operator==(const SecondaryObject&, const SecondaryObject&) = default;
 };
@@ -112,7 +131,7 @@ struct ForeignKey {
 struct NativeObject {
   enum class Kind : std::uint8_t { schema, extension, enumeration, domain, composite, range, base_type, collation };
   Kind kind = Kind::schema;
-  TableName name;            // schema empty for schemas and extensions
+  TableName name;  // schema empty for schemas and extensions
   std::string definition;
   friend bool operator==(const NativeObject&, const NativeObject&) = default;
 };
@@ -122,8 +141,8 @@ struct Sequence {
   TableName name;
   std::uint32_t column = 0;  // index into columns
   bool identity = false;
-  bool owned = false;        // OWNED BY that column
-  std::string type;          // "bigint"
+  bool owned = false;  // OWNED BY that column
+  std::string type;    // "bigint"
   std::int64_t start = 1, increment = 1, minimum = 1, maximum = 0, cache = 1;
   bool cycle = false;
   std::optional<std::int64_t> last_value;  // at the time of describing; nullopt: never used or not readable
@@ -142,17 +161,17 @@ struct Partition {
 
 struct TableSchema {
   TableName name;
-  TableName source_name;             // before mapping; equals name in the source's own schema
-  std::string family;                // "postgresql", "mysql", "memory"
-  std::string kind = "table";        // as TableListing::kind: "table", "partitioned", "view", "foreign", "unlogged", ...
-  std::uint64_t source_id = 0;       // PostgreSQL: relation OID
-  std::vector<Column> columns;       // in order; generated columns are listed but carry no cells
+  TableName source_name;        // before mapping; equals name in the source's own schema
+  std::string family;           // "postgresql", "mysql", "memory"
+  std::string kind = "table";   // as TableListing::kind: "table", "partitioned", "view", "foreign", "unlogged", ...
+  std::uint64_t source_id = 0;  // PostgreSQL: relation OID
+  std::vector<Column> columns;  // in order; generated columns are listed but carry no cells
   std::string primary_key_name;
-  std::vector<std::uint32_t> primary_key;             // indexes into columns, in key order; empty: none
-  std::vector<std::vector<std::uint32_t>> unique_keys;// further unique, non-partial, column-only keys
+  std::vector<std::uint32_t> primary_key;               // indexes into columns, in key order; empty: none
+  std::vector<std::vector<std::uint32_t>> unique_keys;  // further unique, non-partial, column-only keys
   OldImage old_image = OldImage::key;
-  std::vector<std::uint32_t> old_key;                 // columns in the key image
-  std::string partitioning;          // native PARTITION BY tail, empty: plain table
+  std::vector<std::uint32_t> old_key;  // columns in the key image
+  std::string partitioning;            // native PARTITION BY tail, empty: plain table
   bool unlogged = false;
   std::vector<SecondaryObject> indexes;
   std::vector<SecondaryObject> checks;
@@ -160,7 +179,7 @@ struct TableSchema {
   std::string comment;
   std::vector<NativeObject> requirements;  // in the order in which they must be made
   std::vector<Sequence> sequences;
-  std::vector<Partition> partitions;       // never tables of their own
+  std::vector<Partition> partitions;  // never tables of their own
 
   std::optional<std::uint32_t> find_column(std::string_view column) const;
   friend bool operator==(const TableSchema&, const TableSchema&) = default;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A task file from hostile bytes, with a connector that has one member of each kind.
-#include <cstdint>
-
 #include "main/task_document.h"
+
+#include <cstdint>
 
 namespace {
 

@@ -8,8 +8,8 @@
 // Limits: csv of the shape the table has now (Parquet columns are found by name, absent ones are NULL); with the
 // default NULL text an empty text of a nullable column is NULL (empty_is_null); a change file of a table whose UPDATEs
 // wrote a single row for a new key (MillraceKeyUpdate single) cannot tell the old key; with CdcInsertsOnly or
-// CdcInsertsAndUpdates the files are no copy of the table; transaction files keep the changes from before a reload of one
-// table, which the rebuilt table then has on top.
+// CdcInsertsAndUpdates the files are no copy of the table; transaction files keep the changes from before a reload of
+// one table, which the rebuilt table then has on top.
 #pragma once
 
 #include "connect/source.h"

@@ -38,7 +38,8 @@ Result<bool> ReaderPool::blocks_others(int backend_pid) {
   if (!watcher_) watcher_ = TRY(Connection::open(settings_));
   Result<std::optional<std::string>> waiting = watcher_->query_value(
       "SELECT count(*) FROM pg_catalog.pg_stat_activity a WHERE a.wait_event_type = 'Lock'"
-      " AND a.backend_type = 'client backend' AND pg_catalog.now() - a.query_start > pg_catalog.make_interval(secs => $1)"
+      " AND a.backend_type = 'client backend' AND pg_catalog.now() - a.query_start > pg_catalog.make_interval(secs => "
+      "$1)"
       " AND $2 = ANY (pg_catalog.pg_blocking_pids(a.pid))",
       {std::to_string(lock_yield_seconds_), std::to_string(backend_pid)});
   if (!waiting.ok()) {

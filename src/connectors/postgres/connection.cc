@@ -81,14 +81,34 @@ Result<void> Connection::connect(const ConnectionSettings& settings, Purpose pur
   const bool verifies = ssl_mode.starts_with("verify");
   const std::string certificate =
       !settings.ssl_root_certificate.empty() ? settings.ssl_root_certificate : (verifies ? system_certificates : "");
-  const std::array keys = {"host",       "port",           "user",    "password",        "dbname",
-                           "sslmode",    "sslrootcert",    "options", "client_encoding", "application_name",
-                           "gssencmode", "keepalives_idle", "tcp_user_timeout",
+  const std::array keys = {"host",
+                           "port",
+                           "user",
+                           "password",
+                           "dbname",
+                           "sslmode",
+                           "sslrootcert",
+                           "options",
+                           "client_encoding",
+                           "application_name",
+                           "gssencmode",
+                           "keepalives_idle",
+                           "tcp_user_timeout",
                            purpose == Purpose::replication ? "replication" : nullptr,
                            static_cast<const char*>(nullptr)};
-  const std::array values = {settings.host.c_str(), port.c_str(), settings.user.c_str(), settings.password.c_str(),
-                             settings.database.c_str(), ssl_mode.c_str(), certificate.c_str(), options.c_str(), "UTF8",
-                             settings.application_name.c_str(), "disable", "30", "60000",
+  const std::array values = {settings.host.c_str(),
+                             port.c_str(),
+                             settings.user.c_str(),
+                             settings.password.c_str(),
+                             settings.database.c_str(),
+                             ssl_mode.c_str(),
+                             certificate.c_str(),
+                             options.c_str(),
+                             "UTF8",
+                             settings.application_name.c_str(),
+                             "disable",
+                             "30",
+                             "60000",
                              purpose == Purpose::replication ? "database" : nullptr,
                              static_cast<const char*>(nullptr)};
   connection_.reset(PQconnectStartParams(keys.data(), values.data(), 0));
@@ -215,8 +235,8 @@ Result<Rows> Connection::query(const std::string& sql, const Parameters& paramet
     cells.resize(static_cast<std::size_t>(columns));
     for (int column = 0; column < columns; ++column) {
       if (PQgetisnull(result.get(), row, column) != 0) continue;
-      cells[static_cast<std::size_t>(column)].emplace(
-          PQgetvalue(result.get(), row, column), static_cast<std::size_t>(PQgetlength(result.get(), row, column)));
+      cells[static_cast<std::size_t>(column)].emplace(PQgetvalue(result.get(), row, column),
+                                                      static_cast<std::size_t>(PQgetlength(result.get(), row, column)));
     }
   }
   return rows;

@@ -34,8 +34,8 @@ struct ConnectionSettings {
   std::string user;
   std::string password;
   std::string database;
-  std::string ssl_mode = "none";      // none, require, verify-ca, verify-full
-  std::string ssl_root_certificate;   // path; empty: the system's
+  std::string ssl_mode = "none";     // none, require, verify-ca, verify-full
+  std::string ssl_root_certificate;  // path; empty: the system's
   int connect_timeout_seconds = 30;
   std::int64_t statement_timeout_ms = 0;
   std::int64_t lock_timeout_ms = 0;

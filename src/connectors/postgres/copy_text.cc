@@ -14,9 +14,7 @@ using base::failed;
 using base::Result;
 
 // Which bytes of the word are zero, as 0x80 in that byte; exact up to and including the first one.
-std::uint64_t zero_bytes(std::uint64_t word) {
-  return (word - 0x0101010101010101ULL) & ~word & 0x8080808080808080ULL;
-}
+std::uint64_t zero_bytes(std::uint64_t word) { return (word - 0x0101010101010101ULL) & ~word & 0x8080808080808080ULL; }
 constexpr std::uint64_t repeated(char c) { return 0x0101010101010101ULL * static_cast<unsigned char>(c); }
 
 // The first tab, newline or backslash at or after `at`; `end` when there is none.
@@ -25,8 +23,8 @@ const char* find_special(const char* at, const char* end) {
   while (end - at >= 8) {
     std::uint64_t word = 0;
     std::memcpy(&word, at, 8);
-    const std::uint64_t hits = zero_bytes(word ^ repeated('\t')) | zero_bytes(word ^ repeated('\n')) |
-                               zero_bytes(word ^ repeated('\\'));
+    const std::uint64_t hits =
+        zero_bytes(word ^ repeated('\t')) | zero_bytes(word ^ repeated('\n')) | zero_bytes(word ^ repeated('\\'));
     if (hits != 0) return at + std::countr_zero(hits) / 8;
     at += 8;
   }

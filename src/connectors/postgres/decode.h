@@ -18,8 +18,21 @@ namespace postgres {
 
 // How the text of one column is to be read.
 enum class TextForm : std::uint8_t {
-  verbatim, trimmed, boolean, boolean_word, integer2, integer4, integer8, unsigned4, numeric, real4, real8, date, time,
-  datetime, hex_bytes,
+  verbatim,
+  trimmed,
+  boolean,
+  boolean_word,
+  integer2,
+  integer4,
+  integer8,
+  unsigned4,
+  numeric,
+  real4,
+  real8,
+  date,
+  time,
+  datetime,
+  hex_bytes,
 };
 TextForm text_form(const model::ColumnType& type, const TypeChoices& choices);
 

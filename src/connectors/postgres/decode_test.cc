@@ -22,7 +22,8 @@ TEST(ParseDate, KnowsErasAndInfinity) {
   EXPECT_EQ(parse_date("5874897-12-31"), 2145042905);
   EXPECT_EQ(parse_date("infinity"), model::date_infinity);
   EXPECT_EQ(parse_date("-infinity"), -model::date_infinity);
-  for (const char* bad : {"", "1970-1-01", "1970-13-01", "1999-02-29", "1970-01-01x", "0000-01-01", "1970-01-00", "x"}) {
+  for (const char* bad :
+       {"", "1970-1-01", "1970-13-01", "1999-02-29", "1970-01-01x", "0000-01-01", "1970-01-00", "x"}) {
     EXPECT_EQ(parse_date(bad), std::nullopt) << bad;
   }
 }
@@ -122,8 +123,9 @@ TEST(DecodeText, AgreesWithTheServer) {
   settings.database = "postgres";
   auto connection = Connection::open(settings);
   ASSERT_TRUE(connection.ok()) << connection.error().text();
-  auto dates = connection->query("SELECT d::text, (d - date '1970-01-01')::text FROM (SELECT date '4713-01-01 BC'"
-                                 " + (n * 7919) AS d FROM generate_series(0, 5000) n) s");
+  auto dates = connection->query(
+      "SELECT d::text, (d - date '1970-01-01')::text FROM (SELECT date '4713-01-01 BC'"
+      " + (n * 7919) AS d FROM generate_series(0, 5000) n) s");
   ASSERT_TRUE(dates.ok()) << dates.error().text();
   for (const Row& row : *dates) EXPECT_EQ(parse_date(*row[0]), std::stoll(*row[1])) << *row[0];
   auto times = connection->query(
@@ -131,7 +133,8 @@ TEST(DecodeText, AgreesWithTheServer) {
       " + n * interval '1234567.891234 s' * 50 AS t FROM generate_series(0, 5000) n) s");
   ASSERT_TRUE(times.ok()) << times.error().text();
   for (const Row& row : *times) EXPECT_EQ(parse_datetime(*row[0]), std::stoll(*row[1])) << *row[0];
-  auto money = connection->query("SELECT m::text, m::numeric::text FROM unnest('{-92233720368547758.08,0,1234.5}'::money[]) m");
+  auto money =
+      connection->query("SELECT m::text, m::numeric::text FROM unnest('{-92233720368547758.08,0,1234.5}'::money[]) m");
   ASSERT_TRUE(money.ok()) << money.error().text();
   for (const Row& row : *money) {
     char out[64];

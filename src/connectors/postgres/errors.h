@@ -37,8 +37,9 @@ inline constexpr Code too_many_connections{"pg.too_many_connections", Kind::tran
                                            "Raise max_connections (or the role's limit) or lower MaxFullLoadSubTasks."};
 inline constexpr Code conflict{"pg.conflict", Kind::transient,
                                "A lock or another transaction was in the way; the work is tried again."};
-inline constexpr Code query_canceled{"pg.query_canceled", Kind::transient,
-                                     "A statement was cancelled by a time-out or by an administrator; it is tried again."};
+inline constexpr Code query_canceled{
+    "pg.query_canceled", Kind::transient,
+    "A statement was cancelled by a time-out or by an administrator; it is tried again."};
 inline constexpr Code authentication_failed{"pg.authentication_failed", Kind::task,
                                             "Check Username, Password and the server's pg_hba.conf."};
 inline constexpr Code tls_failed{"pg.tls_failed", Kind::task,
@@ -48,9 +49,10 @@ inline constexpr Code privilege_missing{"pg.privilege_missing", Kind::task,
                                         "Grant the right; `millrace check` prints the exact statement."};
 inline constexpr Code column_missing{"pg.column_missing", Kind::table,
                                      "A column does not exist (any more); reload the table or change the mapping."};
-inline constexpr Code object_missing{"pg.object_missing", Kind::task,
-                                     "Something the task relies on is gone from the server; `millrace check` says how to "
-                                     "make it again."};
+inline constexpr Code object_missing{
+    "pg.object_missing", Kind::task,
+    "Something the task relies on is gone from the server; `millrace check` says how to "
+    "make it again."};
 inline constexpr Code object_exists{"pg.object_exists", Kind::task,
                                     "An object of that name is already there; remove it or choose another name."};
 inline constexpr Code disk_full{"pg.disk_full", Kind::task,
@@ -64,18 +66,21 @@ inline constexpr Code value_refused{"pg.value_refused", Kind::table,
                                     "The server does not accept a value for that column's type."};
 inline constexpr Code constraint_violated{"pg.constraint_violated", Kind::table,
                                           "A row contradicts a constraint of the target table."};
-inline constexpr Code server_corrupt{"pg.server_corrupt", Kind::task,
-                                     "The server reports damaged or unreadable files; look at the server's own log first."};
+inline constexpr Code server_corrupt{
+    "pg.server_corrupt", Kind::task,
+    "The server reports damaged or unreadable files; look at the server's own log first."};
 inline constexpr Code server_not_able{"pg.server_not_able", Kind::task,
                                       "This server (release or configuration) does not support what is needed."};
 inline constexpr Code server_error{"pg.server_error", Kind::task,
                                    "The server refused a statement; its SQLSTATE and message say why."};
-inline constexpr Code protocol_broken{"pg.protocol_broken", Kind::task,
-                                      "The server sent bytes that its protocol does not allow; is something between that "
-                                      "changes them? Please report it."};
-inline constexpr Code value_not_understood{"pg.value_not_understood", Kind::table,
-                                           "A value has a form that its column's type does not have. Please report it with "
-                                           "the column's type."};
+inline constexpr Code protocol_broken{
+    "pg.protocol_broken", Kind::task,
+    "The server sent bytes that its protocol does not allow; is something between that "
+    "changes them? Please report it."};
+inline constexpr Code value_not_understood{
+    "pg.value_not_understood", Kind::table,
+    "A value has a form that its column's type does not have. Please report it with "
+    "the column's type."};
 }  // namespace errors
 
 }  // namespace postgres

@@ -214,7 +214,7 @@ Result<const Message*> Decoder::decode(std::string_view bytes) {
   out.kind = static_cast<Kind>(bytes[0]);
   out.streamed = in_block_;
   if (in_block_ && has_block_xid(out.kind)) out.xid = in.u32();
-  const bool fits = out.kind == Kind::stream_start ? !in_block_ && version_ >= 2
+  const bool fits = out.kind == Kind::stream_start  ? !in_block_ && version_ >= 2
                     : out.kind == Kind::stream_stop ? in_block_
                                                     : !in_block_ || has_block_xid(out.kind) || out.kind == Kind::origin;
   if (!fits || !read_body(in, parallel_, out) || !in.is_at_end()) {

@@ -15,8 +15,20 @@
 namespace postgres::pgoutput {
 
 enum class Kind : char {
-  begin = 'B', commit = 'C', origin = 'O', relation = 'R', type = 'Y', insert = 'I', update = 'U', remove = 'D',
-  truncate = 'T', message = 'M', stream_start = 'S', stream_stop = 'E', stream_commit = 'c', stream_abort = 'A',
+  begin = 'B',
+  commit = 'C',
+  origin = 'O',
+  relation = 'R',
+  type = 'Y',
+  insert = 'I',
+  update = 'U',
+  remove = 'D',
+  truncate = 'T',
+  message = 'M',
+  stream_start = 'S',
+  stream_stop = 'E',
+  stream_commit = 'c',
+  stream_abort = 'A',
 };
 
 struct Value {
@@ -45,13 +57,13 @@ struct Message {
   std::string_view schema, name;  // relation, type
   std::uint32_t type = 0;         // type
   char replica_identity = 'd';    // relation: d, n, f, i
-  std::vector<RelationColumn> columns;   // relation
-  char old_kind = 0;              // update, remove: 'K' key, 'O' full, 0 none
+  std::vector<RelationColumn> columns;  // relation
+  char old_kind = 0;                    // update, remove: 'K' key, 'O' full, 0 none
   std::vector<Value> old_row;
   std::vector<Value> new_row;
   bool cascade = false, restart_identity = false;  // truncate
   std::vector<std::uint32_t> relations;            // truncate
-  bool transactional = false;     // message
+  bool transactional = false;                      // message
   std::uint64_t message_lsn = 0;
   std::string_view prefix, content;
 };

@@ -19,8 +19,12 @@ std::string bytes_of(std::string_view hex) {
   return bytes;
 }
 const std::string begin = bytes_of("4200000000015ab8c80002f3a1d1b2c3d4000002e4");
-const std::string insert = bytes_of("49000040044e00027400000001317400000002" "6869");
-const std::string commit = bytes_of("430000000000015ab8c80000000001" "5ab8f80002f3a1d1b2c3d4");
+const std::string insert = bytes_of(
+    "49000040044e00027400000001317400000002"
+    "6869");
+const std::string commit = bytes_of(
+    "430000000000015ab8c80000000001"
+    "5ab8f80002f3a1d1b2c3d4");
 
 TEST(Pgoutput, DecodesAWholeTransaction) {
   Decoder decoder(2);
@@ -57,7 +61,9 @@ TEST(Pgoutput, StreamedBlocksCarryTheSubtransaction) {
   ASSERT_TRUE(decoder.decode(bytes_of("53000002e401")).ok());
   EXPECT_TRUE(decoder.is_in_block());
   EXPECT_FALSE(decoder.decode(bytes_of("53000002e401")).ok());
-  const auto row = decoder.decode(bytes_of("49000002e5000040044e0001" "6e"));
+  const auto row =
+      decoder.decode(bytes_of("49000002e5000040044e0001"
+                              "6e"));
   ASSERT_TRUE(row.ok());
   EXPECT_EQ((*row)->xid, 741u);
   EXPECT_TRUE((*row)->streamed);

@@ -54,7 +54,7 @@ class RelationMap {
 
   const TypeChoices choices_;
   const Describe describe_;
-  std::unordered_map<std::uint32_t, model::TableSchemaPtr> schemas_;   // newest committed shape
+  std::unordered_map<std::uint32_t, model::TableSchemaPtr> schemas_;  // newest committed shape
   std::unordered_map<std::uint32_t, Relation> relations_;
   std::map<std::uint32_t, std::unordered_map<std::uint32_t, Relation>> streamed_;  // by top transaction
   std::unordered_map<std::uint32_t, std::string> type_names_;

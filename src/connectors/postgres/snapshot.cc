@@ -138,21 +138,21 @@ Result<std::vector<connect::Chunk>> Snapshot::chunks(const model::TableSchema& t
 
 // Imports the snapshot, locks the relation and compares its file. Returns the relation's quoted name.
 Result<std::string> Snapshot::enter(Connection& connection, const model::TableSchema& table, const Range& range) {
-  Result<std::uint64_t> begun = connection.execute(
-      fmt::format("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT {};"
-                  " SET LOCAL lock_timeout = {}",
-                  quote_literal(name_), lock_yield_seconds_ * 1000));
+  Result<std::uint64_t> begun =
+      connection.execute(fmt::format("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT {};"
+                                     " SET LOCAL lock_timeout = {}",
+                                     quote_literal(name_), lock_yield_seconds_ * 1000));
   if (!begun.ok()) {
     // The keeper's session is gone, and the snapshot with it: everything under it must be read anew.
     const std::string& state = connection.last_sqlstate();
     if (state != "22023" && state != "55000" && state != "42704") return begun.take_error();
     return base::failed(errors::connection_lost, "the load's snapshot is gone: {}", begun.error().message);
   }
-  const Rows rows = TRY(connection.query(
-      "SELECT n.nspname, c.relname, c.relkind FROM pg_catalog.pg_class c"
-      " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-      " WHERE c.oid = $1::pg_catalog.oid",
-      {std::to_string(range.relation)}));
+  const Rows rows =
+      TRY(connection.query("SELECT n.nspname, c.relname, c.relkind FROM pg_catalog.pg_class c"
+                           " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+                           " WHERE c.oid = $1::pg_catalog.oid",
+                           {std::to_string(range.relation)}));
   if (rows.empty()) return base::failed(connect::errors::table_missing, "table {}", table.name.text());
   const std::string name = quote_name(text_at(rows[0], 0), text_at(rows[0], 1));
   if (char_at(rows[0], 2) != 'r') return name;  // nothing else can be locked, and nothing else is rewritten under us
@@ -164,8 +164,8 @@ Result<std::string> Snapshot::enter(Connection& connection, const model::TableSc
     return base::failed(connect::errors::table_missing, "table {}", table.name.text());
   }
   TRY(std::move(locked));
-  const std::optional<std::string> file =
-      TRY(connection.query_value("SELECT pg_catalog.pg_relation_filenode($1::pg_catalog.oid)", {std::to_string(range.relation)}));
+  const std::optional<std::string> file = TRY(connection.query_value(
+      "SELECT pg_catalog.pg_relation_filenode($1::pg_catalog.oid)", {std::to_string(range.relation)}));
   if (file.value_or("") != std::to_string(range.file)) {
     return base::failed(connect::errors::table_changed, "table {}", table.name.text());
   }
@@ -184,7 +184,9 @@ Result<std::unique_ptr<connect::ChunkReader>> Snapshot::read(const model::TableS
     list += (list.empty() ? "" : ", ") + quote_identifier(table.columns[column].name);
   }
   std::string condition;
-  const auto also = [&condition](const std::string& term) { condition += (condition.empty() ? " WHERE " : " AND ") + term; };
+  const auto also = [&condition](const std::string& term) {
+    condition += (condition.empty() ? " WHERE " : " AND ") + term;
+  };
   if (range.first != 0) also(fmt::format("ctid >= '({},0)'::pg_catalog.tid", range.first));
   if (range.end != open_end) also(fmt::format("ctid < '({},0)'::pg_catalog.tid", range.end));
   if (!filter.empty()) also("(" + filter + ")");
@@ -197,7 +199,8 @@ Result<std::unique_ptr<connect::ChunkReader>> Snapshot::read(const model::TableS
   std::unique_ptr<CopyTextRows> rows;
   if (form == connect::ReadForm::rows) rows = std::make_unique<CopyTextRows>(table, columns, choices_);
   return std::unique_ptr<connect::ChunkReader>(std::make_unique<ChunkReader>(
-      pool_, std::move(connection), fmt::format("table {}, chunk {}", table.name.text(), chunk.number), std::move(rows)));
+      pool_, std::move(connection), fmt::format("table {}, chunk {}", table.name.text(), chunk.number),
+      std::move(rows)));
 }
 
 // "750:770:751,760" as pg_current_snapshot() writes it.

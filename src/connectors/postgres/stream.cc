@@ -196,10 +196,9 @@ std::string start_command(const StreamSettings& settings, int version) {
   for (const std::string& publication : settings.publications) {
     names += (names.empty() ? "" : ",") + quote_identifier(publication);
   }
-  std::string command =
-      fmt::format("START_REPLICATION SLOT {} LOGICAL {} (proto_version '{}', publication_names {}",
-                  quote_identifier(settings.slot), lsn_text(flush_of(settings.start)), version >= 140000 ? 2 : 1,
-                  replication_literal(names));
+  std::string command = fmt::format("START_REPLICATION SLOT {} LOGICAL {} (proto_version '{}', publication_names {}",
+                                    quote_identifier(settings.slot), lsn_text(flush_of(settings.start)),
+                                    version >= 140000 ? 2 : 1, replication_literal(names));
   if (version >= 140000) command += ", messages 'true', streaming 'on'";
   return command + ")";
 }
@@ -208,7 +207,8 @@ std::string start_command(const StreamSettings& settings, int version) {
 
 bool says_position_gone(const base::Error& error, const std::string& sqlstate) {
   const auto says = [&error](std::string_view words) { return error.message.find(words) != std::string::npos; };
-  if (says("requested WAL segment") || says("can no longer get changes") || says("can no longer access replication slot"))
+  if (says("requested WAL segment") || says("can no longer get changes") ||
+      says("can no longer access replication slot"))
     return true;
   if (sqlstate == "42704" && says("replication slot")) return true;
   if (sqlstate == "55000" && (says("cannot read from logical replication slot") || says("slot has been invalidated"))) {

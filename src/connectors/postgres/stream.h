@@ -29,7 +29,7 @@ struct StreamSettings {
   std::string slot;
   std::vector<std::string> publications;
   model::Position start;
-  std::vector<model::TableSchemaPtr> tables;   // captured ones, by source_id (the root of a partitioned table)
+  std::vector<model::TableSchemaPtr> tables;  // captured ones, by source_id (the root of a partitioned table)
   model::CellForm form = model::CellForm::canonical;
   TypeChoices choices;
   base::Clock* clock = nullptr;

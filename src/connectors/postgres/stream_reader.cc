@@ -256,10 +256,7 @@ Result<void> StreamReader::on_change(const Message& message) {
   if (message.kind != Kind::remove) TRY(add_row(message.new_row, relation, false, change.new_first, change.new_count));
   if (change.old_count != 0 && change.new_count != 0 && message.old_kind == 'O') fill_unchanged(change);
   const std::uint32_t table = table_of(relation);
-  Change& added = add_change(is_insert                      ? Op::insert
-                             : message.kind == Kind::update ? Op::update
-                                                            : Op::remove,
-                             message);
+  Change& added = add_change(is_insert ? Op::insert : message.kind == Kind::update ? Op::update : Op::remove, message);
   added.table = table;
   added.old_first = change.old_first;
   added.old_count = change.old_count;

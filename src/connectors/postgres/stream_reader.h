@@ -48,11 +48,11 @@ class StreamReader {
   const model::Position start_;
   model::ChangeBatch batch_;
   std::uint64_t batch_number_ = 1;
-  Relation* last_ = nullptr;            // of the last row; void after any change of the map
+  Relation* last_ = nullptr;  // of the last row; void after any change of the map
   std::uint32_t last_oid_ = 0;
   bool in_transaction_ = false;
-  bool begun_ = false;                  // the begin is in a batch
-  bool skipping_ = false;               // the transaction is behind our start
+  bool begun_ = false;     // the begin is in a batch
+  bool skipping_ = false;  // the transaction is behind our start
   std::uint64_t commit_lsn_ = 0;
   std::int64_t commit_time_ = 0;
   std::uint64_t sequence_ = 0;

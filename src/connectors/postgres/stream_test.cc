@@ -138,8 +138,8 @@ class StreamTest : public ::testing::TestWithParam<bool> {
     return line;
   }
   std::string story(const std::vector<model::ChangeBatch>& batches) {
-    static constexpr const char* names[] = {"begin", "commit", "insert", "update", "remove", "truncate",
-                                            "schema", "drop", "message", "abort", "stream_commit"};
+    static constexpr const char* names[] = {"begin",  "commit", "insert",  "update", "remove",       "truncate",
+                                            "schema", "drop",   "message", "abort",  "stream_commit"};
     std::string all;
     for (const model::ChangeBatch& batch : batches) {
       for (const model::Change& change : batch.changes) {
@@ -212,8 +212,9 @@ TEST_P(StreamTest, FollowsAlterTable) {
 
 TEST_P(StreamTest, DdlMessagesReportTables) {
   open("id int PRIMARY KEY", model::CellForm::native);
-  const std::string report = "SELECT pg_logical_emit_message(true, 'millrace_ddl', '{\"tag\":\"x\",\"oid\":" +
-                             std::to_string(oid_) + ",\"event\":\"";
+  const std::string report =
+      "SELECT pg_logical_emit_message(true, 'millrace_ddl', '{\"tag\":\"x\",\"oid\":" + std::to_string(oid_) +
+      ",\"event\":\"";
   db_->run("BEGIN; ALTER TABLE t ADD v text; " + report + "ddl_command_end\"}'); COMMIT");
   EXPECT_EQ(story(drain()), "begin\nschema id v\ncommit\n");
   db_->run("BEGIN; DROP TABLE t; " + report + "sql_drop\"}'); COMMIT");
@@ -222,8 +223,9 @@ TEST_P(StreamTest, DdlMessagesReportTables) {
 
 TEST_P(StreamTest, StreamsLargeTransactionsWithAborts) {
   open("id int PRIMARY KEY, v text", model::CellForm::native);
-  db_->run("BEGIN; INSERT INTO t SELECT n, repeat('y', 100) FROM generate_series(1, 5000) n; SAVEPOINT a;"
-           "INSERT INTO t SELECT n, repeat('y', 100) FROM generate_series(5001, 10000) n; ROLLBACK TO a; COMMIT");
+  db_->run(
+      "BEGIN; INSERT INTO t SELECT n, repeat('y', 100) FROM generate_series(1, 5000) n; SAVEPOINT a;"
+      "INSERT INTO t SELECT n, repeat('y', 100) FROM generate_series(5001, 10000) n; ROLLBACK TO a; COMMIT");
   std::size_t inserts = 0, aborts = 0, commits = 0;
   std::map<std::uint64_t, std::size_t> by_sub;
   for (const model::ChangeBatch& batch : drain()) {

@@ -13,10 +13,10 @@ namespace postgres {
 
 // The endpoint's choices; they matter for targets of another family only.
 struct TypeChoices {
-  bool boolean_as_boolean = false;            // else string 'true' / 'false', as DMS does
-  bool jsonb_as_clob = false;                 // else nclob
-  bool unbounded_numeric_as_string = false;   // else numeric with precision 0
-  bool trim_char = true;                      // trailing blanks of char(n) are cut
+  bool boolean_as_boolean = false;                  // else string 'true' / 'false', as DMS does
+  bool jsonb_as_clob = false;                       // else nclob
+  bool unbounded_numeric_as_string = false;         // else numeric with precision 0
+  bool trim_char = true;                            // trailing blanks of char(n) are cut
   model::Type long_varchar = model::Type::wstring;  // varchar(n) beyond long_varchar_length_min
 };
 inline constexpr std::uint32_t long_varchar_length_min = 16388;
