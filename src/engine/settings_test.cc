@@ -31,7 +31,7 @@ TEST(Settings, merges_over_the_defaults) {
   EXPECT_EQ(settings->integer("FullLoadSettings.MaxFullLoadSubTasks"), 8);
   ASSERT_EQ(settings->remarks().size(), 2u);
   EXPECT_EQ(
-      settings->remarks()[0],
+      settings->remarks()[1],
       "StreamBufferSettings.StreamBufferCount has no effect: buffers are weighed in bytes under one memory budget");
 }
 
