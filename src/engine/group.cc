@@ -25,7 +25,7 @@ void append_batch(ChangeBatch& into, ChangeBatch&& from) {
   std::vector<std::uint32_t> tables(from.tables.size());
   for (std::size_t i = 0; i < tables.size(); ++i) tables[i] = into.table_index(from.tables[i], from.forms[i]);
   into.bytes.append(from.bytes);
-  into.cells.reserve(into.cells.size() + from.cells.size());
+  // No reserve(): exact room for each of thousands of small batches would move everything each time.
   for (Cell cell : from.cells) {
     cell.offset += byte_shift;
     into.cells.push_back(cell);

@@ -25,6 +25,8 @@ using base::Result;
 
 constexpr std::size_t batch_bytes_max = 1u << 20;
 constexpr std::chrono::milliseconds wait_max(100);
+constexpr base::Nanos linger = std::chrono::milliseconds(1);  // see next()
+constexpr std::size_t linger_bytes_max = 128u << 10;
 constexpr base::Nanos status_pause = std::chrono::milliseconds(200);  // between reports of progress
 constexpr int busy_attempts_max = 50;                                 // a tenth of a second each
 constexpr std::size_t log_header = 1 + 8 + 8 + 8;
@@ -128,7 +130,7 @@ Result<void> SlotStream::take(std::string_view message) {
 
 Result<model::ChangeBatch> SlotStream::next(std::stop_token stop) {
   TRY(report_progress());
-  bool has_waited = false, has_message = false;
+  bool has_waited = false, has_message = false, has_lingered = false;
   while (reader_.batch().weight() < batch_bytes_max) {
     auto message = connection_.copy_out_try();
     if (!message.ok()) return explained(message.take_error());
@@ -138,6 +140,13 @@ Result<model::ChangeBatch> SlotStream::next(std::stop_token stop) {
     if (!(*message)->empty()) {
       TRY(take(**message));
       has_message = true;
+      continue;
+    }
+    if (has_message && !has_lingered && reader_.batch().weight() < linger_bytes_max) {
+      // The server sends each change on its own. Were we woken for each, both would do little else; so the socket
+      // fills for a moment and many are taken at once.
+      has_lingered = true;
+      if (!clock_.pause(linger, stop)) break;
       continue;
     }
     if (has_message || has_waited) break;
