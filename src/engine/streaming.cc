@@ -14,6 +14,8 @@ using model::ChangeBatch;
 using model::Op;
 
 constexpr base::Nanos pop_wait = std::chrono::milliseconds(50);
+constexpr base::Nanos behind_min = std::chrono::seconds(1);         // then throughput counts, not latency,
+constexpr base::Nanos behind_wait = std::chrono::milliseconds(50);  // and a group may wait so long for more
 constexpr base::Nanos advance_interval = std::chrono::seconds(1);
 constexpr base::Nanos report_interval = std::chrono::seconds(1);
 
@@ -108,10 +110,14 @@ Result<void> Streaming::confirm_durable(connect::Stream& stream) {
 
 Result<void> Streaming::fill_group(GroupBuilder& builder, std::stop_token stop) {
   std::optional<ChangeBatch> batch = TRY(queue_->pop(stop, pop_wait));
+  const base::Nanos began = environment_.clock->monotonic();
   while (batch) {
+    const std::int64_t committed = batch->changes.empty() ? 0 : batch->changes.back().commit_time;
+    const bool behind = committed != 0 && std::chrono::microseconds(environment_.clock->wall() - committed) > behind_min;
     builder.add(std::move(*batch));
     if (builder.full()) break;
-    batch = TRY(queue_->pop(stop, base::Nanos{0}));
+    const base::Nanos left = began + behind_wait - environment_.clock->monotonic();
+    batch = TRY(queue_->pop(stop, behind ? std::max(left, base::Nanos{0}) : base::Nanos{0}));
   }
   return {};
 }

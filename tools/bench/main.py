@@ -28,7 +28,8 @@ HEAD = """# How fast it is
 Written by `./dev bench`; do not edit. Every line compares Millrace with its reference in one run on one machine: both
 servers, the reference and Millrace share its cores. Ratios are ours to theirs; for capture, rows a second. CPU-seconds
 of clients and of both servers stand beside. Both servers run with fsync on; Millrace runs with an empty settings
-document; every row ends with both sides compared in full.
+document; every row ends with both sides compared in full. `load` is the machine's load average when the row ended: above
+2 other work shared the cores, and wall-clock ratios are those of that moment; CPU-seconds are the steadier figure.
 
 """
 
@@ -42,12 +43,14 @@ def machine():
 
 def write_page(kept):
     lines = [HEAD, f"Machine: {machine()}\n\n",
-             "| figure | reference | ours | theirs | ratio | bar | CPU | rows | date | command |\n",
-             "|---|---|---|---|---|---|---|---|---|---|\n"]
+             "| figure | reference | ours | theirs | ratio | bar | CPU | rows | load | date | command |\n",
+             "|---|---|---|---|---|---|---|---|---|---|---|\n"]
     for row in kept.values():
         bar = f"{'≥' if row['at_least'] else '≤'} {row['bar']}" + ("" if row["holds"] else " **missed**")
         lines.append(f"| {row['figure']} | {row['reference']} | {row['ours']} | {row['theirs']} | {row['ratio']:.2f} | {bar} | "
-                     f"{row['cpu']} | {row['rows']:,} | {row['date']} | `{row['command']}` |\n")
+                     f"{row['cpu']} | {row['rows']:,} | {row.get('load', 0):.0f} | {row['date']} | `{row['command']}` |\n")
+    findings = TOP / "bench/findings.md"
+    lines += ["\n", findings.read_text()] if findings.exists() else []
     (TOP / "bench/README.md").write_text("".join(lines))
 
 

@@ -46,6 +46,7 @@ class Row:
     at_least: bool = False
     cpu: str = ""
     command: str = ""
+    load: float = dataclasses.field(default_factory=lambda: os.getloadavg()[0])  # when the row was finished
 
     def holds(self):
         return self.ratio >= self.bar if self.at_least else self.ratio <= self.bar

@@ -27,6 +27,8 @@ constexpr std::size_t batch_bytes_max = 1u << 20;
 constexpr std::chrono::milliseconds wait_max(100);
 constexpr base::Nanos linger = std::chrono::milliseconds(1);  // see next()
 constexpr std::size_t linger_bytes_max = 128u << 10;
+constexpr int lingers_behind_max = 20;                // in a row, while what comes was committed long ago
+constexpr std::int64_t behind_micros_min = 1'000'000;
 constexpr base::Nanos status_pause = std::chrono::milliseconds(200);  // between reports of progress
 constexpr int busy_attempts_max = 50;                                 // a tenth of a second each
 constexpr std::size_t log_header = 1 + 8 + 8 + 8;
@@ -76,6 +78,7 @@ class SlotStream final : public connect::Stream {
 
  private:
   Result<void> take(std::string_view message);
+  bool may_linger(int lingered);
   Result<void> send_status(bool wants_answer);
   Result<void> report_progress();
   base::Error explained(base::Error error) const;
@@ -128,9 +131,19 @@ Result<void> SlotStream::take(std::string_view message) {
                 static_cast<unsigned char>(message[0]), message.size());
 }
 
+// The server sends each change on its own. Were we woken for each, both would do little else; so the socket fills for a
+// moment and many are taken at once. Once near the end of the log, longer while we are behind.
+bool SlotStream::may_linger(int lingered) {
+  const model::ChangeBatch& batch = reader_.batch();
+  if (lingered == 0) return batch.weight() < linger_bytes_max;
+  const std::int64_t committed = batch.changes.empty() ? 0 : batch.changes.back().commit_time;
+  return lingered < lingers_behind_max && committed != 0 && clock_.wall() - committed > behind_micros_min;
+}
+
 Result<model::ChangeBatch> SlotStream::next(std::stop_token stop) {
   TRY(report_progress());
-  bool has_waited = false, has_message = false, has_lingered = false;
+  bool has_waited = false, has_message = false, has_news = false;
+  int lingered = 0;
   while (reader_.batch().weight() < batch_bytes_max) {
     auto message = connection_.copy_out_try();
     if (!message.ok()) return explained(message.take_error());
@@ -139,13 +152,12 @@ Result<model::ChangeBatch> SlotStream::next(std::stop_token stop) {
     }
     if (!(*message)->empty()) {
       TRY(take(**message));
-      has_message = true;
+      has_message = has_news = true;
       continue;
     }
-    if (has_message && !has_lingered && reader_.batch().weight() < linger_bytes_max) {
-      // The server sends each change on its own. Were we woken for each, both would do little else; so the socket
-      // fills for a moment and many are taken at once.
-      has_lingered = true;
+    if (has_news && may_linger(lingered)) {
+      ++lingered;
+      has_news = false;
       if (!clock_.pause(linger, stop)) break;
       continue;
     }
