@@ -33,6 +33,7 @@ enum class CellState : std::uint8_t {
   value,
   unchanged,  // a large value that the log does not repeat (TOAST): the target keeps what it has
   absent,     // the log does not carry this column (key-only old image)
+  misfit,     // the source has a value that no canonical cell can hold (no bytes): by the target's data-error policy
 };
 
 struct Cell {

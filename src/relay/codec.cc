@@ -140,9 +140,9 @@ bool get_cells(std::string_view bytes, std::uint64_t arena_size, std::vector<mod
     cells[i].offset = words[0];
     cells[i].size = static_cast<std::uint32_t>(words[1]);
     const std::uint64_t state = words[1] >> 32;
-    good = good && state <= static_cast<std::uint64_t>(model::CellState::absent) && words[0] <= arena_size &&
+    good = good && state <= static_cast<std::uint64_t>(model::CellState::misfit) && words[0] <= arena_size &&
            cells[i].size <= arena_size - words[0];
-    cells[i].state = static_cast<model::CellState>(state & 3);
+    cells[i].state = static_cast<model::CellState>(state & 7);
   }
   return good;
 }

@@ -71,27 +71,34 @@ bool RowEncoder::key_changed(const model::ChangeBatch& batch, const model::Chang
   for (const std::uint32_t i : key_) {
     const Cell& before = batch.cells[change.old_first + i];
     const Cell& after = batch.cells[change.new_first + i];
+    if (before.state != after.state && (before.state == CellState::misfit || after.state == CellState::misfit))
+      return true;
     if (before.state != CellState::value || after.state != CellState::value) continue;
     if (bytes_of(batch, before) != bytes_of(batch, after)) return true;
   }
   return false;
 }
 
+static bool is_known(const Cell& cell) {
+  return cell.state == CellState::value || cell.state == CellState::null || cell.state == CellState::misfit;
+}
+
 bool RowEncoder::resolve_new(const model::ChangeBatch& batch, const model::Change& change, std::string& reason) {
   for (std::size_t i = 0; i < stored_.size(); ++i) {
     cells_[i] = batch.cells[change.new_first + i];
-    if (cells_[i].state == CellState::value || cells_[i].state == CellState::null) continue;
+    if (is_known(cells_[i])) continue;
     if (change.old_count != 0) {
       const Cell& before = batch.cells[change.old_first + i];
-      if (before.state == CellState::value ||
+      if (before.state == CellState::value || before.state == CellState::misfit ||
           (before.state == CellState::null && cells_[i].state == CellState::unchanged)) {
         cells_[i] = before;
         continue;
       }
     }
     if (settings_.missing == MissingValues::marker) continue;
-    reason = fmt::format("table {}, column {}: the log does not hold the unchanged large value",
-                         table_->source_name.text(), table_->columns[stored_[i]].name);
+    reason = fmt::format(
+        "table {}, column {}: the log does not hold the unchanged large value; with REPLICA IDENTITY FULL it would",
+        table_->source_name.text(), table_->columns[stored_[i]].name);
     return false;
   }
   return true;
@@ -101,12 +108,18 @@ bool RowEncoder::resolve_new(const model::ChangeBatch& batch, const model::Chang
 void RowEncoder::resolve_old(const model::ChangeBatch& batch, const model::Change& change) {
   for (std::size_t i = 0; i < stored_.size(); ++i) {
     cells_[i] = batch.cells[change.old_first + i];
-    const bool known = cells_[i].state == CellState::value || cells_[i].state == CellState::null;
-    if (!known && settings_.parquet) cells_[i].state = CellState::null;
+    if (!is_known(cells_[i]) && settings_.parquet) cells_[i].state = CellState::null;
   }
 }
 
 bool RowEncoder::fits(const model::ChangeBatch& batch, std::string& reason) const {
+  for (std::size_t i = 0; i < cells_.size(); ++i) {
+    if (cells_[i].state != CellState::misfit) continue;
+    const model::Column& column = table_->columns[stored_[i]];
+    reason = fmt::format("table {}, column {}: the value has no place in a {}", table_->source_name.text(), column.name,
+                         model::type_name(column.type.type));
+    return false;
+  }
   if (!settings_.parquet) return true;
   const std::optional<formats::Misfit> misfit = shape_.misfit(batch.bytes, cells_.data());
   if (!misfit) return true;

@@ -201,6 +201,8 @@ void ChangeStream::start_row(Buffer& buffer, const Position&) {
 
 base::Result<void> ChangeStream::on_outcome(Table& table, const model::Change& change, RowOutcome outcome,
                                             const std::string& reason, connect::ApplyReport& report) {
+  connect::TableCounts& counts = *table.counts;
+  --(change.op == Op::insert ? counts.inserts : change.op == Op::update ? counts.updates : counts.deletes);
   if (outcome == RowOutcome::missing_value) {
     return suspend(table, reason, errors::missing_value, report);
   }
@@ -209,7 +211,7 @@ base::Result<void> ChangeStream::on_outcome(Table& table, const model::Change& c
   if (settings_.value_policy == ValuePolicy::suspend) {
     return suspend(table, text, formats::errors::parquet_value, report);
   }
-  ++table.counts->put_aside;
+  ++counts.put_aside;
   context_.log->error(component, "a change was put aside: {}", text);
   return {};
 }

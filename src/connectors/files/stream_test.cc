@@ -77,6 +77,23 @@ TEST(ChangeStream, RollsByIntervalAndSizeAndBudget) {
   EXPECT_GE(small.objects.size(), 5u);
 }
 
+TEST(ChangeStream, AValueWithoutPlaceIsPutAside) {
+  World world;
+  const auto table = customers();
+  auto target = world.open_stream({table});
+  Changes changes({table});
+  changes.begin(200).insert({1, "a"}).insert({2, "b"}).commit();
+  changes.batch.cells.back().state = model::CellState::misfit;
+  const auto report = target->apply(changes.batch, {});
+  OK(report);
+  OK(target->flush());
+  EXPECT_EQ(report->tables.at(table->source_name).put_aside, 1u);
+  EXPECT_EQ(report->tables.at(table->source_name).inserts, 1u);
+  ASSERT_EQ(world.objects.size(), 1u);
+  EXPECT_EQ(world.objects.begin()->second.bytes.find("I,2"), std::string::npos);
+  EXPECT_NE(world.objects.begin()->second.bytes.find("I,1"), std::string::npos);
+}
+
 TEST(ChangeStream, OpMatrix) {
   const auto table = customers();
   const Row before{1, "old"};

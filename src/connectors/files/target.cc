@@ -35,7 +35,8 @@ std::string FileTarget::column_type_text(const model::Column& column) const {
   const model::ColumnType& type = column.type;
   switch (type.type) {
     case Type::numeric:
-      return type.precision == 0 ? "text (digits as in the source)" : fmt::format("text, {} decimals", type.scale);
+      if (type.precision == 0 || type.precision > 38 || type.scale < 0) return "text (digits as in the source)";
+      return fmt::format("text, {} decimals", type.scale);
     case Type::datetime:
     case Type::time: return fmt::format("text, {} fraction digits", type.scale);
     case Type::bytes:

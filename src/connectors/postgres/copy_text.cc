@@ -127,8 +127,8 @@ Result<void> CopyTextRows::add(std::string_view line, model::RowBatch& batch) {
       const bool good = !escaped || unescape(text);
       if (escaped) text = scratch_;
       if (!good || !decode_text(fields_[i].form, text, VectorSink{column})) {
-        return failed(errors::value_not_understood, "table {} column {}: not the text of a {}", table_, fields_[i].name,
-                      model::type_name(fields_[i].type));
+        return failed(errors::value_not_understood, "table {} column {}: a value has no place in a {}", table_,
+                      fields_[i].name, model::type_name(fields_[i].type));
       }
     }
     at = stop + 1;

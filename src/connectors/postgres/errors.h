@@ -79,8 +79,8 @@ inline constexpr Code protocol_broken{
     "changes them? Please report it."};
 inline constexpr Code value_not_understood{
     "pg.value_not_understood", Kind::table,
-    "A value has a form that its column's type does not have. Please report it with "
-    "the column's type."};
+    "The type that the column has on its way to files holds no such value (a DATETIME "
+    "ends in the year 294247). Change the value or exclude the row with a filter, then reload the table."};
 }  // namespace errors
 
 }  // namespace postgres

@@ -220,9 +220,10 @@ Result<void> StreamReader::add_row(const std::vector<Value>& values, const Relat
     if (form_ == model::CellForm::native) {
       batch_.bytes.append(value.text);
     } else if (!decode_text(relation.forms[i], value.text, ArenaSink{batch_.bytes})) {
-      const model::Column& column = relation.schema->columns[relation.stored[i]];
-      return failed(errors::value_not_understood, "table {} column {} at {}: not the text of a {}",
-                    relation.schema->name.text(), column.name, place(), model::type_name(column.type.type));
+      // One value must not stop the others: it is the target's to put aside, by its data-error policy.
+      batch_.bytes.resize(cell->offset);
+      cell->state = CellState::misfit;
+      continue;
     }
     cell->size = static_cast<std::uint32_t>(batch_.bytes.size() - cell->offset);
     cell->state = CellState::value;
