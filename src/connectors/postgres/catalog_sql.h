@@ -43,7 +43,9 @@ inline constexpr std::string_view table_of_oid =
     "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
     "WHERE c.oid = $1::oid AND c.relkind IN ('r', 'p') AND " MR_USER_RELATION;
 
-// A type is portable when its OID is fixed in every release and its binary form names no OID of this server.
+// A type is portable when its OID is fixed in every release and its binary form names no OID of this server. Not so
+// int2vector, oidvector and tsquery, whose empty value some receive functions refuse, and xml, whose binary form gets a
+// declaration that the text form of the stream does not have.
 inline constexpr std::string_view columns =
     "SELECT a.attrelid, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod), a.atttypid, a.atttypmod,"
     " a.attnotnull, a.attgenerated <> '', a.attidentity, pg_get_expr(d.adbin, d.adrelid),"
@@ -51,7 +53,7 @@ inline constexpr std::string_view columns =
     " CASE WHEN a.attcollation NOT IN (0, t.typcollation) AND a.attcollation >= 16384 THEN a.attcollation END,"
     " col_description(a.attrelid, a.attnum),"
     " t.oid < 10000 AND t.typtype IN ('b', 'r', 'm') AND t.typsend <> 0 AND t.typname !~ '^_?reg'"
-    "  AND t.typname NOT IN ('aclitem', '_aclitem') AS portable "
+    "  AND ltrim(t.typname, '_') NOT IN ('aclitem', 'int2vector', 'oidvector', 'tsquery', 'xml') AS portable "
     "FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid "
     "LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum "
     "WHERE a.attrelid = ANY($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attrelid, a.attnum";

@@ -199,6 +199,7 @@ std::optional<std::int64_t> parse_datetime(std::string_view text) {
   if (!text.empty() || !resolve_day(day, before_christ, days)) return std::nullopt;
   if (__builtin_mul_overflow(days, micros_per_day, &at)) return std::nullopt;
   if (__builtin_add_overflow(at, micros - zone * micros_per_second, &at)) return std::nullopt;
+  if (at == model::date_infinity) return std::nullopt;  // one microsecond too many: it would read as infinity
   return at;
 }
 
@@ -229,6 +230,7 @@ bool is_numeric_text(std::string_view text) {
   return at == text.size() && at > point + 1;
 }
 
+constexpr std::size_t money_scale = 4;  // as types.cc maps it
 std::size_t money_to_numeric(std::string_view text, char* out) {
   std::size_t size = 0;
   if (text.starts_with('-')) {
@@ -240,7 +242,11 @@ std::size_t money_to_numeric(std::string_view text, char* out) {
   for (const char c : text) {
     if (c != ',') out[size++] = c;
   }
-  return is_numeric_text(std::string_view(out, size)) ? size : 0;
+  if (!is_numeric_text(std::string_view(out, size))) return 0;
+  const std::size_t point = std::string_view(out, size).find('.');
+  if (point == std::string_view::npos) return size;
+  while (size <= point + money_scale) out[size++] = '0';
+  return size;
 }
 
 bool decode_hex(std::string_view digits, char* out) {

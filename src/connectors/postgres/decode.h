@@ -43,7 +43,7 @@ std::optional<std::int64_t> parse_time(std::string_view text);      // microseco
 std::optional<std::int64_t> parse_datetime(std::string_view text);  // microseconds since 1970, UTC
 std::optional<double> parse_real(std::string_view text, bool single);
 bool is_numeric_text(std::string_view text);
-// "-$1,234.50" -> "-1234.50"; `out` is at least as long. Returns the length, 0: not money.
+// "-$1,234.50" -> "-1234.5000"; `out` has room for four bytes more than that. Returns the length, 0: not money.
 std::size_t money_to_numeric(std::string_view text, char* out);
 bool decode_hex(std::string_view digits, char* out);
 
@@ -74,7 +74,7 @@ bool decode_text(TextForm form, std::string_view text, Sink&& sink) {
         return true;
       }
       char money[64];
-      const std::size_t size = text.size() <= sizeof money ? money_to_numeric(text, money) : 0;
+      const std::size_t size = text.size() + 4 <= sizeof money ? money_to_numeric(text, money) : 0;
       if (size != 0) sink.add_bytes(std::string_view(money, size));
       return size != 0;
     }

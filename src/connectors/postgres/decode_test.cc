@@ -45,6 +45,9 @@ TEST(ParseDatetime, Checks) {
   EXPECT_EQ(parse_datetime("0001-01-01 00:00:00 BC"), -719528LL * 86'400'000'000);
   EXPECT_EQ(parse_datetime("1970-01-01T00:00:00"), std::nullopt);
   EXPECT_EQ(parse_datetime("999999-01-01 00:00:00"), std::nullopt);
+  EXPECT_EQ(parse_datetime("294247-01-10 04:00:54.775806"), model::date_infinity - 1);
+  EXPECT_EQ(parse_datetime("294247-01-10 04:00:54.775807"), std::nullopt) << "would read as infinity";
+  EXPECT_EQ(parse_datetime("294276-12-31 23:59:59.999999"), std::nullopt);
 }
 
 TEST(ParseReal, OnlyTheServersWords) {
@@ -59,7 +62,7 @@ TEST(Numeric, TextAndMoney) {
   EXPECT_TRUE(is_numeric_text("NaN"));
   for (const char* bad : {"", "-", ".5", "5.", "1e5", "1,000"}) EXPECT_FALSE(is_numeric_text(bad)) << bad;
   char out[64];
-  EXPECT_EQ(std::string(out, money_to_numeric("-$1,234.50", out)), "-1234.50");
+  EXPECT_EQ(std::string(out, money_to_numeric("-$1,234.50", out)), "-1234.5000");
   EXPECT_EQ(money_to_numeric("1,234.50", out), 0u);
 }
 
@@ -134,7 +137,7 @@ TEST(DecodeText, AgreesWithTheServer) {
   ASSERT_TRUE(times.ok()) << times.error().text();
   for (const Row& row : *times) EXPECT_EQ(parse_datetime(*row[0]), std::stoll(*row[1])) << *row[0];
   auto money =
-      connection->query("SELECT m::text, m::numeric::text FROM unnest('{-92233720368547758.08,0,1234.5}'::money[]) m");
+      connection->query("SELECT m::text, m::numeric(38,4)::text FROM unnest('{-92233720368547758.08,0,1234.5}'::money[]) m");
   ASSERT_TRUE(money.ok()) << money.error().text();
   for (const Row& row : *money) {
     char out[64];
