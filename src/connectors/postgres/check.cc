@@ -248,6 +248,18 @@ void check_kind(const model::TableSchema& table, const SourceCheck& what, Findin
 void check_identity(const model::TableSchema& table, const SourceCheck& what, Findings& findings) {
   if (!what.stream || (table.kind != "table" && table.kind != "partitioned")) return;
   const std::string object = "table " + table.source_name.text();
+  if (model::stored_columns(table).empty()) {
+    findings.add(Severity::refusal, object, "it has no columns of its own, so that its rows cannot be told apart",
+                 "Exclude it in the selection rules, or load it in a task of its own (full-load).");
+    return;
+  }
+  if (!table.partitioning.empty()) {
+    findings.add(
+        Severity::warning, object,
+        "a TRUNCATE, ATTACH, DETACH or DROP of one of its partitions takes or brings rows that the log does not "
+        "name: they stay or are missing on the target",
+        "Reload the table after such a statement, or DELETE and INSERT the rows instead.");
+  }
   if (table.old_image == model::OldImage::none) {
     const std::string problem =
         table.partitions.empty() ? "it has no usable replica identity; published, its own UPDATE and DELETE would fail"
@@ -287,9 +299,14 @@ Result<void> check_others(Connection& connection, const SourceCheck& what, Findi
   for (const model::TableSchemaPtr& table : what.plan.tables) {
     sequences += table->sequences.size();
     for (const model::Column& column : table->columns) {
-      if (column.type.native != "oid") continue;
-      findings.add(Severity::note, fmt::format("column {}.{}", table->source_name.text(), column.name),
-                   "if it points to large objects: these are not copied, only the number");
+      const std::string object = fmt::format("column {}.{}", table->source_name.text(), column.name);
+      if (column.type.native == "oid") {
+        findings.add(Severity::note, object, "if it points to large objects: these are not copied, only the number");
+      }
+      if (column.type.native.starts_with("character(") && what.options.boolean(option::trim_space_in_char)) {
+        findings.add(Severity::note, object, "files and other databases get it without its trailing blanks",
+                     "Set TrimSpaceInChar to false to keep them.");
+      }
     }
   }
   if (sequences > 0) {

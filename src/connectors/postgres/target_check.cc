@@ -50,10 +50,12 @@ base::Result<void> check_quiet(Session& session, const std::vector<model::TableS
                                std::vector<Finding>& findings) {
   const bool quiet = TRY(may_be_quiet(session));
   if (!quiet) {
+    const std::vector<Row> role = TRY(session.query("SELECT current_user", {}, "rights"));
     findings.push_back({Severity::warning, "server setting session_replication_role",
                         "the role may not set it: foreign keys and triggers of the target act during load and apply",
                         session.server_version() >= 150000
-                            ? "GRANT SET ON PARAMETER session_replication_role TO CURRENT_USER; (as superuser)"
+                            ? fmt::format("GRANT SET ON PARAMETER session_replication_role TO {};",
+                                          quote_name(role.at(0)[0].value_or("")))
                             : "use a superuser role, or the provider's replication role"});
   }
   for (const model::TableSchemaPtr& table : tables) {
