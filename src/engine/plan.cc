@@ -116,6 +116,14 @@ Result<std::vector<connect::Finding>> find_problems(const TaskDefinition& defini
     findings.push_back(std::move(finding));
   }
   for (const PlannedTable& table : tables) {
+    if (streams(definition) && table.source->old_image == model::OldImage::key &&
+        table.mapped.target->old_image == model::OldImage::none) {
+      findings.push_back(
+          {connect::Finding::Severity::refusal, "table " + table.source->name.text(),
+           "a column of the key that its log carries is removed: updates and deletes could not find their row",
+           "Keep the key's columns in the mapping, or have the source log whole rows (PostgreSQL: ALTER TABLE "
+           "... REPLICA IDENTITY FULL)."});
+    }
     for (const std::string& object : table.mapped.left_out) {
       findings.push_back({connect::Finding::Severity::warning, "table " + table.source->name.text(),
                           object + " is not made on the target, because a column it needs is removed or renamed", ""});

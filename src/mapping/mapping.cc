@@ -174,10 +174,10 @@ class TableMapper {
     for (const auto& key : source_.unique_keys) {
       if (auto mapped = map_key(key)) target_.unique_keys.push_back(std::move(*mapped));
     }
-    target_.old_key.clear();
-    for (const std::uint32_t column : source_.old_key) {
-      if (const auto found = new_index_.find(column); found != new_index_.end())
-        target_.old_key.push_back(found->second);
+    target_.old_key = map_key(source_.old_key).value_or(std::vector<std::uint32_t>());
+    // Half a key identifies nothing.
+    if (source_.old_image == model::OldImage::key && target_.old_key.empty()) {
+      target_.old_image = model::OldImage::none;
     }
   }
 

@@ -116,6 +116,7 @@ TEST(Mapping, removed_key_column_drops_the_key) {
   EXPECT_EQ(mapped.columns, (std::vector<std::uint32_t>{0, 2}));
   EXPECT_TRUE(mapped.target->primary_key.empty());
   EXPECT_TRUE(mapped.target->old_key.empty());
+  EXPECT_EQ(mapped.target->old_image, model::OldImage::none);
   EXPECT_EQ(mapped.target->unique_keys, (std::vector<std::vector<std::uint32_t>>{{0, 1}}));
   EXPECT_TRUE(mapped.target->foreign_keys.empty());
   EXPECT_EQ(mapped.left_out.size(), 3u);
