@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "main/reports.h"
 
+#include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
@@ -16,6 +18,7 @@ using engine::PlannedTable;
 using nlohmann::ordered_json;
 
 constexpr double micros_in_second = 1e6;
+constexpr std::size_t alike_apart_max = 3;  // more findings of one problem are listed together
 
 std::string_view severity_name(Finding::Severity severity) {
   switch (severity) {
@@ -71,16 +74,41 @@ std::string table_plan_text(const PlannedTable& table) {
   return out;
 }
 
+// A problem that many objects share is said once, with a line for each object.
+void add_findings(std::string& out, const std::vector<const Finding*>& alike) {
+  const Finding& first = *alike.front();
+  if (alike.size() <= alike_apart_max) {
+    for (const Finding* finding : alike) {
+      out +=
+          fmt::format("{:<8} {}: {}\n", severity_name(first.severity), printable(finding->object, 300), first.problem);
+      if (!finding->remedy.empty()) out += "         -> " + finding->remedy + "\n";
+    }
+    return;
+  }
+  const bool same_remedy =
+      std::all_of(alike.begin(), alike.end(), [&](const Finding* finding) { return finding->remedy == first.remedy; });
+  out += fmt::format("{:<8} {} times: {}\n", severity_name(first.severity), alike.size(), first.problem);
+  if (same_remedy && !first.remedy.empty()) out += "         -> " + first.remedy + "\n";
+  for (const Finding* finding : alike) {
+    out += "           " + printable(finding->object, 300);
+    out += same_remedy || finding->remedy.empty() ? "\n" : " -> " + finding->remedy + "\n";
+  }
+}
+
 std::string findings_text(const engine::Plan& plan, const std::vector<std::string>& remarks) {
   std::string out;
   for (const std::string& remark : remarks) out += "note     task settings: " + remark + "\n";
   for (const Finding::Severity severity :
        {Finding::Severity::note, Finding::Severity::warning, Finding::Severity::refusal}) {
+    std::vector<std::vector<const Finding*>> groups;  // in the order in which they first appear
+    std::map<std::string_view, std::size_t> group_of;
     for (const Finding& finding : plan.findings) {
       if (finding.severity != severity) continue;
-      out += fmt::format("{:<8} {}: {}\n", severity_name(severity), printable(finding.object, 300), finding.problem);
-      if (!finding.remedy.empty()) out += "         -> " + finding.remedy + "\n";
+      const auto [at, fresh] = group_of.emplace(finding.problem, groups.size());
+      if (fresh) groups.emplace_back();
+      groups[at->second].push_back(&finding);
     }
+    for (const auto& group : groups) add_findings(out, group);
   }
   return out.empty() ? "no findings\n" : out;
 }
