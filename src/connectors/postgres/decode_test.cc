@@ -136,8 +136,8 @@ TEST(DecodeText, AgreesWithTheServer) {
       " + n * interval '1234567.891234 s' * 50 AS t FROM generate_series(0, 5000) n) s");
   ASSERT_TRUE(times.ok()) << times.error().text();
   for (const Row& row : *times) EXPECT_EQ(parse_datetime(*row[0]), std::stoll(*row[1])) << *row[0];
-  auto money =
-      connection->query("SELECT m::text, m::numeric(38,4)::text FROM unnest('{-92233720368547758.08,0,1234.5}'::money[]) m");
+  auto money = connection->query(
+      "SELECT m::text, m::numeric(38,4)::text FROM unnest('{-92233720368547758.08,0,1234.5}'::money[]) m");
   ASSERT_TRUE(money.ok()) << money.error().text();
   for (const Row& row : *money) {
     char out[64];

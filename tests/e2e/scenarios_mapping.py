@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Selection, source filters and everyday transformations, end to end: into a database and into files."""
+
+import urllib.parse
+
+from harness import csv_rows, expect, expect_same, rebuilt, scenario, select, transform
+
+
+def tables_of(database):
+    return sorted(f"{schema}.{table}" for schema, table in database.execute(
+        "SELECT schemaname, tablename FROM pg_tables WHERE schemaname !~ '^(pg_|information_schema)' AND tablename !~ '^(awsdms|millrace)_'"))
+
+
+def folders_of(folder):
+    """Names as the source has them: in paths a per cent sign is escaped."""
+    return sorted(urllib.parse.unquote(f"{table.parent.name}.{table.name}") for table in folder.glob("*/*") if any(table.iterdir()))
+
+
+@scenario("mapping.selection")
+def selection(bench):
+    """Include and exclude with wildcards, explicit; system schemas and our own tables never match."""
+    source = bench.source()
+    for schema in ("sales", "sales_old", "Sales", "hr"):
+        source.execute(f'CREATE SCHEMA "{schema}"')
+        for table in ("orders", "orders_2024", "ordersx", "log", "Orders", "a%b"):
+            source.execute(f'CREATE TABLE "{schema}"."{table}" (id int PRIMARY KEY); INSERT INTO "{schema}"."{table}" VALUES (1)')
+    source.execute("CREATE TABLE awsdms_status (id int PRIMARY KEY)")
+    cases = [
+        ([select("sales", "orders%")], ["sales.orders", "sales.orders_2024", "sales.ordersx"]),
+        ([select("sales", "%"), select("sales", "orders_%", "exclude")], ["sales.Orders", "sales.a%b", "sales.log", "sales.orders"]),
+        ([select("sales", "orders_")], ["sales.ordersx"]),
+        ([select("%", "log"), select("s%", "%", "exclude")], ["Sales.log", "hr.log"]),
+        ([select("hr", "log", "explicit"), select("sales", "Orders", "explicit")], ["hr.log", "sales.Orders"]),
+        ([select("%ales%", "l[o]g")], ["Sales.log", "sales.log", "sales_old.log"]),
+    ]
+    for number, (rules, wanted) in enumerate(cases):
+        target = bench.target()
+        folder, lake = bench.lake(f"lake{number}")
+        bench.task(source, target, [dict(rule) for rule in rules], kind="full-load").run()
+        bench.task(source, lake, [dict(rule) for rule in rules], kind="full-load").run()
+        expect_same(tables_of(target), wanted, f"case {number}: tables")
+        expect_same(folders_of(folder), wanted, f"case {number}: folders")
+    target = bench.target()
+    bench.task(source, target, [select("%", "%")], kind="full-load").run()
+    expect("public.awsdms_status" not in tables_of(target), "our own table is selected")
+    expect_same(len(tables_of(target)), 24, "tables of everything")
+
+
+FILTERS = {
+    "eq": ([{"filter-operator": "eq", "value": "5"}], "n = 5"),
+    "noteq": ([{"filter-operator": "noteq", "value": "5"}], "n <> 5"),
+    "gte": ([{"filter-operator": "gte", "value": "15"}], "n >= 15"),
+    "lte": ([{"filter-operator": "lte", "value": "3"}], "n <= 3"),
+    "ste": ([{"filter-operator": "ste", "value": "3"}], "n <= 3"),
+    "between": ([{"filter-operator": "between", "start-value": "4", "end-value": "6"}], "n BETWEEN 4 AND 6"),
+    "notbetween": ([{"filter-operator": "notbetween", "start-value": "4", "end-value": "16"}], "n NOT BETWEEN 4 AND 16"),
+    "null": ([{"filter-operator": "null"}], "n IS NULL"),
+    "notnull": ([{"filter-operator": "notnull"}], "n IS NOT NULL"),
+    "either": ([{"filter-operator": "eq", "value": "5"}, {"filter-operator": "gte", "value": "18"}], "n = 5 OR n >= 18"),
+}
+
+
+def filtered(conditions, column="n"):
+    return [{"filter-type": "source", "column-name": column, "filter-conditions": conditions}]
+
+
+@scenario("mapping.filters")
+def filters(bench):
+    """Each filter operator gives the same rows by load and by stream, in a database and in CSV."""
+    source, target = bench.source(), bench.target()
+    rules = []
+    for name, (conditions, _) in FILTERS.items():
+        source.execute(f"""CREATE TABLE f_{name} (id int PRIMARY KEY, n int, v text); ALTER TABLE f_{name} REPLICA IDENTITY FULL;
+                           INSERT INTO f_{name} SELECT g, nullif(g, 10), 'v' FROM generate_series(1, 20) g""")
+        rules.append(select(table=f"f_{name}", filters=filtered(conditions)))
+    folder, lake = bench.lake(IncludeOpForFullLoad=True)
+    tasks = [bench.task(source, target, rules), bench.task(source, lake, [dict(rule) for rule in rules])]
+    for task in tasks:
+        task.catch_up()
+    for name in FILTERS:
+        source.execute(f"""INSERT INTO f_{name} SELECT 100 + g, nullif(g, 10), 'streamed' FROM generate_series(1, 20) g;
+                           UPDATE f_{name} SET v = 'changed' WHERE id % 3 = 0; DELETE FROM f_{name} WHERE id % 7 = 0""")
+    for task in tasks:
+        task.catch_up()
+    for name, (_, condition) in FILTERS.items():
+        wanted = source.execute(f"SELECT id, n, v FROM f_{name} WHERE {condition} ORDER BY 1")
+        expect_same(target.execute(f"SELECT id, n, v FROM f_{name} ORDER BY 1"), wanted, f"{name}: rows on the target")
+        state = sorted(tuple(row) for row in rebuilt(csv_rows(folder, f"public/f_{name}")).values())
+        text = sorted((str(at), "" if n is None else str(n), v) for at, n, v in wanted)
+        expect_same(state, text, f"{name}: rows in files")
+
+
+@scenario("mapping.filters_on_types")
+def filters_on_types(bench):
+    """Filters on text, numbers, dates and times; two columns at once; odd values stay values."""
+    source, target = bench.source(), bench.target()
+    source.execute("""CREATE TABLE f (id int PRIMARY KEY, "a ""b" text, d date, t timestamptz, x numeric, u uuid, b boolean);
+        ALTER TABLE f REPLICA IDENTITY FULL;
+        INSERT INTO f SELECT g, 'it''s ' || g, date '2024-01-01' + g, timestamptz '2024-01-01 00:00+00' + g * interval '1 hour',
+          g / 4.0, md5(g::text)::uuid, g % 2 = 0 FROM generate_series(1, 40) g""")
+    cases = [
+        (filtered([{"filter-operator": "eq", "value": "it's 7"}], 'a "b'), "id = 7"),
+        (filtered([{"filter-operator": "eq", "value": "' OR true --"}], 'a "b'), "false"),
+        (filtered([{"filter-operator": "gte", "value": "2024-02-01"}], "d"), "d >= '2024-02-01'"),
+        (filtered([{"filter-operator": "lte", "value": "2024-01-01 12:00:00.000"}], "t"), "t <= '2024-01-01 12:00:00+00'"),
+        (filtered([{"filter-operator": "between", "start-value": "1.25", "end-value": "2.5"}], "x"), "x BETWEEN 1.25 AND 2.5"),
+        (filtered([{"filter-operator": "eq", "value": "true"}], "b"), "b"),
+        (filtered([{"filter-operator": "gte", "value": "2024-01-20"}], "d") + filtered([{"filter-operator": "eq", "value": "false"}], "b"),
+         "d >= '2024-01-20' AND NOT b"),
+    ]
+    for number, (rule, condition) in enumerate(cases):
+        target = bench.target()
+        task = bench.task(source, target, [select(table="f", filters=rule)])
+        task.catch_up()
+        source.execute(f"UPDATE f SET id = id + {1000 * (number + 1)} WHERE id % 5 = 0; UPDATE f SET x = x WHERE true")
+        task.catch_up()
+        expect_same(target.execute("SELECT * FROM f ORDER BY 1"), source.execute(f"SELECT * FROM f WHERE {condition} ORDER BY 1"),
+                    f"case {number}: {condition}")
+        source.execute(f"UPDATE f SET id = id - {1000 * (number + 1)} WHERE id > {1000 * (number + 1)}")
+        task.call("drop")
+    bad = bench.task(source, target, [select(table="f", filters=filtered([{"filter-operator": "eq", "value": "1"}], "missing"))])
+    output = bad.run(code=2)
+    expect("missing" in output, output)
+
+
+@scenario("mapping.filter_follows_updates")
+def filter_follows_updates(bench):
+    """An update that moves a row into or out of the filter inserts or deletes it on the target."""
+    source, target = bench.source(), bench.target()
+    source.execute("""CREATE TABLE f (id int PRIMARY KEY, n int); ALTER TABLE f REPLICA IDENTITY FULL;
+                      INSERT INTO f SELECT g, g FROM generate_series(1, 20) g""")
+    folder, lake = bench.lake(IncludeOpForFullLoad=True)
+    rules = [select(table="f", filters=filtered([{"filter-operator": "gte", "value": "10"}]))]
+    tasks = [bench.task(source, target, rules), bench.task(source, lake, [dict(rule) for rule in rules])]
+    for task in tasks:
+        task.catch_up()
+    source.execute("UPDATE f SET n = 50 WHERE id = 3; UPDATE f SET n = 1 WHERE id = 15; UPDATE f SET n = 60 WHERE id = 16")
+    for task in tasks:
+        task.catch_up()
+    wanted = source.execute("SELECT id, n FROM f WHERE n >= 10 ORDER BY 1")
+    expect_same(target.execute("SELECT id, n FROM f ORDER BY 1"), wanted, "rows on the target")
+    state = sorted((int(at), int(n)) for at, n in rebuilt(csv_rows(folder, "public/f")).values())
+    expect_same(state, wanted, "rows in files")
+
+
+NAMING = [
+    ("rename", {"value": "Renamed"}, lambda name: "Renamed"),
+    ("add-prefix", {"value": "p_"}, lambda name: "p_" + name),
+    ("add-suffix", {"value": "_s"}, lambda name: name + "_s"),
+    ("remove-prefix", {"value": "My"}, lambda name: name.removeprefix("My")),
+    ("remove-suffix", {"value": "End"}, lambda name: name.removesuffix("End")),
+    ("replace-prefix", {"value": "Our", "old-value": "My"}, lambda name: "Our" + name[2:]),
+    ("replace-suffix", {"value": "Fin", "old-value": "End"}, lambda name: name[:-3] + "Fin"),
+    ("convert-lowercase", {}, str.lower),
+    ("convert-uppercase", {}, str.upper),
+]
+
+
+@scenario("mapping.naming")
+def naming(bench):
+    """Every naming action on schema, table and column, through load and stream, into a database and CSV."""
+    source = bench.source()
+    source.execute("""CREATE SCHEMA "MySchemaEnd"; CREATE TABLE "MySchemaEnd"."MyTableEnd" (id int PRIMARY KEY, "MyColEnd" text, gone text, n int);
+        CREATE INDEX ON "MySchemaEnd"."MyTableEnd" ("MyColEnd"); ALTER TABLE "MySchemaEnd"."MyTableEnd" REPLICA IDENTITY FULL;
+        INSERT INTO "MySchemaEnd"."MyTableEnd" SELECT g, 'v' || g, 'x', g FROM generate_series(1, 20) g""")
+    for number, (action, members, apply) in enumerate(NAMING):
+        rules = [select("MySchemaEnd", "MyTableEnd"), transform("schema", action, "MySchemaEnd", **members),
+                 transform("table", action, "MySchemaEnd", "MyTableEnd", **members),
+                 transform("column", action, "MySchemaEnd", "MyTableEnd", "MyColEnd", **members),
+                 transform("column", "remove-column", "MySchemaEnd", "MyTableEnd", "gone")]
+        target = bench.target()
+        folder, lake = bench.lake(f"lake{number}", IncludeOpForFullLoad=True, AddColumnName=True)
+        tasks = [bench.task(source, target, rules), bench.task(source, lake, [dict(rule) for rule in rules])]
+        for task in tasks:
+            task.catch_up()
+        source.execute(f"""INSERT INTO "MySchemaEnd"."MyTableEnd" VALUES ({100 + number}, 'new', 'y', 1);
+            UPDATE "MySchemaEnd"."MyTableEnd" SET "MyColEnd" = 'changed {number}' WHERE id = 3; UPDATE "MySchemaEnd"."MyTableEnd" SET gone = 'z';
+            DELETE FROM "MySchemaEnd"."MyTableEnd" WHERE id = {10 + number}""")
+        for task in tasks:
+            task.catch_up()
+        schema, table, column = apply("MySchemaEnd"), apply("MyTableEnd"), apply("MyColEnd")
+        wanted = source.execute('SELECT id, "MyColEnd", n FROM "MySchemaEnd"."MyTableEnd" ORDER BY 1')
+        found = target.execute(f'SELECT id, "{column}", n FROM "{schema}"."{table}" ORDER BY 1')
+        expect_same(found, wanted, f"{action}: rows on the target")
+        expect_same(target.one("SELECT count(*) FROM information_schema.columns WHERE table_schema = %s", [schema]), 3, "columns")
+        rows = csv_rows(folder, f"{schema}/{table}")
+        names = {row.cells for row in rows if row.cells[0] == "Op"}
+        expect_same(names, {("Op", "id", column, "n")}, f"{action}: header")
+        state = sorted((int(at), v, int(n)) for at, v, n in rebuilt([row for row in rows if row.cells[0] != "Op"]).values())
+        expect_same(state, wanted, f"{action}: rows in files")
+        for task in tasks:
+            task.call("drop")
+
+
+@scenario("mapping.key_column_removed")
+def key_column_removed(bench):
+    """Removing a key's column, a not-null column or all is said by check, never done by half."""
+    source, target = bench.source(), bench.target()
+    source.execute("CREATE TABLE t (a int, b int NOT NULL, c text, PRIMARY KEY (a, b)); INSERT INTO t VALUES (1, 1, 'x'), (1, 2, 'y')")
+    rules = [select(table="t"), transform("column", "remove-column", table="t", column="b")]
+    task = bench.task(source, target, rules)
+    output = task.call("check", code=None)
+    expect("primary key" in output.lower(), f"check is silent about the key:\n{output}")
+    expect("updates and deletes could not find their row" in output, output)
+    task.run("--until", "caught-up", code=2)
+    full = bench.task(source, target, [dict(rule) for rule in rules], kind="full-load")
+    full.run()
+    expect_same(sorted(target.execute("SELECT * FROM t")), [(1, "x"), (1, "y")], "rows without the key's column")
