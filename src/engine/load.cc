@@ -12,6 +12,7 @@ namespace {
 using base::Result;
 
 constexpr std::size_t channel_bytes_max = 4u << 20;  // between a chunk's reader and its writer
+constexpr std::uint64_t chunk_bytes_min = 8u << 20;  // a table of few chunks is divided for all processors, down to this
 constexpr int chunk_attempts_max = 20;               // a chunk that yielded its locks is tried again
 
 // What travels from the reading to the writing thread: raw bytes or rows.
@@ -54,6 +55,10 @@ Result<void> read_blocks(connect::ChunkReader& reader, const PlannedTable& table
 Result<void> Load::plan_table_chunks(Progress& progress) {
   const PlannedTable& table = *progress.table;
   std::vector<connect::Chunk> chunks = TRY(snapshot_.chunks(*table.source, definition_.chunk_bytes));
+  std::uint64_t bytes = 0;
+  for (const connect::Chunk& chunk : chunks) bytes += chunk.bytes_estimate;
+  const std::uint64_t share = std::max<std::uint64_t>(bytes / base::processor_count(), chunk_bytes_min);
+  if (chunks.size() < base::processor_count() && bytes > share) chunks = TRY(snapshot_.chunks(*table.source, share));
   progress.chunks_left = static_cast<std::uint32_t>(chunks.size());
   const base::WallMicros now = environment_.clock->wall();
   const model::Fence fence = snapshot_.fence();
