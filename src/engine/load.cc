@@ -12,7 +12,7 @@ namespace {
 using base::Result;
 
 constexpr std::size_t channel_bytes_max = 4u << 20;  // between a chunk's reader and its writer
-constexpr std::uint64_t chunk_bytes_min = 8u << 20;  // a table of few chunks is divided for all processors, down to this
+constexpr std::uint64_t chunk_bytes_min = 8u << 20;  // tables of few chunks are divided for all processors down to this
 constexpr int chunk_attempts_max = 20;               // a chunk that yielded its locks is tried again
 
 // What travels from the reading to the writing thread: raw bytes or rows.
