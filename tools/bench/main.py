@@ -28,7 +28,8 @@ HEAD = """# How fast it is
 Written by `./dev bench`; do not edit. Every line compares Millrace with its reference in one run on one machine: both
 servers, the reference and Millrace share its cores. Ratios are ours to theirs; for capture, rows a second. CPU-seconds
 of clients and of both servers stand beside. Both servers run with fsync on; Millrace runs with an empty settings
-document; every row ends with both sides compared in full. `load` is the machine's load average when the row ended: above
+document. Database rows end with both sides compared in full, Parquet with rows and a sum, capture with the number of
+rows; CSV load and latency are not compared. `load` is the machine's load average when the row ended: above
 2 other work shared the cores, and wall-clock ratios are those of that moment; CPU-seconds are the steadier figure.
 
 """
