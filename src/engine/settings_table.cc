@@ -50,8 +50,9 @@ constexpr std::array specs{
 
     SettingSpec{"FullLoadSettings.TargetTablePrepMode", choice, "DROP_AND_CREATE", obeyed, "",
                 "DO_NOTHING|DROP_AND_CREATE|TRUNCATE_BEFORE_LOAD"},
-    SettingSpec{"FullLoadSettings.CreatePkAfterFullLoad", boolean, "false", no_effect,
-                "the key of a table that the task makes is always built after its load, and is there before any change"},
+    SettingSpec{
+        "FullLoadSettings.CreatePkAfterFullLoad", boolean, "false", no_effect,
+        "the key of a table that the task makes is always built after its load, and is there before any change"},
     SettingSpec{"FullLoadSettings.StopTaskCachedChangesApplied", boolean, "false"},
     SettingSpec{"FullLoadSettings.StopTaskCachedChangesNotApplied", boolean, "false"},
     SettingSpec{"FullLoadSettings.MaxFullLoadSubTasks", integer, "8", obeyed, "", "", 1, 49},

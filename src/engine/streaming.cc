@@ -113,7 +113,8 @@ Result<void> Streaming::fill_group(GroupBuilder& builder, std::stop_token stop) 
   const base::Nanos began = environment_.clock->monotonic();
   while (batch) {
     const std::int64_t committed = batch->changes.empty() ? 0 : batch->changes.back().commit_time;
-    const bool behind = committed != 0 && std::chrono::microseconds(environment_.clock->wall() - committed) > behind_min;
+    const bool behind =
+        committed != 0 && std::chrono::microseconds(environment_.clock->wall() - committed) > behind_min;
     builder.add(std::move(*batch));
     if (builder.full()) break;
     const base::Nanos left = began + behind_wait - environment_.clock->monotonic();

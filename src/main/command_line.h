@@ -5,8 +5,8 @@
 #pragma once
 
 #include <string>
-#include <vector>
 #include <variant>
+#include <vector>
 
 #include "main/progress.h"
 

@@ -141,9 +141,8 @@ base::Result<connect::ApplyReport> Applier::apply_once(const ChangeBatch& batch)
 
 base::Result<void> Applier::commit(connect::ApplyReport& report) {
   // Sets and the position are looked at before COMMIT; what else is queued goes with it, as one round trip.
-  const bool unseen = std::any_of(expected_.begin(), expected_.end(), [](const Expected& expected) {
-    return expected.what != Expected::What::control;
-  });
+  const bool unseen = std::any_of(expected_.begin(), expected_.end(),
+                                  [](const Expected& expected) { return expected.what != Expected::What::control; });
   if (unseen) TRY(settle(report));
   // COMMIT of a failed transaction would quietly roll back.
   if (session_->transaction_failed()) return base::failed(base::errors::bug, "commit of a failed transaction");

@@ -27,7 +27,7 @@ constexpr std::size_t batch_bytes_max = 1u << 20;
 constexpr std::chrono::milliseconds wait_max(100);
 constexpr base::Nanos linger = std::chrono::milliseconds(1);  // see next()
 constexpr std::size_t linger_bytes_max = 128u << 10;
-constexpr int lingers_behind_max = 20;                // in a row, while what comes was committed long ago
+constexpr int lingers_behind_max = 20;  // in a row, while what comes was committed long ago
 constexpr std::int64_t behind_micros_min = 1'000'000;
 constexpr base::Nanos status_pause = std::chrono::milliseconds(200);  // between reports of progress
 constexpr int busy_attempts_max = 50;                                 // a tenth of a second each
