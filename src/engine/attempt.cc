@@ -252,7 +252,8 @@ Result<AttemptEnd> Attempt::stream(bool through_relay, const Until& until, std::
     TRY(target_->begin_apply(*task->capture_start, target_schemas(tables_)));
     durable = *task->capture_start;
   }
-  auto relay = TRY(relay::Relay::open(*environment_.disk, {environment_.data_folder + "/relay"}));
+  auto relay = TRY(relay::Relay::open(*environment_.disk,
+                                      relay_options(environment_.data_folder, definition_.relay_cap_bytes)));
   const auto open_monitor = [this] {
     return environment_.open_source(make_context(definition_, environment_, source_journal_.get(), false));
   };

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/change_queue.h"
 
+#include <algorithm>
+
 #include "engine/errors.h"
 
 namespace engine {
@@ -14,6 +16,14 @@ constexpr base::Nanos sync_interval = std::chrono::milliseconds(200);
 constexpr base::Nanos wait_step = std::chrono::milliseconds(20);
 
 }  // namespace
+
+relay::RelayOptions relay_options(const std::string& data_folder, std::uint64_t cap) {
+  relay::RelayOptions options;
+  options.folder = data_folder + "/relay";
+  // What is applied is given back by whole segments, never the last one.
+  options.segment_bytes = std::clamp<std::uint64_t>(cap / 8, 64u << 10, options.segment_bytes);
+  return options;
+}
 
 Result<std::unique_ptr<ChangeQueue>> ChangeQueue::open(relay::Relay& relay, const model::Position& after,
                                                        bool through_relay, QueueLimits limits, base::Clock& clock) {
@@ -78,19 +88,23 @@ Result<bool> ChangeQueue::try_push(model::ChangeBatch& batch, const std::stop_to
       TRY(memory_.send(std::move(batch), weight, stop));
       return true;
     }
-    if (source_log_bytes_ <= limits_.source_log_bytes_max) {
+    const std::uint64_t log_bytes = source_log_bytes().value_or(0);
+    if (log_bytes <= limits_.source_log_bytes_max) {
       mode_ = "source log";
       return false;
     }
-    return base::failed(errors::relay_needed, "the source keeps {} bytes of log for this task",
-                        source_log_bytes_.load());
+    return base::failed(errors::relay_needed, "the source keeps {} bytes of log for this task", log_bytes);
   }
-  if (relay_.bytes() + weight > limits_.relay_bytes_max || !relay_.has_room(weight)) {
+  const bool is_full = relay_.bytes() + weight > limits_.relay_bytes_max || !relay_.has_room(weight);
+  // A transaction larger than the cap: its end can only come when its beginning may stay. The same for a huge batch.
+  const bool may_pass = starving_ && (inside_transaction_ || relay_.bytes() <= limits_.relay_bytes_max / 2);
+  if (is_full && !may_pass) {
     mode_ = "source log (relay full)";
     TRY(sync());
     return false;
   }
   mode_ = "relay";
+  starving_ = false;
   TRY(append(batch));
   if (unsynced_bytes_ >= sync_bytes_max) TRY(sync());
   return true;
@@ -113,7 +127,8 @@ Result<void> ChangeQueue::settle(bool now) {
   return {};
 }
 
-// The relay's next batch; when all of it has been read, memory is used again.
+// The relay's next batch; when all of it has been read and the source's log is short, memory is used again. (All of an
+// empty relay has been read, too: with a long log it is about to be filled.)
 Result<std::optional<model::ChangeBatch>> ChangeQueue::read_relay() {
   Lock lock(mutex_);
   if (!relaying_ || memory_.size() != 0) return std::optional<model::ChangeBatch>();
@@ -122,7 +137,9 @@ Result<std::optional<model::ChangeBatch>> ChangeQueue::read_relay() {
     TRY(sync());
     batch = TRY(reader_->next({}, base::Nanos{0}));
   }
-  if (!batch && !inside_transaction_) {
+  starving_ = !batch;
+  const std::optional<std::uint64_t> log_bytes = source_log_bytes();
+  if (!batch && !inside_transaction_ && log_bytes && *log_bytes <= limits_.source_log_bytes_max / 2) {
     relaying_ = false;
     mode_ = "memory";
     reader_.reset();
@@ -137,6 +154,11 @@ Result<std::optional<model::ChangeBatch>> ChangeQueue::pop(const std::stop_token
   }
   // Not long: a batch may come by the relay meanwhile.
   return memory_.receive(stop, at_most);
+}
+
+std::optional<std::uint64_t> ChangeQueue::source_log_bytes() const {
+  const std::uint64_t bytes = source_log_bytes_.load();
+  return bytes == unknown ? std::nullopt : std::optional<std::uint64_t>(bytes);
 }
 
 Result<void> ChangeQueue::trim(const model::Position& durable) {

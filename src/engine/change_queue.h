@@ -4,12 +4,14 @@
 // log holds them: capture stops reading. When that log has grown to its cap, push() fails with engine.relay_needed, and
 // the streaming starts anew from what the target holds durably, with the relay in between: the relay then holds every
 // change behind that position without a gap, up to a cap of its own; beyond it the source's log holds again. When the
-// applier has read all of the relay, memory is used again. Nothing is ever dropped.
+// applier has read all of the relay and the source's log is at most half its cap, memory is used again. Nothing is ever
+// dropped.
 //
 //   memory --full--> source log <= cap: wait                 (mode "source log")
 //                    source log >  cap: engine.relay_needed  (the streaming starts again in mode "relay")
 //   relay  --its cap--> wait                                 (mode "source log (relay full)")
-//   relay  --all read, at a commit--> memory
+//   relay  --all read, at a commit, source log short--> memory
+//   A transaction larger than the relay's cap goes beyond it, as fast as the applier reads.
 //
 // push/settle: the capture thread. pop: the apply thread. The rest: any thread.
 #pragma once
@@ -28,6 +30,9 @@ struct QueueLimits {
   std::uint64_t source_log_bytes_max = 4ull << 30;
   std::uint64_t relay_bytes_max = 16ull << 30;
 };
+
+// How the relay of a task is opened.
+relay::RelayOptions relay_options(const std::string& data_folder, std::uint64_t cap);
 
 class ChangeQueue {
  public:
@@ -62,6 +67,7 @@ class ChangeQueue {
   base::Result<bool> try_push(model::ChangeBatch& batch, const std::stop_token& stop);
   base::Result<void> append(model::ChangeBatch& batch) REQUIRES(mutex_);
   void drop_kept(model::ChangeBatch& batch);
+  std::optional<std::uint64_t> source_log_bytes() const;  // nullopt: not looked at yet
   base::Result<void> sync() REQUIRES(mutex_);
   base::Result<std::optional<model::ChangeBatch>> read_relay();
 
@@ -69,7 +75,8 @@ class ChangeQueue {
   const QueueLimits limits_;
   base::Clock& clock_;
   base::Channel<model::ChangeBatch> memory_;
-  std::atomic<std::uint64_t> source_log_bytes_{0};
+  static constexpr std::uint64_t unknown = ~std::uint64_t{0};
+  std::atomic<std::uint64_t> source_log_bytes_{unknown};
   model::Position stream_start_;
   model::Position kept_;  // the relay held everything up to here when it was opened
   mutable base::Mutex mutex_;
@@ -78,6 +85,7 @@ class ChangeQueue {
   std::unique_ptr<relay::Reader> reader_ GUARDED_BY(mutex_);
   std::size_t unsynced_bytes_ GUARDED_BY(mutex_) = 0;
   base::Nanos unsynced_since_ GUARDED_BY(mutex_){0};
+  bool starving_ GUARDED_BY(mutex_) = false;            // the applier has read all of the relay
   bool inside_transaction_ GUARDED_BY(mutex_) = false;  // the last batch appended ended before its commit
   model::Position appended_ GUARDED_BY(mutex_);
   model::Position durable_ GUARDED_BY(mutex_);

@@ -49,10 +49,13 @@ Result<void> relay_until(const TaskDefinition& definition, const Environment& en
                          connect::Source& source, const model::Position& forgotten, base::Nanos until,
                          std::stop_token stop) {
   const std::vector<PlannedTable> tables = TRY(plan_tables(definition, source, nullptr));
-  auto relay = TRY(relay::Relay::open(*environment.disk, {environment.data_folder + "/relay"}));
+  auto relay = TRY(
+      relay::Relay::open(*environment.disk, relay_options(environment.data_folder, definition.relay_cap_bytes)));
   QueueLimits limits;
   limits.relay_bytes_max = definition.relay_cap_bytes;
-  auto queue = TRY(ChangeQueue::open(*relay, forgotten, true, limits, *environment.clock));
+  // What the source has forgotten is in the relay alone, when the relay reaches that far: then it is kept whole.
+  const model::Position after = relay->end() >= forgotten ? std::min(relay->start(), forgotten) : forgotten;
+  auto queue = TRY(ChangeQueue::open(*relay, after, true, limits, *environment.clock));
   auto assembler = TRY(relay::Assembler::open(*environment.disk, environment.data_folder + "/spool"));
   const std::optional<std::string> noted = TRY(environment.store->note(std::string(cell_form_note)));
   const model::CellForm form = noted == "native" ? model::CellForm::native : model::CellForm::canonical;

@@ -22,6 +22,7 @@ room(engine
   LINKS SQLite::SQLite3)
 unit_test(engine_test
   SOURCES
+    src/engine/change_queue_test.cc
     src/engine/group_test.cc
     src/engine/settings_test.cc
     src/engine/state_store_test.cc

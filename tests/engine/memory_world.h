@@ -81,7 +81,7 @@ class World {
     EXPECT_TRUE(source->commit(xid).ok());
   }
 
-  std::unique_ptr<engine::Task> make_task(engine::MigrationType type = engine::MigrationType::full_load_and_cdc) {
+  engine::TaskDefinition definition(engine::MigrationType type = engine::MigrationType::full_load_and_cdc) {
     engine::TaskDefinition definition;
     definition.identifier = "bank";
     definition.task_id = "bank_1";
@@ -93,6 +93,10 @@ class World {
             "object-locator":{"schema-name":"%","table-name":"%"},"rule-action":"include"}]})");
     EXPECT_TRUE(mapping.ok()) << mapping.error().text();
     definition.mapping = mapping.take();
+    return definition;
+  }
+
+  engine::Environment environment() {
     engine::Environment environment;
     environment.clock = &clock;
     environment.random = &system_random;
@@ -104,7 +108,11 @@ class World {
     environment.open_target = [this](const connect::Context& context) { return memory::open_target(target, context); };
     environment.source_text = "memory source";
     environment.target_text = "memory target";
-    return std::make_unique<engine::Task>(std::move(definition), std::move(environment));
+    return environment;
+  }
+
+  std::unique_ptr<engine::Task> make_task(engine::MigrationType type = engine::MigrationType::full_load_and_cdc) {
+    return std::make_unique<engine::Task>(definition(type), environment());
   }
 
   base::Result<engine::Outcome> run(engine::MigrationType type = engine::MigrationType::full_load_and_cdc) {

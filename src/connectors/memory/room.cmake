@@ -6,6 +6,7 @@ room(connector_memory SOURCES
   DEPENDS base model connect)
 unit_test(engine_memory_test SOURCES
   tests/engine/memory_to_memory_test.cc
+  tests/engine/relay_only_test.cc
   DEPENDS engine connector_memory)
 unit_test(conform_memory_test SOURCES
   tests/conform/memory_test.cc
