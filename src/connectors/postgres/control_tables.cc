@@ -103,12 +103,15 @@ base::Result<ControlTables::Ownership> ControlTables::take_over(Session& session
   for (const std::string& statement : create_statements()) TRY(session.run(statement, doing));
   const std::string target = table("millrace_position");
   const std::string kept = resume ? "" : ", position_log = NULL, position_sequence = NULL, token = NULL";
+  // In two steps: should we die while this waits for the row, the server must not take over for us later.
+  TRY(session.run("BEGIN", target));
   const std::vector<Row> rows = TRY(session.query(
       fmt::format(
           "INSERT INTO {0} AS p (task, epoch) VALUES ($1, 1) ON CONFLICT (task) DO UPDATE SET epoch = p.epoch + "
           "1, updated_at = pg_catalog.now(){1} RETURNING epoch, position_log, position_sequence, token",
           target, kept),
       {task_}, target));
+  TRY(session.run("COMMIT", target));
   Ownership taken;
   taken.epoch = static_cast<std::int64_t>(unsigned_of(rows.at(0).at(0)));
   taken.position = position_of(rows[0], 1);

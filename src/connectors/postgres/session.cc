@@ -129,6 +129,11 @@ base::Result<std::unique_ptr<Session>> Session::open(const SessionSettings& sett
       session->connection_, [](void*, const char*) {}, nullptr);
   PQsetErrorVerbosity(session->connection_, PQERRORS_TERSE);
   TRY(session->run(std::string(first_settings), "session settings"));
+  // A statement that waits for a lock ends with the process it works for.
+  if (PQserverVersion(session->connection_) >= 140000) {
+    const Outcome checked = session->attempt("SET client_connection_check_interval = '2s'");
+    if (checked.refusal && session->broken()) return session->error_of(*checked.refusal, "session settings");
+  }
   if (!settings.after_connect.empty()) TRY(session->run(settings.after_connect, "AfterConnectScript"));
   return session;
 }
