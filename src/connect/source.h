@@ -47,6 +47,7 @@ struct TableListing {
   std::string kind;  // "table", "partitioned", "view", "foreign", "unlogged", ...
   std::int64_t rows_estimate = -1;
   std::uint64_t bytes = 0;
+  std::uint64_t source_id = 0;  // as TableSchema::source_id; 0: the name is all there is
 };
 
 // A problem found before anything is touched, with the exact remedy.

@@ -144,7 +144,26 @@ Result<std::vector<const PlannedTable*>> Attempt::pending_tables() {
   return pending;
 }
 
+// A table that the source dropped and made again under its name is another table: what was loaded is not its rows.
+Result<void> Attempt::forget_replaced() {
+  for (const PlannedTable& table : tables_) {
+    const std::optional<TableRecord> record = ledger_.table(table.source->name);
+    const std::string identity = table_identity(*table.source);
+    if (!record || record->schema_hash.empty() || record->schema_hash == identity) continue;
+    environment_.log->info("task", "table {} was dropped and made again at the source: it is loaded again",
+                           table.source->name.text());
+    TRY(ledger_.update_table(table.source->name, [&](TableRecord& row) {
+      row.state = table_state::before_load;
+      row.suspended_reason.clear();
+      row.schema_hash = identity;
+      row.load_ended = 0;
+    }));
+  }
+  return {};
+}
+
 Result<void> Attempt::load_pending(std::stop_token stop) {
+  TRY(forget_replaced());
   for (const PlannedTable& table : tables_) {
     statistics_.table(table.source->name, [&](TableStatus& status) {
       status.target_name = table.mapped.target->name;
@@ -163,6 +182,7 @@ Result<void> Attempt::load_pending(std::stop_token stop) {
       for (const PlannedTable* table : pending) {
         TRY(ledger_.update_table(table->source->name, [&](TableRecord& record) {
           record.state = table_state::completed;
+          record.schema_hash = table_identity(*table->source);
           record.load_ended = environment_.clock->wall();
         }));
         statistics_.table(table->source->name, [](TableStatus& status) { status.state = table_state::completed; });
@@ -252,8 +272,8 @@ Result<AttemptEnd> Attempt::stream(bool through_relay, const Until& until, std::
     TRY(target_->begin_apply(*task->capture_start, target_schemas(tables_)));
     durable = *task->capture_start;
   }
-  auto relay = TRY(relay::Relay::open(*environment_.disk,
-                                      relay_options(environment_.data_folder, definition_.relay_cap_bytes)));
+  auto relay =
+      TRY(relay::Relay::open(*environment_.disk, relay_options(environment_.data_folder, definition_.relay_cap_bytes)));
   const auto open_monitor = [this] {
     return environment_.open_source(make_context(definition_, environment_, source_journal_.get(), false));
   };

@@ -35,6 +35,7 @@ class Attempt {
   base::Result<void> open_ends(bool reload);
   base::Result<void> refuse_problems();
   base::Result<void> begin(std::stop_token stop);
+  base::Result<void> forget_replaced();
   base::Result<void> load_pending(std::stop_token stop);
   base::Result<std::vector<const PlannedTable*>> pending_tables();
   base::Result<void> prepare(const std::vector<const PlannedTable*>& tables, bool first_time);

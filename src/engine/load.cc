@@ -66,6 +66,7 @@ Result<void> Load::plan_table_chunks(Progress& progress) {
     record.reloaded = record.load_started != 0;
     record.state = table_state::loading;
     record.suspended_reason.clear();
+    record.schema_hash = table_identity(*table.source);
     record.fence = fence;
     record.load_rows = record.load_bytes = record.load_chunks_done = 0;
     record.load_chunks = chunks.size();

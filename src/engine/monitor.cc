@@ -76,8 +76,10 @@ Result<bool> Streaming::tables_changed(connect::Source& source) {
   for (const connect::TableListing& listing : TRY(source.catalog().list_tables())) {
     if (listing.kind != "table" && listing.kind != "partitioned") continue;
     if (!definition_.mapping.selects(listing.name, false)) continue;
-    const bool known = std::any_of(tables_.begin(), tables_.end(),
-                                   [&](const PlannedTable& table) { return table.source->name == listing.name; });
+    const bool known = std::any_of(tables_.begin(), tables_.end(), [&](const PlannedTable& table) {
+      return table.source->name == listing.name &&
+             (listing.source_id == 0 || table.source->source_id == listing.source_id);
+    });
     if (!known) {
       environment_.log->info("monitor", "new table {}: it is added to the task", listing.name.text());
       return true;

@@ -82,6 +82,10 @@ Result<std::vector<PlannedTable>> plan_tables(const TaskDefinition& definition, 
   return tables;
 }
 
+std::string table_identity(const model::TableSchema& source) {
+  return source.source_id == 0 ? std::string() : std::to_string(source.source_id);
+}
+
 connect::CapturePlan capture_plan(const TaskDefinition& definition, const std::vector<PlannedTable>& tables) {
   connect::CapturePlan plan;
   plan.insert_only_without_identity = definition.insert_only_without_identity;

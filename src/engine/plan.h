@@ -13,6 +13,9 @@ namespace engine {
 base::Result<std::vector<PlannedTable>> plan_tables(const TaskDefinition& definition, connect::Source& source,
                                                     const connect::Target* target);
 
+// Which table of that name it is: another one when the source dropped it and made it again.
+std::string table_identity(const model::TableSchema& source);
+
 // What capture needs to know of those tables.
 connect::CapturePlan capture_plan(const TaskDefinition& definition, const std::vector<PlannedTable>& tables);
 

@@ -49,8 +49,8 @@ Result<void> relay_until(const TaskDefinition& definition, const Environment& en
                          connect::Source& source, const model::Position& forgotten, base::Nanos until,
                          std::stop_token stop) {
   const std::vector<PlannedTable> tables = TRY(plan_tables(definition, source, nullptr));
-  auto relay = TRY(
-      relay::Relay::open(*environment.disk, relay_options(environment.data_folder, definition.relay_cap_bytes)));
+  auto relay =
+      TRY(relay::Relay::open(*environment.disk, relay_options(environment.data_folder, definition.relay_cap_bytes)));
   QueueLimits limits;
   limits.relay_bytes_max = definition.relay_cap_bytes;
   // What the source has forgotten is in the relay alone, when the relay reaches that far: then it is kept whole.

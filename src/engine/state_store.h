@@ -55,7 +55,7 @@ struct TableRecord {
   std::string state;  // the engine's own word (DescribeTableStatistics.TableState)
   std::string suspended_reason;
   model::Fence fence;       // of the load's snapshot; high 0: none
-  std::string schema_hash;  // of the source schema the load was planned with; may be empty
+  std::string schema_hash;  // which table of that name was loaded: plan.h's table_identity; may be empty
   std::uint64_t load_rows = 0, load_bytes = 0, load_chunks = 0, load_chunks_done = 0, load_errors = 0;
   base::WallMicros load_started = 0, load_ended = 0;
   bool reloaded = false;

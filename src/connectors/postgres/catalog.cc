@@ -46,6 +46,7 @@ Result<std::vector<connect::TableListing>> Catalog::list_tables() {
     table.kind = text_at(row, 2);
     table.rows_estimate = number_at(row, 3);
     table.bytes = static_cast<std::uint64_t>(number_at(row, 4));
+    table.source_id = oid_at(row, 5);
     listed_.push_back(table.name);
     tables.push_back(std::move(table));
   }

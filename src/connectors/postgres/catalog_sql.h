@@ -19,7 +19,7 @@ inline constexpr std::string_view list_tables =
     "SELECT n.nspname, c.relname,"
     " CASE c.relkind WHEN 'p' THEN 'partitioned' WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view'"
     "  WHEN 'f' THEN 'foreign' ELSE CASE c.relpersistence WHEN 'u' THEN 'unlogged' ELSE 'table' END END,"
-    " s.rows::bigint, s.bytes "
+    " s.rows::bigint, s.bytes, c.oid "
     "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace CROSS JOIN LATERAL ("
     " SELECT CASE WHEN min(l.reltuples) < 0 OR bool_or(l.reltuples = 0 AND l.relpages = 0) THEN -1"
     "  ELSE sum(l.reltuples) END AS rows,"

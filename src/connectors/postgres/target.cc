@@ -169,7 +169,11 @@ base::Result<void> PostgresTarget::prepare(const TableSchemaPtr& table, connect:
 }
 
 base::Result<void> PostgresTarget::discard_rows(Session& session, const TableSchema& table) {
-  if (!TRY(examine(session, table))) return {};
+  const base::Result<std::optional<Prepared>> found = examine(session, table);
+  // Another shape: made for a table of that name that the source has replaced since. prepare() says what becomes of it.
+  if (!found.ok() && found.error().is(target_errors::shape)) return {};
+  if (!found.ok()) return base::Error(found.error());
+  if (!*found) return {};
   if (TRY(context_.journal->get(note_of(table)))) return empty_table(session, table);
   if (!TRY(context_.journal->get(loading_note_of(table)))) return {};
   const std::vector<Row> rows =
