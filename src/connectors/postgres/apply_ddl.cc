@@ -89,7 +89,7 @@ base::Result<void> Applier::change_schema(const model::TableSchemaPtr& after, co
   if (state_.suspended.contains(after->source_name)) return {};
   if (before == nullptr || *before == *after) return reconcile(after, report);
   const SchemaChange change = schema_change(*before, *after);
-  if (change.statements.empty()) return {};
+  if (change.statements.empty() && change.not_derivable.empty()) return {};
   destinations_.erase(before.get());
   ++report.tables[after->source_name].ddls;
   if (!policies_.handle_alter) {

@@ -18,7 +18,7 @@ struct SchemaChange {
   std::string not_derivable;
 };
 
-SchemaChange schema_change(const model::TableSchema& before, const model::TableSchema& after);
+SchemaChange schema_change(model::TableSchema before, model::TableSchema after);
 
 // Whether a default is a literal, so that it means the same on both sides.
 bool is_literal(std::string_view expression);

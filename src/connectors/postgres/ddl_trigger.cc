@@ -27,7 +27,9 @@ BEGIN
         JOIN pg_namespace n ON n.oid = k.relnamespace
         WHERE c.classid = 'pg_class'::regclass AND k.relkind IN ('r', 'p') AND k.relpersistence <> 't' LOOP
       PERFORM pg_logical_emit_message(true, 'millrace_ddl', json_build_object('tag', tg_tag, 'oid', r.objid::bigint,
-        'schema', r.s, 'table', r.t, 'command', r.command, 'event', tg_event)::text);
+        'schema', r.s, 'table', r.t, 'command', r.command, 'event', tg_event, 'columns', (SELECT
+        json_agg(json_build_array(a.attnum, a.attname) ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = r.objid
+        AND a.attnum > 0 AND NOT a.attisdropped))::text);
     END LOOP;
   END IF;
 EXCEPTION WHEN OTHERS THEN

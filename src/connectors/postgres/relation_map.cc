@@ -72,6 +72,35 @@ std::vector<std::uint32_t> translated(const TableSchema& from, const std::vector
   return indexes;
 }
 
+const Column* column_numbered(const TableSchema* schema, std::int32_t ordinal) {
+  if (schema == nullptr) return nullptr;
+  const auto found = std::find_if(schema->columns.begin(), schema->columns.end(),
+                                  [&](const Column& column) { return column.ordinal == ordinal; });
+  return found == schema->columns.end() ? nullptr : &*found;
+}
+
+// The log gives columns in the order of their numbers. A name found in the catalogue of now may stand for another
+// column than it did then: one out of order is not known. What fits exactly between two known ones is known after all.
+void settle_ordinals(std::vector<Column>& columns) {
+  std::int32_t highest = 0;
+  for (Column& column : columns) {
+    if (column.ordinal <= highest) {
+      column.ordinal = unknown_ordinal;
+    } else {
+      highest = column.ordinal;
+    }
+  }
+  for (std::size_t first = 0; first < columns.size(); ++first) {
+    if (columns[first].ordinal != unknown_ordinal) continue;
+    std::size_t end = first;
+    while (end < columns.size() && columns[end].ordinal == unknown_ordinal) ++end;
+    const std::int32_t below = first == 0 ? 0 : columns[first - 1].ordinal;
+    const bool is_exact = end < columns.size() && columns[end].ordinal - below - 1 == std::int32_t(end - first);
+    for (std::size_t i = first; i < end && is_exact; ++i) columns[i].ordinal = below + 1 + std::int32_t(i - first);
+    first = end;
+  }
+}
+
 }  // namespace
 
 static bool is_same_shape(TableSchema a, TableSchema b) {
@@ -95,14 +124,25 @@ TableSchemaPtr RelationMap::build(const Message& message, const TableSchema* kno
   const TableSchema* base = described != nullptr ? described : known;
   if (base != nullptr) *made = *base;
   made->columns.clear();
+  const auto said = said_.find(message.relation);
   for (const RelationColumn& logged : message.columns) {
     const Column* from = column_named(known, logged.name);
+    std::int32_t ordinal = from == nullptr ? unknown_ordinal : from->ordinal;
+    if (said != said_.end()) {
+      const auto numbered = said->second.columns.find(logged.name);
+      ordinal = numbered == said->second.columns.end() ? unknown_ordinal : numbered->second;
+      from = column_numbered(known, ordinal);
+      if (from == nullptr) from = column_numbered(described, ordinal);
+    }
     if (from == nullptr || from->type.native_id != logged.type) {
       const Column* newer = column_named(described, logged.name);
-      if (newer != nullptr) from = newer;
+      if (newer != nullptr && said == said_.end()) from = newer;
+      const bool same_type = newer != nullptr && newer->type.native_id == logged.type;
+      if (said == said_.end()) ordinal = same_type ? newer->ordinal : unknown_ordinal;
     }
     Column column = from != nullptr ? *from : Column();
     column.name = std::string(logged.name);
+    column.ordinal = ordinal;
     column.generated = false;
     if (column.type.native_id != logged.type || column.type.native_modifier != logged.modifier) {
       const auto name = type_names_.find(logged.type);
@@ -114,6 +154,7 @@ TableSchemaPtr RelationMap::build(const Message& message, const TableSchema* kno
     }
     made->columns.push_back(std::move(column));
   }
+  settle_ordinals(made->columns);
   if (base != nullptr) {
     for (const Column& column : base->columns) {
       if (column.generated && !made->find_column(column.name)) made->columns.push_back(column);
@@ -134,11 +175,22 @@ TableSchemaPtr RelationMap::build(const Message& message, const TableSchema* kno
   return made;
 }
 
+bool RelationMap::fits(const TableSchema& schema, std::uint32_t oid) const {
+  const auto said = said_.find(oid);
+  if (said == said_.end()) return true;
+  return std::all_of(schema.columns.begin(), schema.columns.end(), [&](const Column& column) {
+    const auto numbered = said->second.columns.find(column.name);
+    return numbered != said->second.columns.end() && numbered->second == column.ordinal;
+  });
+}
+
 Result<TableSchemaPtr> RelationMap::shape_of(const Message& message, const TableSchemaPtr& known) {
   const bool same_name = known->name.schema == message.schema && known->name.table == message.name;
-  if (same_name && matches(message, *known)) return with_image(message, known);
+  if (same_name && matches(message, *known) && fits(*known, message.relation)) return with_image(message, known);
   const TableSchemaPtr described = TRY(describe_(message.relation));
-  if (described != nullptr && matches(message, *described)) return with_image(message, described);
+  if (described != nullptr && matches(message, *described) && fits(*described, message.relation)) {
+    return with_image(message, described);
+  }
   return with_image(message, build(message, known.get(), described.get()));
 }
 
@@ -173,11 +225,17 @@ Result<Relation*> RelationMap::on_relation(const Message& message, std::uint32_t
   return changed ? relation : nullptr;
 }
 
-Result<Relation*> RelationMap::on_ddl(std::uint32_t oid, std::uint32_t top_xid) {
+Result<Relation*> RelationMap::on_ddl(std::uint32_t oid, std::uint32_t top_xid, Columns columns) {
   const TableSchemaPtr known = schema_of(oid, top_xid);
   if (known == nullptr) return static_cast<Relation*>(nullptr);
   TableSchemaPtr described = TRY(describe_(oid));
+  if (!columns.empty()) said_[oid] = {std::move(columns), top_xid};
   if (described == nullptr || is_same_shape(*described, *known)) return static_cast<Relation*>(nullptr);
+  // The catalogue is already further on: the Relation message before the next row tells the shape of here.
+  const auto said = said_.find(oid);
+  if (said != said_.end() && (!fits(*described, oid) || described->columns.size() != said->second.columns.size())) {
+    return static_cast<Relation*>(nullptr);
+  }
   // The server sends a Relation message before the next row: it has the last word on the columns.
   const std::vector<std::uint32_t> before = model::stored_columns(*known);
   const std::vector<std::uint32_t> after = model::stored_columns(*described);
@@ -202,6 +260,7 @@ Relation* RelationMap::find(std::uint32_t oid, std::uint32_t top_xid) {
 
 void RelationMap::end_streamed(std::uint32_t top_xid, bool committed) {
   const auto transaction = streamed_.find(top_xid);
+  if (!committed) std::erase_if(said_, [&](const auto& said) { return said.second.top_xid == top_xid; });
   if (transaction == streamed_.end()) return;
   if (committed) {
     for (auto& [oid, relation] : transaction->second) {

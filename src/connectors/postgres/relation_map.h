@@ -19,6 +19,9 @@
 
 namespace postgres {
 
+// A column of the log of which nothing says which one of the catalogue it was.
+inline constexpr std::int32_t unknown_ordinal = -1;
+
 struct Relation {
   model::TableSchemaPtr schema;
   std::vector<TextForm> forms;        // one for each stored column
@@ -37,8 +40,10 @@ class RelationMap {
   // A Relation message. Returns the relation whose shape differs from the one before, or nullptr.
   base::Result<Relation*> on_relation(const pgoutput::Message& message, std::uint32_t top_xid);
   void on_type(const pgoutput::Message& message);
-  // The catalogue is said to have changed. As on_relation.
-  base::Result<Relation*> on_ddl(std::uint32_t oid, std::uint32_t top_xid);
+  // The table is said to have changed; `columns`: number and name of each at that place of the log, empty: not said.
+  // As on_relation.
+  using Columns = std::map<std::string, std::int32_t, std::less<>>;
+  base::Result<Relation*> on_ddl(std::uint32_t oid, std::uint32_t top_xid, Columns columns);
   // The relation of a change; nullptr: none of ours. `top_xid`: of the streamed transaction, 0 outside.
   Relation* find(std::uint32_t oid, std::uint32_t top_xid);
   // True until forgotten, for tables the log has not shown yet too.
@@ -47,6 +52,8 @@ class RelationMap {
   void end_streamed(std::uint32_t top_xid, bool committed);
 
  private:
+  // False when the log itself said that the names stand for other columns by now.
+  bool fits(const model::TableSchema& schema, std::uint32_t oid) const;
   base::Result<model::TableSchemaPtr> shape_of(const pgoutput::Message& message, const model::TableSchemaPtr& known);
   model::TableSchemaPtr build(const pgoutput::Message& message, const model::TableSchema* known,
                               const model::TableSchema* described) const;
@@ -58,6 +65,11 @@ class RelationMap {
   std::unordered_map<std::uint32_t, Relation> relations_;
   std::map<std::uint32_t, std::unordered_map<std::uint32_t, Relation>> streamed_;  // by top transaction
   std::unordered_map<std::uint32_t, std::string> type_names_;
+  struct Said {
+    Columns columns;
+    std::uint32_t top_xid = 0;  // of the streamed transaction that said so
+  };
+  std::unordered_map<std::uint32_t, Said> said_;  // by table
 };
 
 }  // namespace postgres

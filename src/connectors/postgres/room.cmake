@@ -64,6 +64,7 @@ unit_test(postgres_target_test
 unit_test(postgres_stream_test
   SOURCES
   src/connectors/postgres/pgoutput_test.cc
+  src/connectors/postgres/relation_map_test.cc
   src/connectors/postgres/snapshot_test.cc
   src/connectors/postgres/stream_test.cc
   DEPENDS connectors_postgres)

@@ -33,7 +33,22 @@ struct ArenaSink {
 struct DdlReport {
   std::uint32_t oid = 0;
   bool dropped = false;
+  RelationMap::Columns columns;
 };
+
+// [[1,"id"],[3,"name"]]; anything else says nothing.
+RelationMap::Columns parse_columns(const nlohmann::json& document) {
+  RelationMap::Columns columns;
+  const auto listed = document.find("columns");
+  if (listed == document.end() || !listed->is_array()) return columns;
+  for (const auto& entry : *listed) {
+    if (!entry.is_array() || entry.size() != 2 || !entry[0].is_number_integer() || !entry[1].is_string()) return {};
+    const auto number = entry[0].get<std::int64_t>();
+    if (number < 1 || number > 1600) return {};
+    columns[entry[1].get<std::string>()] = static_cast<std::int32_t>(number);
+  }
+  return columns;
+}
 
 // nullopt: not a report we understand (somebody else's use of the prefix).
 std::optional<DdlReport> parse_report(std::string_view content) {
@@ -43,7 +58,7 @@ std::optional<DdlReport> parse_report(std::string_view content) {
   if (oid == document.end() || !oid->is_number_unsigned()) return std::nullopt;
   const auto event = document.find("event");
   const bool dropped = event != document.end() && event->is_string() && *event == "sql_drop";
-  return DdlReport{oid->get<std::uint32_t>(), dropped};
+  return DdlReport{oid->get<std::uint32_t>(), dropped, parse_columns(document)};
 }
 
 }  // namespace
@@ -191,7 +206,7 @@ Result<void> StreamReader::on_logical_message(const Message& message) {
     add_change(Op::drop_table, message).table = table;
     return {};
   }
-  Relation* changed = TRY(relations_.on_ddl(report->oid, top_xid()));
+  Relation* changed = TRY(relations_.on_ddl(report->oid, top_xid(), report->columns));
   if (changed == nullptr) return {};
   const std::uint32_t table = table_of(*changed);
   add_change(Op::schema, message, false).table = table;
