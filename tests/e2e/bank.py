@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""bank.py [--kills N] [--minutes M] [--pair postgres-postgres|postgres-files] [--seed S] [--verbose]
+"""bank.py [--kills N] [--minutes M] [--pair postgres-postgres|postgres-files|postgres-parquet] [--seed S] [--verbose]
 
 The bank: writers move money between 10 000 accounts, each move one transaction over three tables (two balances, one
 row of moves, one of notes), while the task loads and streams. The task is killed with SIGKILL at random moments and
@@ -12,6 +12,7 @@ Prints a summary and ends with 1 when anything did not hold."""
 
 import argparse
 import contextlib
+import os
 import pathlib
 import random
 import statistics
@@ -22,12 +23,13 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import harness  # noqa: E402
-from harness import Failure, csv_rows, expect, expect_equal, expect_same, select  # noqa: E402
+from harness import Failure, csv_rows, expect, expect_equal, expect_same, parquet_rows, select  # noqa: E402
 from servers import wait_for  # noqa: E402
 
 ACCOUNTS = 10_000
 START_BALANCE = 1000
 WRITERS = 3
+PAIRS = ["postgres-postgres", "postgres-files", "postgres-parquet"]
 TABLES = ["accounts", "moves", "notes"]
 SCHEMA = f"""
 CREATE TABLE accounts (id int PRIMARY KEY, balance bigint NOT NULL, version int NOT NULL DEFAULT 0);
@@ -166,7 +168,8 @@ class Bank:
         else:
             for table in TABLES:
                 self.source.execute(f"ALTER TABLE {table} REPLICA IDENTITY FULL")
-            self.folder, endpoint = bench.lake(IncludeOpForFullLoad=True, CdcMinFileSize=200)
+            form = {"DataFormat": "parquet"} if pair == "postgres-parquet" else {}
+            self.folder, endpoint = bench.lake(IncludeOpForFullLoad=True, CdcMinFileSize=200, **form)
             self.task = bench.task(self.source, endpoint, rules)
         self.restarts, self.peak, self.kills = [], 0, 0
 
@@ -175,7 +178,7 @@ class Bank:
             if not self.target.one("SELECT to_regclass('public.moves')"):
                 return -1
             return self.target.one("SELECT coalesce(max(id), 0) FROM moves")
-        files = sorted((self.folder / "public/moves").glob("2*.csv")) if (self.folder / "public/moves").exists() else []
+        files = sorted((self.folder / "public/moves").glob("2*")) if (self.folder / "public/moves").exists() else []
         return len(files)
 
     def progressed(self, run, before):
@@ -244,7 +247,8 @@ class Bank:
             return
         for table in TABLES:
             state = {}
-            for row in csv_rows(self.folder, f"public/{table}"):
+            rows = parquet_rows if self.pair == "postgres-parquet" else csv_rows
+            for row in rows(self.folder, f"public/{table}"):
                 self.follow(state, table, row)
             wanted = {row[0]: row for row in self.source.execute(
                 f"SELECT {', '.join(f't.{c}::text' for c in self.columns(table))} FROM {table} t")}
@@ -256,7 +260,7 @@ class Bank:
                 "notes": ["move", "text"]}[table]
 
     def follow(self, state, table, row):
-        op, cells = row.cells[0], tuple(row.cells[1:])
+        op, cells = row.cells[0], tuple(str(cell) for cell in row.cells[1:])
         before = state.get(cells[0])
         if op == "I":
             expect(before is None, f"{row.file}: {table} {cells[0]} inserted twice")
@@ -295,15 +299,15 @@ def main():
     parser = argparse.ArgumentParser(prog="dev prove")
     parser.add_argument("--kills", type=int, default=1000)
     parser.add_argument("--minutes", type=float)
-    parser.add_argument("--pair", choices=["postgres-postgres", "postgres-files"])
+    parser.add_argument("--pair", choices=PAIRS)
     parser.add_argument("--seed", type=int)
     options = parser.parse_args()
-    pairs = [options.pair] if options.pair else ["postgres-postgres", "postgres-files"]
+    pairs = [options.pair] if options.pair else PAIRS
     servers = harness.Servers()
     failed = False
     try:
         for pair in pairs:
-            bench = harness.Bench(servers, harness.TOP / "build/millrace", f"prove.{pair}")
+            bench = harness.Bench(servers, os.environ.get("MILLRACE_BINARY", harness.TOP / "build/millrace"), f"prove.{pair}")
             try:
                 minutes = options.minutes / len(pairs) if options.minutes else None
                 print(run_bank(bench, pair, options.kills // len(pairs), minutes, options.seed, verbose=True), "\n")
