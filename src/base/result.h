@@ -78,9 +78,13 @@ class [[nodiscard]] Result<void> {
 
 }  // namespace base
 
-#define TRY(expression)                                     \
-  __extension__({                                           \
-    auto try_result_ = (expression);                        \
-    if (!try_result_.ok()) return try_result_.take_error(); \
-    try_result_.take();                                     \
+// The name is new each time, so that a TRY may stand in a lambda inside another TRY.
+#define TRY(expression) TRY_AS_(TRY_JOINED_(try_result_, __COUNTER__), expression)
+#define TRY_JOINED_(name, number) TRY_JOINED_NOW_(name, number)
+#define TRY_JOINED_NOW_(name, number) name##number
+#define TRY_AS_(result, expression)               \
+  __extension__({                                 \
+    auto result = (expression);                   \
+    if (!result.ok()) return result.take_error(); \
+    result.take();                                \
   })

@@ -95,12 +95,27 @@ Result<void> S3Upload::send_part(std::string_view bytes) {
   request.query = {{"partNumber", std::to_string(number)}, {"uploadId", upload_id_}};
   request.body = bytes;
   request.what = fmt::format("write part {} of {}", number, key_);
-  const HttpAnswer answer = TRY(client_.call(request, stop_));
-  const std::string_view tag = answer.header("etag");
+  Result<HttpAnswer> sent = client_.call(request, stop_);
+  if (!sent.ok()) return reason(sent.take_error());
+  const std::string_view tag = sent->header("etag");
   if (tag.empty()) return failed(errors::bad_answer, "{}: no ETag in the answer", request.what);
   part_tags_.emplace_back(tag);
   bytes_sent_ += bytes.size();
   return {};
+}
+
+// A server that refuses a part before it has read it closes the connection, and its answer is lost with the reset: the
+// client sees a network that fails again and again. Whether the upload is still there is asked without a body.
+Error S3Upload::reason(Error failure) {
+  if (!failure.is(errors::network)) return failure;
+  S3Request request;
+  request.method = "GET";
+  request.key = key_;
+  request.query = {{"max-parts", "1"}, {"uploadId", upload_id_}};
+  request.what = "look for the upload of " + key_;
+  Result<XmlElement> parts = client_.call_for_document(request, stop_);
+  if (parts.ok() || !parts.error().is(errors::s3_upload_gone)) return failure;
+  return parts.take_error().because(std::move(failure));
 }
 
 Result<void> S3Upload::finish() {

@@ -23,6 +23,7 @@ class S3Upload final : public Upload {
   base::Result<void> begin();
   base::Result<void> send_part(std::string_view bytes);
   base::Result<void> complete();
+  base::Error reason(base::Error failure);
   base::Result<void> confirm(base::Error gone);
   std::size_t part_bytes() const;
 
