@@ -59,7 +59,8 @@ class Lab:
         self.rows = rows
         self.servers = Servers()
         self.bench = Bench(self.servers, TOP / "build/millrace", "bench")
-        settings = ["shared_buffers = 1GB", "max_wal_size = 16GB", "checkpoint_timeout = 30min",
+        # No autovacuum: it would fall on whoever runs after the other has filled its table.
+        settings = ["autovacuum = off", "shared_buffers = 1GB", "max_wal_size = 16GB", "checkpoint_timeout = 30min",
                     "max_replication_slots = 40", "wal_sender_timeout = 60s"]
         folder = self.servers.folder
         self.source_server = Postgres(folder / "source", 15, settings, durable=True)
