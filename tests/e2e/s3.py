@@ -17,6 +17,47 @@ KEYS = ("millracetest", "millracetestsecret")
 BUCKET = "lake"
 
 
+class HeaderJudge:
+    """A bucket of moto, which keeps what S3 keeps of encryption and ACL headers (and checks no signature)."""
+
+    def __init__(self, bench):
+        self.port = free_port()
+        log = open(bench.folder / "moto.log", "wb")
+        self.process = subprocess.Popen([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)],
+                                        stdout=log, stderr=subprocess.STDOUT)
+        bench.closers.append(self.stop)
+        wait_for("moto", lambda: answers(self.port), 60)
+        self.client = client_for(self.port)
+        self.client.create_bucket(Bucket=BUCKET)
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+
+    def endpoint(self, **settings):
+        return endpoint_at(self.port, settings)
+
+
+def answers(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+        return True
+    except OSError:
+        return False
+
+
+def client_for(port):
+    return boto3.client("s3", endpoint_url=f"http://127.0.0.1:{port}", aws_access_key_id=KEYS[0],
+                        aws_secret_access_key=KEYS[1], region_name="us-east-1",
+                        config=botocore.config.Config(s3={"addressing_style": "path"}))
+
+
+def endpoint_at(port, settings):
+    return {"EndpointIdentifier": "s3", "EndpointType": "target", "EngineName": "s3",
+            "MillraceUrl": f"http://127.0.0.1:{port}/{BUCKET}", "MillraceRegion": "us-east-1",
+            "MillraceCredentials": ":".join(KEYS), "S3Settings": {"CdcMaxBatchInterval": 1, **settings}}
+
+
 class S3:
     """Server, proxy and one bucket; the scenario's bench stops them."""
 
@@ -31,18 +72,9 @@ class S3:
             [sys.executable, TESTS / "support/fault_proxy.py", "--listen", str(self.proxy_port), "--to",
              f"127.0.0.1:{self.port}", "--control", str(self.control_port), "--http"],
             stdout=open(self.folder / "proxy.log", "wb"), stderr=subprocess.STDOUT)
-        self.client = boto3.client(
-            "s3", endpoint_url=f"http://127.0.0.1:{self.port}", aws_access_key_id=KEYS[0], aws_secret_access_key=KEYS[1],
-            region_name="us-east-1", config=botocore.config.Config(s3={"addressing_style": "path"}))
+        self.client = client_for(self.port)
         self.client.create_bucket(Bucket=BUCKET)
-        wait_for("the proxy", self._listens, 20)
-
-    def _listens(self):
-        try:
-            socket.create_connection(("127.0.0.1", self.control_port), 1).close()
-            return True
-        except OSError:
-            return False
+        wait_for("the proxy", lambda: answers(self.control_port), 20)
 
     def stop(self):
         self.proxy.kill()
@@ -50,9 +82,7 @@ class S3:
         subprocess.run([TESTS / "services/s3_server.sh", "stop", str(self.folder)], check=False)
 
     def endpoint(self, **settings):
-        return {"EndpointIdentifier": "s3", "EndpointType": "target", "EngineName": "s3",
-                "MillraceUrl": f"http://127.0.0.1:{self.proxy_port}/{BUCKET}", "MillraceRegion": "us-east-1",
-                "MillraceCredentials": ":".join(KEYS), "S3Settings": {"CdcMaxBatchInterval": 1, **settings}}
+        return endpoint_at(self.proxy_port, settings)
 
     def command(self, **words):
         """One command to the proxy; its answer."""

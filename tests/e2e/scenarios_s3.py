@@ -2,7 +2,7 @@
 """PostgreSQL into an S3 bucket through a proxy that breaks requests; read back with boto3, pyarrow and DuckDB."""
 
 from harness import csv_rows, expect, expect_same, rebuilt, scenario
-from s3 import BUCKET, S3
+from s3 import BUCKET, S3, HeaderJudge
 from scenarios_files import COLUMNS, fill, text_state
 
 
@@ -131,3 +131,28 @@ def parquet(bench):
     found = duckdb.execute(f"SELECT count(*) FILTER (\"Op\" = 'I'), count(*) FILTER (\"Op\" = 'D') FROM read_parquet("
                            f"'{bench.folder}/copy/public/orders/*.parquet', union_by_name = true)").fetchone()
     expect_same(found, (301, 1), "rows by operation")
+
+
+@scenario("s3.encryption_and_acl")
+def encryption_and_acl(bench):
+    """Encryption and ACL arrive with single PUTs and with multipart uploads, as the server then reports them."""
+    source, server = bench.source(), HeaderJudge(bench)
+    source.execute("CREATE TABLE small (id int PRIMARY KEY); INSERT INTO small VALUES (1);"
+                   "CREATE TABLE large (id int PRIMARY KEY, note text);"
+                   "INSERT INTO large SELECT g, repeat(md5(g::text), 100) FROM generate_series(1, 4000) g")
+    key = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    for mode, wanted in (({"EncryptionMode": "sse-s3"}, ("AES256", None)),
+                         ({"EncryptionMode": "sse-kms", "ServerSideEncryptionKmsKeyId": key}, ("aws:kms", key))):
+        folder = mode["EncryptionMode"]
+        bench.task(source, server.endpoint(BucketFolder=folder, CannedAclForObjects="public-read", **mode),
+                   kind="full-load").catch_up()
+        found = server.client.list_objects_v2(Bucket=BUCKET, Prefix=folder)["Contents"]
+        expect_same({item["Key"].split("/")[2] for item in found}, {"small", "large"}, "tables")
+        for item in found:
+            head = server.client.head_object(Bucket=BUCKET, Key=item["Key"])
+            expect_same((head["ServerSideEncryption"], head.get("SSEKMSKeyId")), wanted, f"encryption of {item['Key']}")
+            grants = server.client.get_object_acl(Bucket=BUCKET, Key=item["Key"])["Grants"]
+            expect(any(grant["Grantee"].get("URI", "").endswith("/AllUsers") and grant["Permission"] == "READ"
+                       for grant in grants), f"{item['Key']} is not readable by all: {grants}")
+        parts = {item["Key"].split("/")[2]: item["ETag"].strip('"') for item in found}
+        expect("-" in parts["large"] and "-" not in parts["small"], f"one PUT and one multipart upload: {parts}")
