@@ -36,13 +36,11 @@ struct TableCounts {
 };
 
 struct ApplyReport {
-  std::map<model::TableName, TableCounts> tables;                   // keyed by source name
-  std::vector<std::pair<model::TableName, base::Error>> suspended;  // newly suspended tables
-};
-
-struct TargetSuspended {
-  model::TableName source_name;
-  std::string reason;
+  std::map<model::TableName, TableCounts> tables;  // keyed by source name
+  // Tables that cannot go on. Not empty: nothing of this call was kept. `undone`: the same changes may be given again
+  // without those tables'; else the target must be opened anew.
+  std::vector<std::pair<model::TableName, base::Error>> suspended;
+  bool undone = false;
 };
 
 class Target {
@@ -89,7 +87,19 @@ class Target {
   virtual base::Result<void> tick() = 0;
   // Everything applied so far becomes durable.
   virtual base::Result<void> flush() = 0;
-  virtual base::Result<std::vector<TargetSuspended>> suspended() = 0;
+
+  // Suspended tables. The engine keeps their changes; apply() gets none of them. Before the first apply of a process it
+  // names each, with its shape at durable() or (`is_shape_known` false) any. What was left half done of such a table
+  // stays as it is.
+  virtual base::Result<void> hold(const model::TableSchemaPtr& table, bool is_shape_known) = 0;
+  // Whether replay() can bring a held table back.
+  virtual bool can_replay() const = 0;
+  // The kept changes of one held table, in order, all at or below durable(), from the first on each time; as apply(),
+  // but exactly once by a position of the table's own. After flush() all of it is durable. Nothing else is applied
+  // between the first and the last call.
+  virtual base::Result<ApplyReport> replay(model::ChangeBatch& batch, const model::TableName& source_name,
+                                           std::stop_token stop) = 0;
+
   // status/history control tables; called at most once a second with the engine's own facts.
   virtual base::Result<void> report(const std::map<std::string, std::string>& facts) = 0;
   virtual base::Result<void> drop() = 0;  // position row, control rows, journal of this task

@@ -2,6 +2,7 @@
 #include "engine/attempt.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "engine/errors.h"
 #include "engine/load.h"
@@ -261,6 +262,39 @@ Result<Goal> Attempt::goal(const Until& until) {
   return goal;
 }
 
+Result<void> Attempt::hold_suspended() {
+  const std::map<model::TableName, KeptTable> kept = ledger_.kept();
+  for (const PlannedTable& table : tables_) {
+    const std::optional<TableRecord> record = ledger_.table(table.source->name);
+    if (!record || record->state != table_state::error) continue;
+    const auto found = kept.find(table.source->name);
+    if (found == kept.end() || !found->second.shape) {
+      TRY(target_->hold(table.mapped.target, false));
+      continue;
+    }
+    Result<mapping::MappedTable> mapped = definition_.mapping.map(*found->second.shape);
+    TRY(target_->hold(mapped.ok() ? mapped->target : table.mapped.target, mapped.ok()));
+  }
+  return {};
+}
+
+// Each table once a run. False: one of them is suspended again, and the target must be opened anew.
+Result<bool> Attempt::replay_suspended(const model::Position& durable, std::stop_token stop) {
+  const std::map<model::TableName, KeptTable> kept = ledger_.kept();
+  for (const PlannedTable& table : tables_) {
+    const model::TableName& name = table.source->name;
+    if (!kept.contains(name) || !handover_.replayable.contains(name)) continue;
+    statistics_.set_phase("replaying " + name.text());
+    const bool is_back =
+        TRY(replay_kept(definition_, environment_, statistics_, ledger_, *target_, name, durable, stop));
+    handover_.replayable.erase(name);
+    if (!is_back) return false;
+    progressed_ = true;
+    TRY(sweep_kept_folders(environment_, ledger_));
+  }
+  return true;
+}
+
 Result<AttemptEnd> Attempt::stream(bool through_relay, const Until& until, std::stop_token stop) {
   const std::optional<TaskRecord> task = ledger_.task();
   if (loaded_now_ && definition_.settings.boolean("FullLoadSettings.StopTaskCachedChangesNotApplied")) {
@@ -268,10 +302,15 @@ Result<AttemptEnd> Attempt::stream(bool through_relay, const Until& until, std::
   }
   ENSURE(task && task->capture_start);
   std::optional<model::Position> durable = TRY(target_->durable());
+  Shapes shapes;
   if (!durable) {
     TRY(target_->begin_apply(*task->capture_start, target_schemas(tables_)));
     durable = *task->capture_start;
+    for (const PlannedTable& table : tables_) shapes[table.source->name] = table.source;
   }
+  TRY(sweep_kept_folders(environment_, ledger_));
+  TRY(hold_suspended());
+  if (!TRY(replay_suspended(*durable, stop))) return AttemptEnd::again;
   auto relay =
       TRY(relay::Relay::open(*environment_.disk, relay_options(environment_.data_folder, definition_.relay_cap_bytes)));
   const auto open_monitor = [this] {
@@ -281,7 +320,7 @@ Result<AttemptEnd> Attempt::stream(bool through_relay, const Until& until, std::
   StateChange form;
   form.notes.emplace_back(std::string(cell_form_note), native ? "native" : "canonical");
   TRY(environment_.store->commit(form));
-  Streaming streaming(definition_, environment_, statistics_, ledger_, *source_, *target_, tables_);
+  Streaming streaming(definition_, environment_, statistics_, ledger_, *source_, *target_, tables_, std::move(shapes));
   const Goal wanted = TRY(goal(until));
   Result<StreamEnd> end = streaming.run(*relay, *durable, through_relay, wanted, open_monitor, stop);
   const Result<std::optional<model::Position>> reached = target_->durable();
@@ -290,6 +329,7 @@ Result<AttemptEnd> Attempt::stream(bool through_relay, const Until& until, std::
     case StreamEnd::goal_reached: return AttemptEnd::finished;
     case StreamEnd::stopped: return AttemptEnd::interrupted;
     case StreamEnd::tables_changed: return AttemptEnd::again;
+    case StreamEnd::table_suspended: return AttemptEnd::again;
   }
   return AttemptEnd::again;
 }

@@ -7,10 +7,12 @@
 //   nothing / phase "starting"          drops a stale capture, starts the target afresh, begins capture: the position
 //                                       and the snapshot belong together; loads all tables under that snapshot
 //   phase "loading", some not loaded    discards those tables, loads them under a new snapshot with a fence
-//   phase "streaming"                   streams from what the target holds durably
+//   phase "streaming"                   replays suspended tables, streams from what the target holds durably
 //
 // A crash between any two of these lines is one of the rows above.
 #pragma once
+
+#include <set>
 
 #include "engine/streaming.h"
 
@@ -18,10 +20,20 @@ namespace engine {
 
 enum class AttemptEnd { finished, interrupted, again };
 
+// What the attempts of one run tell each other.
+struct Handover {
+  std::set<model::TableName> replayable;  // suspended before this run, and not yet tried
+};
+
 class Attempt {
  public:
-  Attempt(const TaskDefinition& definition, const Environment& environment, Statistics& statistics, Ledger& ledger)
-      : definition_(definition), environment_(environment), statistics_(statistics), ledger_(ledger) {}
+  Attempt(const TaskDefinition& definition, const Environment& environment, Statistics& statistics, Ledger& ledger,
+          Handover& handover)
+      : definition_(definition),
+        environment_(environment),
+        statistics_(statistics),
+        ledger_(ledger),
+        handover_(handover) {}
 
   // `fresh`: the ledger says nothing was begun. `reload`: the user asked to load everything anew.
   base::Result<AttemptEnd> run(bool fresh, bool reload, bool through_relay, const Until& until, std::stop_token stop);
@@ -42,6 +54,8 @@ class Attempt {
   base::Result<void> load_pass(std::vector<const PlannedTable*> tables, std::stop_token stop);
   base::Result<void> finish_load();
   base::Result<AttemptEnd> stream(bool through_relay, const Until& until, std::stop_token stop);
+  base::Result<void> hold_suspended();
+  base::Result<bool> replay_suspended(const model::Position& durable, std::stop_token stop);
   base::Result<Goal> goal(const Until& until);
   base::Result<void> restore_statistics();
   std::function<void(const std::string&)> waiting();
@@ -50,6 +64,7 @@ class Attempt {
   const Environment& environment_;
   Statistics& statistics_;
   Ledger& ledger_;
+  Handover& handover_;
   std::unique_ptr<connect::Journal> source_journal_, target_journal_;
   std::unique_ptr<connect::Source> source_;
   std::unique_ptr<connect::Target> target_;

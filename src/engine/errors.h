@@ -52,6 +52,13 @@ inline constexpr Code relay_gap{
     "engine.relay_gap", Kind::task,
     "The relay does not reach back to what the target holds (was the target restored from a backup?). "
     "Start the task with --start-type reload-target."};
+inline constexpr Code kept_full{
+    "engine.kept_full", Kind::table,
+    "The changes of suspended tables are kept up to MillraceRelayCapMB, and that was reached. Mend the cause and load "
+    "the table again with --reload-table, or raise the cap."};
+inline constexpr Code not_resumable{
+    "engine.not_resumable", Kind::input,
+    "Only a suspended table whose changes were kept can be resumed; load the table again with --reload-table."};
 inline constexpr Code start_time{"engine.start_time", Kind::input,
                                  "This source cannot find a log position by time; give CdcStartPosition."};
 

@@ -3,6 +3,7 @@ room(engine
     engine/attempt.cc
     engine/change_queue.cc
     engine/group.cc
+    engine/kept_changes.cc
     engine/ledger.cc
     engine/load.cc
     engine/monitor.cc

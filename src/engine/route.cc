@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "engine/kept_changes.h"
+
 namespace engine {
 
 using model::Change;
@@ -41,12 +43,15 @@ base::Result<Router::Route*> Router::find_route(const model::TableSchemaPtr& sou
   return &routes_.emplace(source.get(), std::move(route)).first->second;
 }
 
-bool Router::keep(const Change& change, const std::vector<Route*>& routes) const {
-  if (change.table == model::no_table) return change.op == Op::begin || change.op == Op::commit;
-  const Route& route = *routes[change.table];
-  if (!route.taken || suspended_.contains(route.source->name)) return false;
-  if (commit_log_ > fence_high_) return true;
-  return !fences_.at(route.source->name).holds(commit_log_, xid_);
+Router::Way Router::way_of(const Change& change, const std::vector<Route*>& routes) const {
+  if (change.table == model::no_table) {
+    return change.op == Op::begin || change.op == Op::commit ? Way::target : Way::nowhere;
+  }
+  const model::TableName& name = routes[change.table]->source->name;
+  const auto fence = fences_.find(name);
+  if (fence == fences_.end()) return Way::nowhere;
+  if (commit_log_ <= fence_high_ && fence->second.holds(commit_log_, xid_)) return Way::nowhere;
+  return suspended_.contains(name) ? Way::aside : Way::target;
 }
 
 void Router::remap_cells(ChangeBatch& batch, Change& change, const Route& route) const {
@@ -74,12 +79,15 @@ void Router::count(const Change& change, Counted& counted) const {
 }
 
 base::Result<void> Router::route(ChangeBatch& batch,
-                                 std::vector<std::pair<model::TableName, base::Error>>& failed_tables) {
+                                 std::vector<std::pair<model::TableName, base::Error>>& failed_tables,
+                                 KeptChanges* kept) {
+  source_tables_ = batch.tables;
+  source_cells_.clear();
   std::vector<Route*> routes;
   for (const model::TableSchemaPtr& table : batch.tables) {
     base::Result<Route*> route = find_route(table);
     if (!route.ok()) {
-      failed_tables.emplace_back(table->name, route.take_error());
+      if (!suspended_.contains(table->name)) failed_tables.emplace_back(table->name, route.take_error());
       suspend(table->name);
       Route dropped;
       dropped.source = table;
@@ -88,20 +96,25 @@ base::Result<void> Router::route(ChangeBatch& batch,
     routes.push_back(*route);
   }
   std::vector<Counted> counted(routes.size());
-  std::size_t kept = 0;
+  std::size_t left = 0;
   for (std::size_t i = 0; i < batch.changes.size(); ++i) {
     Change& change = batch.changes[i];
     if (change.op == Op::begin || change.op == Op::commit) commit_log_ = change.position.log;
     if (change.op == Op::begin) xid_ = change.xid;
-    if (!keep(change, routes)) continue;
-    if (change.table != model::no_table) {
-      if (!routes[change.table]->same_cells) remap_cells(batch, change, *routes[change.table]);
-      count(change, counted[change.table]);
+    const Way way = way_of(change, routes);
+    if (way == Way::nowhere) continue;
+    if (change.table != model::no_table && !is_counted_) count(change, counted[change.table]);
+    if (kept != nullptr && (way == Way::aside || change.table == model::no_table)) TRY(kept->take(batch, change));
+    if (way == Way::aside) continue;
+    if (change.table != model::no_table && !routes[change.table]->same_cells) {
+      source_cells_.push_back({left, change.old_first, change.old_count, change.new_first, change.new_count});
+      remap_cells(batch, change, *routes[change.table]);
     }
-    if (kept != i) batch.changes[kept] = std::move(change);
-    ++kept;
+    if (left != i) batch.changes[left] = std::move(change);
+    ++left;
   }
-  batch.changes.resize(kept);
+  batch.changes.resize(left);
+  is_counted_ = false;
   for (std::size_t i = 0; i < routes.size(); ++i) {
     if (routes[i]->taken) batch.tables[i] = routes[i]->target;
     const Counted& row = counted[i];
@@ -114,6 +127,18 @@ base::Result<void> Router::route(ChangeBatch& batch,
     });
   }
   return {};
+}
+
+void Router::unroute(ChangeBatch& batch) {
+  batch.tables = source_tables_;
+  for (const Cells& cells : source_cells_) {
+    Change& change = batch.changes[cells.change];
+    change.old_first = cells.old_first;
+    change.old_count = cells.old_count;
+    change.new_first = cells.new_first;
+    change.new_count = cells.new_count;
+  }
+  is_counted_ = true;
 }
 
 }  // namespace engine

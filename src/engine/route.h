@@ -16,6 +16,8 @@
 
 namespace engine {
 
+class KeptChanges;
+
 class Router {
  public:
   Router(const mapping::Mapping& mapping, Statistics& statistics) : mapping_(mapping), statistics_(statistics) {}
@@ -26,9 +28,11 @@ class Router {
   bool is_suspended(const model::TableName& source_name) const { return suspended_.contains(source_name); }
 
   // On return the batch holds target schemas, and begin/commit of every transaction. A mapping that no longer fits a
-  // changed table suspends it: named in `failed_tables`.
+  // changed table suspends it: named in `failed_tables`. Changes of suspended tables go to `kept`, unless nullptr.
   base::Result<void> route(model::ChangeBatch& batch,
-                           std::vector<std::pair<model::TableName, base::Error>>& failed_tables);
+                           std::vector<std::pair<model::TableName, base::Error>>& failed_tables, KeptChanges* kept);
+  // Undoes the last route() for what is left in the batch, so that it may be routed again (and is not counted again).
+  void unroute(model::ChangeBatch& batch);
   // Beyond the highest fence no change is skipped any more.
   std::uint64_t fence_high() const { return fence_high_; }
 
@@ -45,7 +49,8 @@ class Router {
   };
 
   base::Result<Route*> find_route(const model::TableSchemaPtr& source);
-  bool keep(const model::Change& change, const std::vector<Route*>& routes) const;
+  enum class Way { target, aside, nowhere };
+  Way way_of(const model::Change& change, const std::vector<Route*>& routes) const;
   void remap_cells(model::ChangeBatch& batch, model::Change& change, const Route& route) const;
   void count(const model::Change& change, Counted& counted) const;
 
@@ -54,6 +59,13 @@ class Router {
   std::map<model::TableName, model::Fence> fences_;  // also the set of planned tables
   std::set<model::TableName> suspended_;
   std::unordered_map<const model::TableSchema*, Route> routes_;
+  struct Cells {
+    std::size_t change = 0;
+    std::uint32_t old_first = 0, old_count = 0, new_first = 0, new_count = 0;
+  };
+  std::vector<model::TableSchemaPtr> source_tables_;  // of the last batch routed, and its changes that were remapped
+  std::vector<Cells> source_cells_;
+  bool is_counted_ = false;
   std::uint64_t fence_high_ = 0;
   std::uint64_t xid_ = 0;  // of the transaction being followed
   std::uint64_t commit_log_ = 0;

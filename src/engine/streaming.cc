@@ -30,6 +30,7 @@ Result<StreamEnd> Streaming::run(relay::Relay& relay, const model::Position& dur
     router_.add_table(table.source->name, record ? record->fence : model::Fence{});
     if (record && record->state == table_state::error) router_.suspend(table.source->name);
   }
+  TRY(kept_.open());
   QueueLimits limits;
   limits.source_log_bytes_max = definition_.source_log_cap_bytes;
   limits.relay_bytes_max = definition_.relay_cap_bytes;
@@ -56,6 +57,7 @@ Result<StreamEnd> Streaming::run(relay::Relay& relay, const model::Position& dur
   if (!ended.ok() && ended.error().kind() != base::Kind::canceled) return ended.take_error();
   TRY(confirm_durable(*stream));
   TRY(std::move(saved));
+  if (table_suspended_) return StreamEnd::table_suspended;
   if (goal_reached_) return StreamEnd::goal_reached;
   return stop.stop_requested() ? StreamEnd::stopped : StreamEnd::tables_changed;
 }
@@ -133,6 +135,10 @@ Result<void> Streaming::apply(std::stop_token stop) {
     const std::uint64_t through = builder.at_boundary() ? group.through : 0;
     const bool cut = cut_at_goal(group);
     if (!group.changes.empty()) TRY(apply_group(std::move(group), stop));
+    if (table_suspended_) {
+      finished_.request_stop();
+      return {};
+    }
     if (!cut && !inside_transaction_) applied_through_ = std::max(applied_through_, through);
     TRY(target_.tick());
     TRY(publish_durable());
@@ -146,27 +152,45 @@ Result<void> Streaming::apply(std::stop_token stop) {
   return {};
 }
 
-Result<void> Streaming::apply_group(ChangeBatch group, std::stop_token stop) {
-  const Change last = group.changes.back();
-  inside_transaction_ = last.op != Op::commit;
-  std::vector<std::pair<model::TableName, base::Error>> unroutable;
-  TRY(router_.route(group, unroutable));
-  for (const auto& [table, error] : unroutable) TRY(suspend(table, error));
+Result<bool> Streaming::try_group(ChangeBatch& group, const Change& last, bool is_whole, std::stop_token stop) {
+  connect::ApplyReport report;
+  report.undone = true;
+  TRY(router_.route(group, report.suspended, &kept_));
   const bool concerns_us = std::any_of(group.changes.begin(), group.changes.end(), [](const Change& change) {
     return change.op != Op::begin && change.op != Op::commit;
   });
-  if (concerns_us || inside_transaction_) {
-    const connect::ApplyReport report = TRY(target_.apply(group, stop));
-    TRY(note_applied(report, last));
+  if (report.suspended.empty()) {
+    TRY(kept_.settle());
+    if (concerns_us || inside_transaction_) report = TRY(target_.apply(group, stop));
+  }
+  for (const auto& [table, error] : report.suspended) TRY(suspend(table, error));
+  if (!report.suspended.empty()) {
+    table_suspended_ = !is_whole || !report.undone;
+    router_.unroute(group);
+    return false;
+  }
+  if (concerns_us || inside_transaction_) note_applied(report, last);
+  if (last.op == Op::commit && concerns_us) advanced_through_ = std::max(applied_through_, last.position.log);
+  return true;
+}
+
+Result<void> Streaming::apply_group(ChangeBatch group, std::stop_token stop) {
+  const Change last = group.changes.back();
+  const bool is_whole = !inside_transaction_ && last.op == Op::commit;
+  inside_transaction_ = last.op != Op::commit;
+  for (const model::TableSchemaPtr& table : group.tables) arriving_[table->name] = table;
+  while (!TRY(try_group(group, last, is_whole, stop))) {
+    if (table_suspended_) return {};
   }
   if (last.op == Op::commit) {
+    for (auto& [table, shape] : arriving_) shapes_[table] = std::move(shape);
+    arriving_.clear();
     applied_through_ = std::max(applied_through_, last.position.log);
-    if (concerns_us) advanced_through_ = applied_through_;
   }
   return {};
 }
 
-Result<void> Streaming::note_applied(const connect::ApplyReport& report, const Change& last) {
+void Streaming::note_applied(const connect::ApplyReport& report, const Change& last) {
   std::uint64_t applied = 0;
   for (const auto& [table, counts] : report.tables) {
     applied += counts.inserts + counts.updates + counts.deletes;
@@ -178,28 +202,33 @@ Result<void> Streaming::note_applied(const connect::ApplyReport& report, const C
       status.put_aside += counts.put_aside;
     });
   }
-  for (const auto& [table, error] : report.suspended) TRY(suspend(table, error));
   const std::int64_t latency = environment_.clock->wall() - last.commit_time;
   statistics_.task([&](TaskStatus& status) {
     status.changes_applied += applied;
     if (last.commit_time != 0) status.target_latency_micros = latency;
     status.position = source_.position_text(last.position);
   });
-  return {};
 }
 
+// Nothing of the group that brought this was kept by the target: the table is held up to what is durable.
 Result<void> Streaming::suspend(const model::TableName& table, const base::Error& error) {
-  const std::string text = error.text();
+  std::optional<KeptTable> kept;
+  const std::optional<model::Position> durable = TRY(target_.durable());
+  if (target_.can_replay() && durable) {
+    const auto shape = shapes_.find(table);
+    kept = KeptTable{*durable, TRY(make_kept_folder(environment_, table, *durable)),
+                     shape == shapes_.end() ? nullptr : shape->second};
+  }
+  const std::string text = error.text() + std::string(kept ? kept_advice : lost_advice);
   environment_.log->error("apply", "table {} is suspended: {}", table.text(), text);
   router_.suspend(table);
   statistics_.table(table, [&](TableStatus& status) {
     status.state = table_state::error;
     status.reason = text;
   });
-  TRY(ledger_.update_table(table, [&](TableRecord& record) {
-    record.state = table_state::error;
-    record.suspended_reason = text;
-  }));
+  const bool is_kept = kept.has_value();
+  TRY(ledger_.suspend(table, text, std::move(kept)));
+  if (is_kept) TRY(kept_.add(table));
   if (table_errors_stop(definition_, ledger_.tables_in_error())) {
     return base::failed(errors::tables_failed, "table {} is in error and the task's policy is to stop: {}",
                         table.text(), text);

@@ -8,12 +8,17 @@
 //
 // One Streaming is one attempt: it ends when its goal is reached, when it is stopped, when the set of tables changed,
 // or with the first error of any thread. Whatever the target did not hold durably is read again by the next attempt.
+//
+// A table is suspended at what the target holds durably, and its changes from there on are kept. So the group that
+// brought the refusal is given to the target once more without them, or, where that is not all that lies beyond the
+// durable position (files; a transaction in parts), the attempt ends and the next one keeps them.
 #pragma once
 
 #include <atomic>
 
 #include "engine/change_queue.h"
 #include "engine/group.h"
+#include "engine/kept_changes.h"
 #include "engine/ledger.h"
 #include "engine/plan.h"
 #include "engine/route.h"
@@ -29,12 +34,15 @@ struct Goal {
   std::optional<base::WallMicros> commit_time;  // nothing committed later applied
 };
 
-enum class StreamEnd { goal_reached, stopped, tables_changed };
+enum class StreamEnd { goal_reached, stopped, tables_changed, table_suspended };
+
+// Source shapes of tables, as of the last group that was applied; of some not known.
+using Shapes = std::map<model::TableName, model::TableSchemaPtr>;
 
 class Streaming {
  public:
   Streaming(const TaskDefinition& definition, const Environment& environment, Statistics& statistics, Ledger& ledger,
-            connect::Source& source, connect::Target& target, const std::vector<PlannedTable>& tables)
+            connect::Source& source, connect::Target& target, const std::vector<PlannedTable>& tables, Shapes shapes)
       : definition_(definition),
         environment_(environment),
         statistics_(statistics),
@@ -42,7 +50,9 @@ class Streaming {
         source_(source),
         target_(target),
         tables_(tables),
-        router_(definition.mapping, statistics) {}
+        shapes_(std::move(shapes)),
+        router_(definition.mapping, statistics),
+        kept_(environment, ledger, statistics, definition.relay_cap_bytes) {}
 
   // The target holds everything up to `durable`. `open_monitor` opens a second source for the monitor thread.
   base::Result<StreamEnd> run(relay::Relay& relay, const model::Position& durable, bool through_relay, Goal goal,
@@ -55,7 +65,10 @@ class Streaming {
   base::Result<void> apply(std::stop_token stop);
   base::Result<void> fill_group(GroupBuilder& builder, std::stop_token stop);
   base::Result<void> apply_group(model::ChangeBatch group, std::stop_token stop);
-  base::Result<void> note_applied(const connect::ApplyReport& report, const model::Change& last);
+  // True: applied. False: tables were suspended, and the batch is as it was; or the attempt ends.
+  base::Result<bool> try_group(model::ChangeBatch& group, const model::Change& last, bool is_whole,
+                               std::stop_token stop);
+  void note_applied(const connect::ApplyReport& report, const model::Change& last);
   base::Result<void> suspend(const model::TableName& table, const base::Error& error);
   base::Result<void> publish_durable();
   base::Result<bool> reached_goal();
@@ -75,13 +88,17 @@ class Streaming {
   connect::Source& source_;
   connect::Target& target_;
   const std::vector<PlannedTable>& tables_;
+  Shapes shapes_;
+  Shapes arriving_;  // of the transaction that is being applied in parts
   Router router_;
+  KeptChanges kept_;
   Goal goal_;
   std::unique_ptr<ChangeQueue> queue_;
   std::unique_ptr<relay::Assembler> assembler_;
   std::stop_source finished_;  // goal reached or tables changed: all threads end, no error
   std::atomic<bool> goal_reached_{false};
   std::atomic<bool> tables_changed_{false};
+  std::atomic<bool> table_suspended_{false};
   std::atomic<bool> nudge_{false};
 
   base::Mutex mutex_;

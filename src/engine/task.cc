@@ -89,8 +89,11 @@ Result<Outcome> Task::Parts::run_attempts(bool fresh, bool reload, const Until& 
   bool through_relay = false;
   bool touched = !fresh;
   int failures = 0;
+  Handover handover;
+  for (const auto& [name, kept] : ledger.kept()) handover.replayable.insert(name);
   while (true) {
-    Attempt attempt(definition, environment, statistics, ledger);
+    if (stop.stop_requested()) return Outcome::interrupted;
+    Attempt attempt(definition, environment, statistics, ledger, handover);
     Result<AttemptEnd> end = attempt.run(fresh, reload, through_relay, until, stop);
     touched = touched || attempt.touched();
     // What was recorded decides how the next attempt begins.
@@ -166,6 +169,26 @@ Result<void> Task::reload_tables(const std::vector<model::TableName>& tables) {
   return {};
 }
 
+Result<void> Task::resume_tables(const std::vector<model::TableName>& tables) {
+  Ledger& ledger = parts_->ledger;
+  TRY(ledger.load());
+  if (!ledger.task()) {
+    return base::failed(errors::no_state, "task {} was never started here", parts_->definition.identifier);
+  }
+  const std::map<model::TableName, KeptTable> kept = ledger.kept();
+  for (const model::TableName& table : tables) {
+    const std::optional<TableRecord> record = ledger.table(table);
+    if (!record) return base::failed(connect::errors::table_missing, "table {} is not in this task", table.text());
+    if (kept.contains(table)) continue;
+    if (record->state != table_state::error) {
+      return base::failed(errors::not_resumable, "table {} is not suspended", table.text());
+    }
+    return base::failed(errors::not_resumable, "table {} was suspended without its changes: {}", table.text(),
+                        record->suspended_reason);
+  }
+  return {};
+}
+
 Result<Plan> Task::plan(std::stop_token stop) {
   (void)stop;
   Parts& parts = *parts_;
@@ -230,7 +253,9 @@ Result<void> Task::drop(bool force) {
   }
   StateChange wipe;
   wipe.wipe = true;
-  return environment.store->commit(wipe);
+  TRY(environment.store->commit(wipe));
+  TRY(parts.ledger.load());
+  return sweep_kept_folders(environment, parts.ledger);
 }
 
 }  // namespace engine

@@ -151,6 +151,9 @@ class Task {
   // Before run(resume_processing): these tables (source names) are loaded again, fenced against the stream; it is also
   // how a suspended table comes back. Fails with engine.no_state or connect.table_missing.
   base::Result<void> reload_tables(const std::vector<model::TableName>& tables);
+  // Before run(resume_processing), which tries every suspended table whose changes are kept: makes sure that these are
+  // such tables. Fails with engine.not_resumable.
+  base::Result<void> resume_tables(const std::vector<model::TableName>& tables);
 
   // Connects to both ends and touches nothing.
   base::Result<Plan> plan(std::stop_token stop);

@@ -30,10 +30,13 @@ constexpr const char* run_footer =
   position:4AF/B0D0   everything up to that position of the source's log is
   time:2026-11-21T05:38:16   the clock (UTC) has reached it
 
+A suspended table is tried again at each start: what was kept of its changes is replayed, then it joins the stream.
+
 Examples:
   millrace run task.json --data-dir /var/lib/millrace/crm
   millrace run task.json --until caught-up --progress json
   millrace run task.json --start-type reload-target
+  millrace run task.json --resume-table sales.orders
 
 Ctrl-C stops at a commit boundary within ten seconds (exit code 130); a second one ends at once and loses nothing.)";
 
@@ -86,6 +89,8 @@ void add_run(CLI::App& app, Command& out) {
   run->add_option("--until", out.until, "caught-up, position:P or time:T: stop by itself, resumable");
   run->add_option("--reload-table", out.reload_tables,
                   "schema.table (repeatable): load that table of a resumed task again; brings back a suspended one");
+  run->add_option("--resume-table", out.resume_tables,
+                  "schema.table (repeatable): insist that this suspended table is one whose changes were kept");
   run->add_option("--progress", out.progress, "auto (bars on a terminal, else plain), plain, json, none")
       ->transform(CLI::CheckedTransformer(modes).description(""));
   run->footer(run_footer);

@@ -21,6 +21,7 @@ struct Command {
   std::string start_type;  // empty: start-replication or resume-processing, as the data directory says
   std::string until;
   std::vector<std::string> reload_tables;  // "schema.table", source names
+  std::vector<std::string> resume_tables;
   ProgressMode progress = ProgressMode::automatic;
   bool json = false;
   bool force = false;

@@ -62,17 +62,26 @@ auto with_signals(const Work& work, const std::function<base::Result<void>(std::
   return outcome;
 }
 
-base::Result<void> reload_tables(const Command& command, engine::StartType start, engine::Task& task) {
-  if (start != engine::StartType::resume_processing) {
-    return base::failed(errors::bad_usage, "--reload-table needs a task that was started before");
+base::Result<std::vector<model::TableName>> table_names(const char* flag, const std::vector<std::string>& given,
+                                                        engine::StartType start) {
+  if (!given.empty() && start != engine::StartType::resume_processing) {
+    return base::failed(errors::bad_usage, "{} needs a task that was started before", flag);
   }
   std::vector<model::TableName> tables;
-  for (const std::string& name : command.reload_tables) {
+  for (const std::string& name : given) {
     const std::size_t dot = name.find('.');
-    if (dot == std::string::npos) return base::failed(errors::bad_usage, "--reload-table {}: write schema.table", name);
+    if (dot == std::string::npos) return base::failed(errors::bad_usage, "{} {}: write schema.table", flag, name);
     tables.push_back({name.substr(0, dot), name.substr(dot + 1)});
   }
-  return task.reload_tables(tables);
+  return tables;
+}
+
+// Tables that the user names to be loaded again, or to be resumed.
+base::Result<void> bring_back(const Command& command, engine::StartType start, engine::Task& task) {
+  const auto resumed = TRY(table_names("--resume-table", command.resume_tables, start));
+  const auto reloaded = TRY(table_names("--reload-table", command.reload_tables, start));
+  if (!resumed.empty()) TRY(task.resume_tables(resumed));
+  return reloaded.empty() ? base::Result<void>() : task.reload_tables(reloaded);
 }
 
 base::Result<int> run_task(const Command& command) {
@@ -85,7 +94,7 @@ base::Result<int> run_task(const Command& command) {
            document.definition.task_id, document.source.text, document.target.text);
   for (const std::string& remark : document.remarks) log.info("main", "task settings: {}", remark);
   engine::Task task(document.definition, session->environment());
-  if (!command.reload_tables.empty()) TRY(reload_tables(command, start, task));
+  TRY(bring_back(command, start, task));
   ProgressPrinter printer(command.progress, session->clock());
   auto outcome = with_signals([&](const std::stop_token& stop) { return task.run(start, until, stop); },
                               [&](const std::stop_token& stop) { return printer.run(task, stop); });
@@ -130,7 +139,7 @@ base::Result<int> drop_task(const Command& command) {
   }
   auto session = TRY(Session::locked(command.task_file, command.data_dir));
   engine::Task task(session->document().definition, session->environment());
-  TRY(task.drop(command.force));
+  TRY(with_signals([&](const std::stop_token&) { return task.drop(command.force); }, nullptr));
   session->close_store();
   TRY(session->data_dir().clear());
   print("dropped: source, target position and local state\n");

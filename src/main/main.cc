@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The program. Memory and signals are settled before the first thread starts; everything else is in commands.cc.
+// The program. Memory and signals are settled before the first thread starts (signals even before the libraries'
+// constructors run, so that an early Ctrl-C is an orderly one); everything else is in commands.cc.
 #include <malloc.h>
 
 #include <cstdio>
@@ -19,6 +20,10 @@ void bound_memory() {
   mallopt(M_TRIM_THRESHOLD, 32 << 20);
 }
 
+void block_signals_early(int, char**, char**) { main_program::block_signals(); }
+[[gnu::section(".preinit_array"), gnu::used]] void (*const before_constructors)(int, char**,
+                                                                                char**) = &block_signals_early;
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -26,7 +31,6 @@ int main(int argc, char** argv) {
   const auto parsed = program::parse_command_line(argc, argv);
   if (const int* code = std::get_if<int>(&parsed)) return *code;
   bound_memory();
-  program::block_signals();
   auto outcome = program::run_command(std::get<program::Command>(parsed));
   if (outcome.ok()) return *outcome;
   std::fputs(program::error_text(outcome.error()).c_str(), stderr);

@@ -2,8 +2,9 @@
 """Bad input: exit code 2 or a failed task, one clear message, both sides as they were."""
 
 import json
+import threading
 
-from harness import expect, expect_same, scenario, select, transform
+from harness import expect, expect_equal, expect_same, scenario, select, transform
 from servers import free_port
 
 
@@ -185,6 +186,20 @@ def second_process(bench):
     expect("lock" in output.lower() or "running" in output.lower() or "process" in output.lower(), output)
     run.kill()
     task.catch_up()
+
+
+@scenario("input.interrupted_at_once")
+def interrupted_at_once(bench):
+    """Ctrl-C at any moment of the start is an orderly one: exit code 130, and the next run goes on."""
+    source, target = bench.source(), bench.target()
+    source.execute("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 1000)")
+    task = bench.task(source, target)
+    for pause in (0.03, 0.05, 0.08, 0.12, 0.2, 0.3, 0.5):
+        run = task.start()
+        threading.Event().wait(pause)
+        run.interrupt(10)
+    task.catch_up()
+    expect_equal(source, target, ["t"])
 
 
 @scenario("input.newer_state")

@@ -11,7 +11,6 @@
 //   files/clear/FOLDER        all files of the folder are being removed because of a TRUNCATE or DROP at a position
 //   files/load/FOLDER         counter of LOAD names, and where this load began to count
 //   files/chunk/FOLDERnumber  keys of the files of one chunk
-//   files/suspended/FOLDER    source name and reason
 #pragma once
 
 #include <map>

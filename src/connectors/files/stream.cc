@@ -55,8 +55,6 @@ base::Result<ChangeStream::Buffer*> ChangeStream::buffer_of(const std::string& f
   if (const auto name = TRY(journal.get(name_note))) {
     buffer->last_name = static_cast<std::int64_t>(TRY(unpack_number(name_note, *name)));
   }
-  const std::string suspended_note = notes::of("suspended", folder);
-  if (const auto note = TRY(journal.get(suspended_note))) buffer->suspended = TRY(unpack(suspended_note, *note, 3))[2];
   for (Intent& intent : TRY(notes::read_intents(journal, folder))) {
     if (intent.to <= buffer->flushed) continue;
     buffer->base = persisted_.value_or(Position{});
@@ -153,6 +151,8 @@ base::Result<connect::ApplyReport> ChangeStream::apply(model::ChangeBatch& batch
       case Op::message:
       case Op::stream_abort: break;
     }
+    // What was gathered of this call is lost with us, and comes again; the table's rows from the last file on are kept.
+    if (!report.suspended.empty()) break;
   }
   return report;
 }
@@ -162,7 +162,6 @@ base::Result<void> ChangeStream::on_row(Table& table, const model::ChangeBatch& 
   in_transaction_ = true;
   Buffer& buffer = *table.buffer;
   if (change.position <= buffer.flushed) return {};
-  if (!buffer.suspended.empty()) return {};
   connect::TableCounts& counts = *table.counts;
   ++(change.op == Op::insert ? counts.inserts : change.op == Op::update ? counts.updates : counts.deletes);
   if (!settings_.writes(change.op)) return {};
@@ -204,29 +203,19 @@ base::Result<void> ChangeStream::on_outcome(Table& table, const model::Change& c
   connect::TableCounts& counts = *table.counts;
   --(change.op == Op::insert ? counts.inserts : change.op == Op::update ? counts.updates : counts.deletes);
   if (outcome == RowOutcome::missing_value) {
-    return suspend(table, reason, errors::missing_value, report);
+    report.suspended.emplace_back(table.schema->source_name, base::Error{&errors::missing_value, reason, nullptr});
+    return {};
   }
   const std::string text = fmt::format("{}, at {}/{}", reason, change.position.log, change.position.sequence);
   if (settings_.value_policy == ValuePolicy::stop) return base::failed(errors::stop_on_value, "{}", text);
   if (settings_.value_policy == ValuePolicy::suspend) {
-    return suspend(table, text, formats::errors::parquet_value, report);
+    report.suspended.emplace_back(table.schema->source_name,
+                                  base::Error{&formats::errors::parquet_value, text, nullptr});
+    return {};
   }
   ++counts.put_aside;
   context_.log->error(component, "a change was put aside: {}", text);
   return {};
-}
-
-base::Result<void> ChangeStream::suspend(Table& table, std::string reason, const base::Code& code,
-                                         connect::ApplyReport& report) {
-  const model::TableName& name = table.schema->source_name;
-  report.suspended.emplace_back(name, base::Error{&code, reason, nullptr});
-  if (settings_.preserve_transactions) return {};  // the buffer is everybody's; the engine holds the table back
-  // The note makes a restart skip the table's changes. Those before this one are nobody else's to keep: into a file
-  // first. (A recorded file cannot be open here: its rows were written before, none of them suspended the table.)
-  TRY(seal_and_write(*table.buffer));
-  table.buffer->suspended = reason;
-  return context_.journal->commit(
-      {{notes::of("suspended", table.buffer->folder), pack({name.schema, name.table, std::move(reason)})}});
 }
 
 // ---- ends of transactions
@@ -235,13 +224,14 @@ base::Result<void> ChangeStream::on_commit(const Position& position) {
   in_transaction_ = false;
   const Position end{position.log, model::sequence_end, position.token};
   if (end > committed_) committed_ = end;
-  return finish_replays(committed_);
+  return finish_replays(end);
 }
 
 // Recorded files whose last row must have come by now.
 base::Result<void> ChangeStream::finish_replays(const Position& position) {
   if (replaying_ == 0) return {};
   for (const auto& [folder, buffer] : buffers_) {
+    if (buffer->held) continue;
     while (!buffer->replay.empty() && buffer->replay.front().to <= position) TRY(seal_and_write(*buffer));
   }
   return {};
@@ -376,7 +366,7 @@ base::Result<void> ChangeStream::keep_in_budget() {
 Position ChangeStream::computed_position() {
   Position position = committed_;
   for (const auto& [folder, buffer] : buffers_) {
-    const bool waits = !buffer->file.empty() || !buffer->replay.empty();
+    const bool waits = !buffer->held && (!buffer->file.empty() || !buffer->replay.empty());
     if (waits && buffer->base < position) position = buffer->base;
   }
   if (persisted_ && position < *persisted_) position = *persisted_;
@@ -434,7 +424,7 @@ base::Result<void> ChangeStream::reset(const std::string& folder, std::int64_t l
       buffer.file = ChangeFile();
       replaying_ -= buffer.replay.size();
       buffer.replay.clear();
-      buffer.suspended.clear();
+      buffer.held = false;
       last_name = buffer.last_name = std::max(buffer.last_name, last_name);
     }
   }
@@ -447,13 +437,23 @@ base::Result<void> ChangeStream::reset(const std::string& folder, std::int64_t l
                        {{name_note, std::to_string(last_name)}});
 }
 
-base::Result<std::vector<connect::TargetSuspended>> ChangeStream::suspended() {
-  std::vector<connect::TargetSuspended> all;
-  for (const auto& [note, value] : TRY(context_.journal->scan("files/suspended/"))) {
-    const std::vector<std::string> fields = TRY(unpack(note, value, 3));
-    all.push_back({{fields[0], fields[1]}, fields[2]});
+base::Result<void> ChangeStream::hold(const model::TableName& table) {
+  base::Lock lock(mutex_);
+  if (settings_.preserve_transactions) return {};
+  TRY(buffer_of(table_folder(settings_.folder, table)))->held = true;
+  return {};
+}
+
+// The table's files hold everything up to "flushed", as ever, so apply() knows what to skip. The position stands still:
+// nothing of the stream is in the buffers.
+base::Result<connect::ApplyReport> ChangeStream::replay(model::ChangeBatch& batch, const std::stop_token& stop) {
+  {
+    base::Lock lock(mutex_);
+    for (const model::TableSchemaPtr& table : batch.tables) {
+      TRY(buffer_of(table_folder(settings_.folder, table->name)))->held = false;
+    }
   }
-  return all;
+  return apply(batch, stop);
 }
 
 }  // namespace connectors::files

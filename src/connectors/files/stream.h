@@ -32,7 +32,9 @@ class ChangeStream {
   base::Result<std::optional<model::Position>> durable();
   // The table is loaded anew: what is gathered of it is dropped, names go on after `last_name`.
   base::Result<void> reset(const std::string& folder, std::int64_t last_name);
-  base::Result<std::vector<connect::TargetSuspended>> suspended();
+  // The table's changes do not come any more, until replay(): files that were recorded wait for it.
+  base::Result<void> hold(const model::TableName& table);
+  base::Result<connect::ApplyReport> replay(model::ChangeBatch& batch, const std::stop_token& stop);
 
  private:
   struct Buffer {
@@ -45,7 +47,7 @@ class ChangeStream {
     model::Position flushed;  // files hold everything up to here
     std::int64_t last_name = 0;
     std::deque<Intent> replay;  // recorded, not known to be written: gathered again, in order
-    std::string suspended;      // reason; empty: not
+    bool held = false;          // of a suspended table
   };
   struct Table {
     Buffer* buffer = nullptr;
@@ -72,8 +74,6 @@ class ChangeStream {
   base::Result<void> on_clear(Table& table, const model::Change& change, bool wanted) REQUIRES(mutex_);
   base::Result<void> finish_clear(const std::string& folder, const model::Position& position) REQUIRES(mutex_);
   base::Result<void> finish_replays(const model::Position& position) REQUIRES(mutex_);
-  base::Result<void> suspend(Table& table, std::string reason, const base::Code& code, connect::ApplyReport& report)
-      REQUIRES(mutex_);
 
   void start_row(Buffer& buffer, const model::Position& position) REQUIRES(mutex_);
   Sealed seal(Buffer& buffer) REQUIRES(mutex_);

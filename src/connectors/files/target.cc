@@ -356,6 +356,11 @@ base::Result<void> FileTarget::begin_apply(const model::Position& position, cons
   return stream_.begin(position, tables);
 }
 
+base::Result<connect::ApplyReport> FileTarget::replay(model::ChangeBatch& batch, const model::TableName&,
+                                                      std::stop_token stop) {
+  return stream_.replay(batch, stop);
+}
+
 base::Result<connect::ApplyReport> FileTarget::apply(model::ChangeBatch& batch, std::stop_token stop) {
   return stream_.apply(batch, stop);
 }

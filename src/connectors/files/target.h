@@ -46,7 +46,11 @@ class FileTarget final : public connect::Target {
   base::Result<void> advance(const model::Position& through) override { return stream_.advance(through.log); }
   base::Result<void> tick() override { return stream_.tick(); }
   base::Result<void> flush() override { return stream_.flush(); }
-  base::Result<std::vector<connect::TargetSuspended>> suspended() override { return stream_.suspended(); }
+  base::Result<void> hold(const model::TableSchemaPtr& table, bool) override { return stream_.hold(table->name); }
+  // The files of PreserveTransactions hold all tables in one order.
+  bool can_replay() const override { return !settings_.preserve_transactions; }
+  base::Result<connect::ApplyReport> replay(model::ChangeBatch& batch, const model::TableName& source_name,
+                                            std::stop_token stop) override;
   base::Result<void> report(const std::map<std::string, std::string>& facts) override;
   base::Result<void> drop() override;
   connect::Comparable* comparable() override { return comparable_.get(); }

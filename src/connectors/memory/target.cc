@@ -134,7 +134,13 @@ class MemoryTarget final : public connect::Target {
   }
   Result<void> tick() override { return {}; }
   Result<void> flush() override { return {}; }
-  Result<std::vector<connect::TargetSuspended>> suspended() override { return std::vector<connect::TargetSuspended>(); }
+  // No table is ever suspended here.
+  Result<void> hold(const model::TableSchemaPtr&, bool) override { return {}; }
+  bool can_replay() const override { return false; }
+  Result<connect::ApplyReport> replay(model::ChangeBatch&, const model::TableName& source_name,
+                                      std::stop_token) override {
+    return base::failed(connect::errors::not_supported, "replay of table {}", source_name.text());
+  }
   Result<void> report(const std::map<std::string, std::string>&) override { return {}; }
   Result<void> drop() override { return database_->forget_task(task_); }
   connect::Comparable* comparable() override { return comparable_.get(); }

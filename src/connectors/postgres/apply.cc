@@ -86,7 +86,15 @@ base::Result<connect::ApplyReport> Applier::apply(const ChangeBatch& batch, cons
   const auto known = known_;
   for (int attempt = 1;; ++attempt) {
     base::Result<connect::ApplyReport> report = apply_once(batch);
-    if (report.ok()) return report;
+    if (report.ok() && report->suspended.empty()) return report;
+    if (report.ok()) {
+      known_ = known;
+      TRY(give_up(state));
+      connect::ApplyReport undone;
+      undone.suspended = std::move(report->suspended);
+      undone.undone = whole;
+      return undone;
+    }
     abandon();
     state_ = state;
     known_ = known;
@@ -99,24 +107,73 @@ base::Result<connect::ApplyReport> Applier::apply(const ChangeBatch& batch, cons
   }
 }
 
+base::Result<connect::ApplyReport> Applier::replay(const ChangeBatch& batch, const model::TableName& source_name,
+                                                   const std::stop_token& stop) {
+  if (!replayed_.contains(source_name)) {
+    TRY(open());
+    replayed_[source_name] = TRY(control_.replayed(*session_, source_name)).value_or(model::Position{});
+  }
+  replaying_ = source_name;
+  base::Result<connect::ApplyReport> report = apply(batch, stop);
+  replaying_.reset();
+  return report;
+}
+
+// Taking the row first also keeps another process of this task out for the whole transaction.
+base::Result<void> Applier::open_transaction(const model::Position& to) {
+  if (open_) return {};
+  queue(Expected::What::control, "BEGIN");
+  queue(Expected::What::position, control_.move_sql(), control_.move_parameters(epoch_, position_, to));
+  open_ = true;
+  return {};
+}
+
+base::Result<void> Applier::end_transaction(const model::Position& to, bool was_open, connect::ApplyReport& report) {
+  if (replaying_) {
+    queue(Expected::What::control, control_.replayed_sql(), control_.replayed_parameters(*replaying_, to));
+  } else if (was_open) {
+    queue(Expected::What::position, control_.move_sql(), control_.move_parameters(epoch_, position_, to));
+  }
+  TRY(commit(report));
+  if (replaying_) {
+    replayed_[*replaying_] = to;
+  } else {
+    position_ = to;
+  }
+  return {};
+}
+
+base::Result<void> Applier::give_up(const ApplyState& before) {
+  const ApplyState after = std::move(state_);
+  abandon();
+  state_ = before;
+  TRY(open());
+  for (const ApplyException& exception : after.last_words) {
+    session_->send(control_.exception_sql(), control_.exception_parameters(exception));
+  }
+  const std::string suspended_sql = control_.suspended_sql();
+  for (const auto& [table, reason] : after.ending) {
+    if (!suspended_sql.empty()) session_->send(suspended_sql, control_.suspended_parameters(table, reason));
+  }
+  for (const Outcome& outcome : TRY(session_->sync())) {
+    if (outcome.refusal) return session_->error_of(*outcome.refusal, "control tables");
+  }
+  return {};
+}
+
 base::Result<connect::ApplyReport> Applier::apply_once(const ChangeBatch& batch) {
   connect::ApplyReport report;
   std::size_t first = 0;
   if (!open_) {
-    while (first < batch.changes.size() && batch.changes[first].position.log <= position_->log) ++first;
+    const model::Position& held = replaying_ ? replayed_[*replaying_] : *position_;
+    while (first < batch.changes.size() && batch.changes[first].position.log <= held.log) ++first;
   }
   if (first == batch.changes.size()) return report;
   const bool ends = batch.changes.back().op == Op::commit;
-  model::Position to = batch.changes.back().position;
+  const model::Position to = batch.changes.back().position;
   TRY(open());
-  const bool opened_before = open_;
-  if (!open_) {
-    // Taking the row first also keeps another process of this task out for the whole transaction.
-    queue(Expected::What::control, "BEGIN");
-    queue(Expected::What::position, control_.move_sql(),
-          control_.move_parameters(epoch_, position_, ends ? to : *position_));
-    open_ = true;
-  }
+  const bool was_open = open_;
+  TRY(open_transaction(ends && !replaying_ ? to : *position_));
   for (std::size_t i = first; i < batch.changes.size(); ++i) {
     const Change& change = batch.changes[i];
     if (is_row(change.op)) {
@@ -127,15 +184,12 @@ base::Result<connect::ApplyReport> Applier::apply_once(const ChangeBatch& batch)
     }
   }
   TRY(flush(batch, report));
-  if (!ends) {
+  if (!report.suspended.empty()) return report;
+  if (ends) {
+    TRY(end_transaction(to, was_open, report));
+  } else {
     TRY(settle(report));
-    return report;
   }
-  if (opened_before) {
-    queue(Expected::What::position, control_.move_sql(), control_.move_parameters(epoch_, position_, to));
-  }
-  TRY(commit(report));
-  position_ = std::move(to);
   return report;
 }
 
@@ -211,8 +265,8 @@ base::Result<const Destination*> Applier::destination(const model::TableSchemaPt
 
 base::Result<void> Applier::suspend(const model::TableSchema& table, base::Error why, connect::ApplyReport& report) {
   TRY(settle(report));
-  RowApplier rows(*session_, control_, policies_, state_, report);
-  return rows.suspend(table, std::move(why));
+  RowApplier(*session_, control_, policies_, state_, report).suspend(table, std::move(why));
+  return {};
 }
 
 base::Result<bool> Applier::undo(const char* name) {
@@ -297,10 +351,6 @@ base::Result<void> Applier::flush(const ChangeBatch& batch, connect::ApplyReport
   if (runs_.empty()) return {};
   for (const auto& [table, changes] : runs_) {
     connect::TableCounts& counts = report.tables[batch.tables[table]->source_name];
-    if (state_.suspended.contains(batch.tables[table]->source_name)) {
-      counts.put_aside += changes.size();
-      continue;
-    }
     for (const std::uint32_t index : changes) {
       const Op op = batch.changes[index].op;
       ++(op == Op::insert ? counts.inserts : op == Op::update ? counts.updates : counts.deletes);

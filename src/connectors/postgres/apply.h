@@ -13,6 +13,8 @@
 // independent of each other. Without that right a run is one savepoint, sets go parents first (removes: children
 // first), and a refusal repeats the whole run in the source's order.
 //
+// A table that cannot go on ends the group as well: it is undone, and apply() reports the table and nothing else.
+//
 // How it fails: any error undoes the open transaction and closes the session; start again from the stored position.
 // Deadlocks and lock time-outs of a whole group are tried again here.
 #pragma once
@@ -29,8 +31,12 @@ class Applier {
   base::Result<void> begin(const model::Position& position, const std::vector<model::TableSchemaPtr>& tables);
   base::Result<connect::ApplyReport> apply(const model::ChangeBatch& batch, const std::stop_token& stop);
   base::Result<void> advance(const model::Position& through);
+  // The shape of a suspended table's rows before its kept changes.
+  void hold(const model::TableSchemaPtr& shape) { known_[shape->source_name] = shape; }
+  // As apply, for kept changes of that table: its own position moves, the task's stands still.
+  base::Result<connect::ApplyReport> replay(const model::ChangeBatch& batch, const model::TableName& source_name,
+                                            const std::stop_token& stop);
   const std::optional<model::Position>& position() const { return position_; }
-  const std::set<model::TableName>& suspended() const { return state_.suspended; }
   // Sequences of the tables go past what was applied, with a margin. Never inside a transaction.
   base::Result<void> set_sequences();
   // Sets what the session needs for set-wise apply; returns whether foreign keys and triggers are quiet.
@@ -48,6 +54,10 @@ class Applier {
   base::Result<void> open();
   void abandon();
   base::Result<connect::ApplyReport> apply_once(const model::ChangeBatch& batch);
+  base::Result<void> open_transaction(const model::Position& to);
+  base::Result<void> end_transaction(const model::Position& to, bool was_open, connect::ApplyReport& report);
+  // Undone as a whole; what suspended the tables is written on the target.
+  base::Result<void> give_up(const ApplyState& before);
   void queue(Expected::What what, const std::string& sql,
              const std::vector<std::optional<std::string>>& parameters = {});
   // Reads what was queued; false: a set did not do what it should. Errors: a control statement, a transient refusal.
@@ -78,6 +88,10 @@ class Applier {
   base::Result<void> drop_table(const model::TableSchema& table, connect::ApplyReport& report);
   base::Result<void> run_ddl(const model::TableSchema& table, const std::vector<std::string>& statements,
                              connect::ApplyReport& report);
+  base::Result<std::set<std::string>> columns_there(const model::TableName& table, connect::ApplyReport& report);
+  // When somebody has made the target's columns those of `after`, `before` takes them over: only types are left to do.
+  base::Result<void> take_mended(model::TableSchema& before, const model::TableSchema& after,
+                                 connect::ApplyReport& report);
   base::Result<void> suspend(const model::TableSchema& table, base::Error why, connect::ApplyReport& report);
 
   base::Clock* clock_;
@@ -90,8 +104,10 @@ class Applier {
   bool quiet_ = false;
   std::int64_t epoch_ = 0;
   std::optional<model::Position> position_;  // stored on the target
-  bool open_ = false;                        // inside a target transaction
-  std::vector<Expected> expected_;           // one for each statement in the session's pipeline
+  std::optional<model::TableName> replaying_;
+  std::map<model::TableName, model::Position> replayed_;  // of tables that are or were replayed
+  bool open_ = false;                                     // inside a target transaction
+  std::vector<Expected> expected_;                        // one for each statement in the session's pipeline
   ApplyState state_;
   std::map<model::TableName, model::TableSchemaPtr> known_;  // by source name: the shape before the next schema change
   std::map<const model::TableSchema*, std::shared_ptr<const Destination>> destinations_;

@@ -88,7 +88,9 @@ base::Result<void> Applier::change_schema(const model::TableSchemaPtr& after, co
   known_[after->source_name] = after;
   if (state_.suspended.contains(after->source_name)) return {};
   if (before == nullptr || *before == *after) return reconcile(after, report);
-  const SchemaChange change = schema_change(*before, *after);
+  model::TableSchema from = *before;
+  if (replaying_) TRY(take_mended(from, *after, report));
+  const SchemaChange change = schema_change(std::move(from), *after);
   if (change.statements.empty() && change.not_derivable.empty()) return {};
   destinations_.erase(before.get());
   ++report.tables[after->source_name].ddls;
@@ -99,22 +101,53 @@ base::Result<void> Applier::change_schema(const model::TableSchemaPtr& after, co
   }
   if (!change.not_derivable.empty()) {
     return suspend(*after,
-                   base::failed(target_errors::apply_suspended, "table {}: {}: its rows must be loaded again",
+                   base::failed(target_errors::apply_suspended,
+                                "table {}: {}: change the target's table by hand, or load its rows again",
                                 after->name.text(), change.not_derivable),
                    report);
   }
   return run_ddl(*after, change.statements, report);
 }
 
-base::Result<void> Applier::reconcile(const model::TableSchemaPtr& after, connect::ApplyReport& report) {
+base::Result<std::set<std::string>> Applier::columns_there(const model::TableName& table,
+                                                           connect::ApplyReport& report) {
   TRY(settle(report));
   const std::vector<Row> rows = TRY(session_->query(
       "SELECT a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = "
       "c.relnamespace WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 AND NOT a.attisdropped",
-      {after->name.schema, after->name.table}, "table " + after->name.text()));
-  if (rows.empty()) return {};  // not there at all: the first row of it says so
-  std::set<std::string> there, wanted;
+      {table.schema, table.table}, "table " + table.text()));
+  std::set<std::string> there;
   for (const Row& row : rows) there.insert(row[0].value_or(""));
+  return there;
+}
+
+// Columns of the same names before and after say nothing about who made them: then the change is ours to make.
+base::Result<void> Applier::take_mended(model::TableSchema& before, const model::TableSchema& after,
+                                        connect::ApplyReport& report) {
+  const auto names = [](const model::TableSchema& table) {
+    std::set<std::string> all;
+    for (const model::Column& column : table.columns) all.insert(column.name);
+    return all;
+  };
+  const std::set<std::string> wanted = names(after);
+  if (names(before) == wanted || TRY(columns_there(after.name, report)) != wanted) return {};
+  std::vector<model::Column> columns;
+  for (const model::Column& column : after.columns) {
+    const auto same = std::find_if(before.columns.begin(), before.columns.end(), [&](const model::Column& old) {
+      return column.ordinal > 0 && old.ordinal > 0 ? old.ordinal == column.ordinal : old.name == column.name;
+    });
+    columns.push_back(same == before.columns.end() ? column : *same);
+    columns.back().name = column.name;
+    columns.back().ordinal = column.ordinal;
+  }
+  before.columns = std::move(columns);
+  return {};
+}
+
+base::Result<void> Applier::reconcile(const model::TableSchemaPtr& after, connect::ApplyReport& report) {
+  const std::set<std::string> there = TRY(columns_there(after->name, report));
+  if (there.empty()) return {};  // not there at all: the first row of it says so
+  std::set<std::string> wanted;
   model::TableSchema before = *after;
   std::erase_if(before.columns, [&](const model::Column& column) { return !there.contains(column.name); });
   if (before.columns.size() == after->columns.size()) return {};
@@ -128,7 +161,8 @@ base::Result<void> Applier::reconcile(const model::TableSchemaPtr& after, connec
   if (!policies_.handle_alter) return {};
   if (change.not_derivable.empty()) return run_ddl(*after, change.statements, report);
   return suspend(*after,
-                 base::failed(target_errors::apply_suspended, "table {}: {}: its rows must be loaded again",
+                 base::failed(target_errors::apply_suspended,
+                              "table {}: {}: change the target's table by hand, or load its rows again",
                               after->name.text(), change.not_derivable),
                  report);
 }

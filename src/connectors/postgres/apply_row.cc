@@ -186,7 +186,8 @@ base::Result<void> RowApplier::apply_one(const ChangeBatch& batch, const Change&
   if (tried.refusal && !concerns_row(*tried.refusal)) {
     base::Error error = session_.error_of(*tried.refusal, "table " + to.schema->name.text());
     if (error.kind() != base::Kind::table) return error;
-    return suspend(*to.schema, std::move(error));
+    suspend(*to.schema, std::move(error));
+    return {};
   }
   const bool may_replace = change.op == Op::insert ? tried.refusal && tried.refusal->state == "23505"
                                                    : change.op == Op::update && !tried.refusal && tried.rows == 0;
@@ -239,29 +240,26 @@ base::Result<void> RowApplier::put_aside(const ChangeBatch& batch, const Change&
     return base::failed(target_errors::apply_stopped, "table {}: {}", where,
                         cause.substr(0, cause.find(' ', 9)));  // the SQLSTATE only: messages may quote values
   }
-  session_.send(control_.exception_sql(),
-                control_.exception_parameters({to.schema->name, describe(batch, change, to, batch.forms[change.table]),
-                                               fmt::format("{} (position {}.{})", cause, position_text(change.position),
-                                                           change.position.sequence)}));
+  ApplyException exception{
+      to.schema->name, describe(batch, change, to, batch.forms[change.table]),
+      fmt::format("{} (position {}.{})", cause, position_text(change.position), change.position.sequence)};
+  if (policy == ApplyPolicy::suspend_table) {
+    state_.last_words.push_back(std::move(exception));
+    suspend(*to.schema,
+            base::failed(target_errors::apply_suspended, "table {}: {}", where, cause.substr(0, cause.find(' ', 9))));
+    return {};
+  }
+  session_.send(control_.exception_sql(), control_.exception_parameters(exception));
   for (const Outcome& outcome : TRY(session_.sync())) {
     if (outcome.refusal) return session_.error_of(*outcome.refusal, "awsdms_apply_exceptions");
   }
-  if (policy != ApplyPolicy::suspend_table) return {};
-  return suspend(*to.schema, base::failed(target_errors::apply_suspended, "table {}: {}", where,
-                                          cause.substr(0, cause.find(' ', 9))));
+  return {};
 }
 
-base::Result<void> RowApplier::suspend(const model::TableSchema& table, base::Error why) {
-  if (!state_.suspended.insert(table.source_name).second) return {};
-  const std::string sql = control_.suspended_sql();
-  if (!sql.empty()) {
-    session_.send(sql, control_.suspended_parameters(table.name, std::string(why.code->name)));
-    for (const Outcome& outcome : TRY(session_.sync())) {
-      if (outcome.refusal) return session_.error_of(*outcome.refusal, "awsdms_suspended_tables");
-    }
-  }
+void RowApplier::suspend(const model::TableSchema& table, base::Error why) {
+  if (!state_.suspended.insert(table.source_name).second) return;
+  state_.ending.emplace_back(table.name, std::string(why.code->name));
   report_.suspended.emplace_back(table.source_name, std::move(why));
-  return {};
 }
 
 }  // namespace postgres

@@ -6,7 +6,8 @@
 // transaction. One thread; the session is inside the group's transaction and outside of a pipeline.
 //
 // Fails only when the whole group must end: STOP_TASK, transient refusals, a broken connection. A suspended table is
-// in the report, and the rest of its changes is left out.
+// in the report, and the rest of its changes is left out: the applier then undoes the group, and what is to be said of
+// the table on the target is written afterwards.
 #pragma once
 
 #include <functional>
@@ -23,6 +24,8 @@ namespace postgres {
 struct ApplyState {
   std::set<model::TableName> suspended;  // by source name
   std::map<model::TableName, std::uint64_t> put_aside;
+  std::vector<ApplyException> last_words;                        // of changes that suspended their table
+  std::vector<std::pair<model::TableName, std::string>> ending;  // target names of the suspended, and the error's code
 };
 
 class RowApplier {
@@ -35,8 +38,8 @@ class RowApplier {
 
   base::Result<void> apply(const model::ChangeBatch& batch, const std::vector<std::uint32_t>& changes,
                            const FindDestination& find);
-  // Takes the table out, and writes why.
-  base::Result<void> suspend(const model::TableSchema& table, base::Error why);
+  // Takes the table out.
+  void suspend(const model::TableSchema& table, base::Error why);
 
  private:
   struct Attempt {

@@ -115,6 +115,9 @@ base::Result<ControlTables::Ownership> ControlTables::take_over(Session& session
   Ownership taken;
   taken.epoch = static_cast<std::int64_t>(unsigned_of(rows.at(0).at(0)));
   taken.position = position_of(rows[0], 1);
+  if (!resume) {
+    TRY(session.query(fmt::format("DELETE FROM {} WHERE starts_with(task, $1 || ':')", target), {task_}, target));
+  }
   if (enabled("SuspendedTablesTableEnabled") && !resume) {
     TRY(session.query(fmt::format("DELETE FROM {} WHERE task_name = $1", table("awsdms_suspended_tables")), {task_},
                       target));
@@ -146,6 +149,34 @@ std::vector<std::optional<std::string>> ControlTables::move_parameters(std::int6
   parameters.push_back(from ? std::optional(std::to_string(from->log)) : std::nullopt);
   parameters.push_back(from ? std::optional(std::to_string(from->sequence)) : std::nullopt);
   return parameters;
+}
+
+// No task's name holds a colon.
+std::string ControlTables::replay_key(const model::TableName& source_name) const {
+  return task_ + ":" + quote_name(source_name);
+}
+
+base::Result<std::optional<model::Position>> ControlTables::replayed(Session& session,
+                                                                     const model::TableName& source_name) const {
+  const std::string target = table("millrace_position");
+  const std::vector<Row> rows =
+      TRY(session.query(fmt::format("SELECT position_log, position_sequence, token FROM {} WHERE task = $1", target),
+                        {replay_key(source_name)}, target));
+  if (rows.empty()) return std::optional<model::Position>();
+  return position_of(rows[0], 0);
+}
+
+std::string ControlTables::replayed_sql() const {
+  return fmt::format(
+      "INSERT INTO {} (task, epoch, position_log, position_sequence) VALUES ($1, 0, $2::numeric, $3::numeric) ON "
+      "CONFLICT (task) DO UPDATE SET position_log = EXCLUDED.position_log, position_sequence = "
+      "EXCLUDED.position_sequence, updated_at = pg_catalog.clock_timestamp()",
+      table("millrace_position"));
+}
+
+std::vector<std::optional<std::string>> ControlTables::replayed_parameters(const model::TableName& source_name,
+                                                                           const model::Position& to) const {
+  return {replay_key(source_name), std::to_string(to.log), std::to_string(to.sequence)};
 }
 
 std::string ControlTables::exception_sql() const {
@@ -223,6 +254,9 @@ base::Result<void> ControlTables::drop(Session& session) const {
     if (there.at(0).at(0).value_or("f") != "t") continue;
     const std::string key = owned.name == all[0].name ? task_ : task_.substr(0, name_bytes_max);
     TRY(session.query(fmt::format("DELETE FROM {} WHERE {} = $1", table(owned.name), owned.column), {key}, owned.name));
+    if (owned.name != all[0].name) continue;
+    TRY(session.query(fmt::format("DELETE FROM {} WHERE starts_with(task, $1 || ':')", table(owned.name)), {key},
+                      owned.name));
   }
   return {};
 }

@@ -38,6 +38,11 @@ class ControlTables {
   std::vector<std::optional<std::string>> move_parameters(std::int64_t epoch,
                                                           const std::optional<model::Position>& from,
                                                           const model::Position& to) const;
+  // Up to where the kept changes of a suspended table have been replayed: a row of its own beside the task's.
+  base::Result<std::optional<model::Position>> replayed(Session& session, const model::TableName& source_name) const;
+  std::string replayed_sql() const;
+  std::vector<std::optional<std::string>> replayed_parameters(const model::TableName& source_name,
+                                                              const model::Position& to) const;
   std::string exception_sql() const;
   std::vector<std::optional<std::string>> exception_parameters(const ApplyException& exception) const;
   // Empty when the table is not enabled.
@@ -51,6 +56,7 @@ class ControlTables {
  private:
   bool enabled(const char* setting) const;
   std::string table(std::string_view name) const;
+  std::string replay_key(const model::TableName& source_name) const;
   std::vector<std::string> create_statements() const;
 
   std::string schema_;

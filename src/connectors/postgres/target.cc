@@ -52,7 +52,15 @@ class PostgresTarget final : public connect::Target {
   base::Result<void> advance(const model::Position& through) override { return applier_.advance(through); }
   base::Result<void> tick() override { return {}; }                         // nothing here depends on time
   base::Result<void> flush() override { return applier_.set_sequences(); }  // apply() is durable on return
-  base::Result<std::vector<connect::TargetSuspended>> suspended() override;
+  base::Result<void> hold(const TableSchemaPtr& table, bool is_shape_known) override {
+    if (is_shape_known) applier_.hold(table);
+    return {};
+  }
+  bool can_replay() const override { return true; }
+  base::Result<connect::ApplyReport> replay(model::ChangeBatch& batch, const model::TableName& source_name,
+                                            std::stop_token stop) override {
+    return applier_.replay(batch, source_name, stop);
+  }
   base::Result<void> report(const std::map<std::string, std::string>& facts) override;
   base::Result<void> drop() override;
   connect::Comparable* comparable() override { return &comparable_; }
@@ -228,12 +236,6 @@ base::Result<void> PostgresTarget::begin_apply(const model::Position& position,
 
 base::Result<connect::ApplyReport> PostgresTarget::apply(model::ChangeBatch& batch, std::stop_token stop) {
   return applier_.apply(batch, stop);
-}
-
-base::Result<std::vector<connect::TargetSuspended>> PostgresTarget::suspended() {
-  std::vector<connect::TargetSuspended> tables;
-  for (const model::TableName& name : applier_.suspended()) tables.push_back({name, "suspended by the error policy"});
-  return tables;
 }
 
 base::Result<void> PostgresTarget::report(const std::map<std::string, std::string>& facts) {

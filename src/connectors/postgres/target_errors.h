@@ -10,7 +10,9 @@ namespace postgres::target_errors {
 using base::Kind;
 
 inline constexpr base::Code missing_object{"pg.target_missing", Kind::table,
-                                           "A table, column or type is missing on the target; reload the table."};
+                                           "A table, column or type is missing on the target. The table's changes are "
+                                           "kept: put it back and start the task again, or load the table anew with "
+                                           "--reload-table."};
 inline constexpr base::Code shape{"pg.target_shape", Kind::input,
                                   "The table on the target has another shape than the source's. Alter or drop it, or "
                                   "use TargetTablePrepMode DROP_AND_CREATE."};
@@ -36,7 +38,7 @@ inline constexpr base::Code apply_stopped{
     "target row or the policy, then resume."};
 inline constexpr base::Code apply_suspended{
     "pg.apply_suspended", Kind::table,
-    "A change could not be applied and the error policy is SUSPEND_TABLE; correct "
-    "the target, then reload the table."};
+    "A change could not be applied to the table, or its policy is SUSPEND_TABLE. Its changes are kept: correct the "
+    "target and start the task again, or load the table anew with --reload-table."};
 
 }  // namespace postgres::target_errors
