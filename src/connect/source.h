@@ -119,7 +119,8 @@ class Stream {
  public:
   virtual ~Stream() = default;
   // Blocks up to ~100 ms; an empty batch is a heartbeat that may move `through`. Keepalives towards the source are
-  // answered inside; call it (or keep_alive) at least once a second.
+  // answered inside; call it (or keep_alive) at least once a second. Failing with connect.stream_again it wants to be
+  // opened anew, at once, from what is durable.
   virtual base::Result<model::ChangeBatch> next(std::stop_token stop) = 0;
   // The source may forget everything up to and including that position. Durable at the source eventually.
   virtual base::Result<void> confirm(const model::Position& position) = 0;
@@ -210,6 +211,8 @@ inline constexpr base::Code table_missing{
 inline constexpr base::Code chunk_yielded{
     "connect.chunk_yielded", base::Kind::transient,
     "A chunk of the full load gave up its locks to let others pass; it is tried again."};
+inline constexpr base::Code stream_again{"connect.stream_again", base::Kind::transient,
+                                         "The stream is opened anew in another form and goes on; nothing to do."};
 inline constexpr base::Code bad_position{
     "connect.bad_position", base::Kind::input,
     "Write the position in the source's own form, for PostgreSQL like 4AF/B00000D0."};

@@ -107,7 +107,7 @@ Result<Outcome> Task::Parts::run_attempts(bool fresh, bool reload, const Until& 
     }
     if (stop.stop_requested()) return Outcome::interrupted;
     through_relay = end.error().is(errors::relay_needed);
-    if (through_relay) continue;
+    if (through_relay || end.error().is(connect::errors::stream_again)) continue;
     if (end.error().kind() != base::Kind::transient || !touched) return end.take_error();
     failures = attempt.progressed() ? 1 : failures + 1;
     TRY(wait_to_retry(end.error(), failures, stop));

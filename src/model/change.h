@@ -59,7 +59,11 @@ struct Change {
   Position position;
 };
 
-enum class CellForm : std::uint8_t { canonical, native };
+enum class CellForm : std::uint8_t {
+  canonical,
+  native_hex,  // only in relays of an earlier version: native, with bytes as PostgreSQL's hex text
+  native,      // the source's own text; bytes and blob raw, as in canonical cells
+};
 
 struct ChangeBatch {
   std::vector<TableSchemaPtr> tables;  // source or (after mapping) target schemas; small

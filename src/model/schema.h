@@ -14,8 +14,9 @@
 //   bytes, blob                         raw
 // date_infinity and its negation stand for +-infinity in date and datetime.
 //
-// Native cells are the source's own text form of the value; they are used when source and target are of one family
-// (TableSchema::family) and the mapping keeps the type, so that nothing is converted and nothing can be bent.
+// Native cells are the source's own text form of the value (bytes and blob: raw); used when source and target are of
+// one family (TableSchema::family) and the mapping keeps the type, so that nothing is converted and nothing can be
+// bent.
 #pragma once
 
 #include <cstdint>

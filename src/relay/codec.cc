@@ -147,25 +147,55 @@ bool get_cells(std::string_view bytes, std::uint64_t arena_size, std::vector<mod
   return good;
 }
 
-// Completes the record that begins at `start` of `out`; its payload is already there.
-void finish_record(const RecordHeader& header, std::size_t start, std::string& out) {
-  const std::string_view payload = std::string_view(out).substr(start + record_header_size);
+// `size` and `checksum` of the payload.
+void put_header(const RecordHeader& header, std::uint64_t size, std::uint64_t checksum, char* at) {
   std::string bytes(record_mark);
   put(bytes, static_cast<std::uint16_t>(header.kind));
   put(bytes, static_cast<std::uint16_t>(header.is_whole ? 1 : 0));
-  put(bytes, static_cast<std::uint64_t>(payload.size()));
+  put(bytes, size);
   put(bytes, header.arena_size);
   put(bytes, header.end.log);
   put(bytes, header.end.sequence);
   put(bytes, header.synced);
-  put(bytes, checksum_of(payload));
+  put(bytes, checksum);
   put(bytes, checksum_of(bytes));
-  std::memcpy(out.data() + start, bytes.data(), record_header_size);
+  std::memcpy(at, bytes.data(), record_header_size);
+}
+
+// Completes the record that begins at `start` of `out`; its payload is already there.
+void finish_record(const RecordHeader& header, std::size_t start, std::string& out) {
+  const std::string_view payload = std::string_view(out).substr(start + record_header_size);
+  put_header(header, payload.size(), checksum_of(payload), out.data() + start);
+}
+
+RecordHeader header_of(const model::ChangeBatch& batch, const Encoder::Facts& facts) {
+  RecordHeader header;
+  header.arena_size = batch.bytes.size();
+  header.end = facts.end;
+  header.is_whole = facts.is_whole;
+  header.synced = facts.synced;
+  return header;
+}
+
+// What stands behind the batch's bytes.
+void put_rest(const model::ChangeBatch& batch, const Encoder::Facts& facts, const std::vector<std::uint32_t>& numbers,
+              std::string& out) {
+  put(out, static_cast<std::uint8_t>(codec_version));
+  put(out, static_cast<std::uint64_t>(numbers.size()));
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    put(out, numbers[i]);
+    put(out, batch.forms[i]);
+  }
+  const std::span<const model::Change> changes(batch.changes.data(), std::min(facts.changes, batch.changes.size()));
+  put(out, changes.size() < batch.changes.size() ? std::uint64_t{0} : batch.through);
+  put(out, batch.source_time);
+  put_changes(changes, out);
+  put_cells(batch.cells, out);
 }
 
 base::Result<void> check_version(std::uint8_t version) {
   if (version > codec_version) return base::failed(errors::newer, "record of version {}", version);
-  if (version != codec_version) return base::failed(errors::damaged, "record of version {}", version);
+  if (version == 0) return base::failed(errors::damaged, "record of version {}", version);
   return {};
 }
 
@@ -203,23 +233,24 @@ void Encoder::encode(const model::ChangeBatch& batch, const Facts& facts, std::s
               batch.cells.size() * cell_size + 256);
   out.append(record_header_size, '\0');
   out.append(batch.bytes);
-  put(out, static_cast<std::uint8_t>(codec_version));
-  put(out, static_cast<std::uint64_t>(numbers.size()));
-  for (std::size_t i = 0; i < numbers.size(); ++i) {
-    put(out, numbers[i]);
-    put(out, batch.forms[i]);
-  }
-  const std::span<const model::Change> changes(batch.changes.data(), std::min(facts.changes, batch.changes.size()));
-  put(out, changes.size() < batch.changes.size() ? std::uint64_t{0} : batch.through);
-  put(out, batch.source_time);
-  put_changes(changes, out);
-  put_cells(batch.cells, out);
-  RecordHeader header;
-  header.arena_size = batch.bytes.size();
-  header.end = facts.end;
-  header.is_whole = facts.is_whole;
-  header.synced = facts.synced;
-  finish_record(header, start, out);
+  put_rest(batch, facts, numbers, out);
+  finish_record(header_of(batch, facts), start, out);
+}
+
+void Encoder::encode_around(const model::ChangeBatch& batch, const Facts& facts, std::string& head, std::string& tail) {
+  std::vector<std::uint32_t> numbers;
+  for (const model::TableSchemaPtr& schema : batch.tables) numbers.push_back(number_of(schema, facts.synced, head));
+  const std::size_t start = tail.size();
+  put_rest(batch, facts, numbers, tail);
+  const std::string_view rest = std::string_view(tail).substr(start);
+  XXH3_state_t state;
+  XXH3_64bits_reset(&state);
+  XXH3_64bits_update(&state, batch.bytes.data(), batch.bytes.size());
+  XXH3_64bits_update(&state, rest.data(), rest.size());
+  const std::size_t header_start = head.size();
+  head.append(record_header_size, '\0');
+  put_header(header_of(batch, facts), batch.bytes.size() + rest.size(), XXH3_64bits_digest(&state),
+             head.data() + header_start);
 }
 
 base::Result<RecordHeader> Decoder::header(std::string_view bytes) {

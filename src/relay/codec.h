@@ -19,7 +19,7 @@
 
 namespace relay {
 
-inline constexpr std::uint32_t codec_version = 1;
+inline constexpr std::uint32_t codec_version = 2;  // 1: native cells were CellForm::native_hex
 inline constexpr std::size_t record_header_size = 64;
 inline constexpr std::uint64_t record_size_max = 1ULL << 40;
 
@@ -39,6 +39,8 @@ struct RecordHeader {
 extern const std::string_view record_mark;
 
 std::uint64_t checksum_of(std::string_view bytes);
+// Batches whose bytes are larger are not copied to be written.
+inline constexpr std::size_t copied_bytes_max = 4u << 20;
 
 class Encoder {
  public:
@@ -50,6 +52,8 @@ class Encoder {
   };
   // Appends the schemas not yet in this file, then the batch, to `out`.
   void encode(const model::ChangeBatch& batch, const Facts& facts, std::string& out);
+  // The same without a copy of the batch's bytes: appends what stands before them to `head`, after them to `tail`.
+  void encode_around(const model::ChangeBatch& batch, const Facts& facts, std::string& head, std::string& tail);
   // For a write that failed: the schemas after the first `count` are not in the file.
   std::size_t schemas() const { return schemas_.size(); }
   void take_back(std::size_t count);

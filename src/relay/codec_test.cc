@@ -98,6 +98,43 @@ TEST(codec, keeps_every_member_of_a_schema) {
   for (std::size_t size = 0; size < bytes.size(); ++size) EXPECT_FALSE(read_schema(bytes.substr(0, size)).has_value());
 }
 
+TEST(codec, writes_around_a_large_batch_what_it_writes_in_one) {
+  const model::ChangeBatch batch = odd_batch();
+  std::string whole, head, tail;
+  Encoder one, other;
+  for (int i = 0; i < 2; ++i) {
+    one.encode(batch, {{9, 4, {}}, true, 48}, whole);
+    other.encode_around(batch, {{9, 4, {}}, true, 48}, head, tail);
+    head += batch.bytes + tail;
+    tail.clear();
+  }
+  EXPECT_EQ(head, whole);
+}
+
+TEST(codec, reads_what_version_1_wrote) {
+  model::ChangeBatch batch = odd_batch();
+  batch.forms[0] = model::CellForm::native_hex;
+  std::string bytes;
+  Encoder().encode(batch, {}, bytes);
+  Decoder decoder;
+  std::optional<model::ChangeBatch> read;
+  for (std::string_view rest = bytes; !rest.empty() && !read;) {
+    RecordHeader header = *Decoder::header(rest);
+    std::string payload(rest.substr(record_header_size, header.size));
+    rest.remove_prefix(record_header_size + header.size);
+    char& version = payload[header.kind == RecordKind::batch ? header.arena_size : 0];
+    EXPECT_EQ(version, 2);
+    version = 1;
+    header.payload_checksum = checksum_of(payload);
+    auto decoded = decoder.decode(header, std::move(payload));
+    ASSERT_TRUE(decoded.ok()) << decoded.error().text();
+    read = decoded.take();
+  }
+  ASSERT_TRUE(read.has_value());
+  EXPECT_EQ(read->forms[0], model::CellForm::native_hex);
+  EXPECT_EQ(static_cast<int>(read->forms[0]), 1) << "what version 1 wrote for native";
+}
+
 TEST(codec, refuses_every_flipped_byte) {
   std::string bytes;
   Encoder().encode(odd_batch(), {}, bytes);

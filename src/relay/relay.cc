@@ -255,21 +255,35 @@ Result<void> Relay::write(std::initializer_list<Part> parts) {
   }
   if (file_ == nullptr) TRY(open_segment(next_number_, {end, is_whole_}));
   const std::size_t schemas = encoder_.schemas();
+  std::uint64_t size = 0;
+  const auto flush = [&](std::string_view bytes) {
+    size += bytes.size();
+    return file_->append(bytes);
+  };
+  Result<void> outcome;
   buffer_.clear();
   for (const Part& part : parts) {
     const Encoder::Facts facts = facts_of(part, end);
-    encoder_.encode(*part.batch, facts, buffer_);
     end = facts.end;
     if (part.is_whole) commit = end;
+    if (part.batch->bytes.size() <= copied_bytes_max) {
+      encoder_.encode(*part.batch, facts, buffer_);
+      continue;
+    }
+    std::string tail;
+    encoder_.encode_around(*part.batch, facts, buffer_, tail);
+    if (outcome.ok()) outcome = flush(buffer_);
+    if (outcome.ok()) outcome = flush(part.batch->bytes);
+    buffer_ = std::move(tail);
   }
-  Result<void> outcome = file_->append(buffer_);
+  if (outcome.ok()) outcome = flush(buffer_);
   if (!outcome.ok()) {
     encoder_.take_back(schemas);
     const Result<void> cut = file_->truncate(written_);
     if (!cut.ok()) return poison(outcome.take_error());
     return outcome;
   }
-  written_ += buffer_.size();
+  written_ += size;
   is_whole_ = std::rbegin(parts)->is_whole;
   constexpr std::size_t buffer_kept = 8 << 20;
   if (buffer_.capacity() > buffer_kept) std::string().swap(buffer_);

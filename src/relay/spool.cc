@@ -74,12 +74,21 @@ Result<void> Spool::spill_largest() {
 Result<void> Spool::spill(std::uint64_t xid, SpooledTransaction& transaction) {
   if (transaction.path.empty()) transaction.path = fmt::format("{}/{}{}", options_.folder, xid, spool_suffix);
   std::unique_ptr<base::File> file = TRY(disk_.open(transaction.path, base::OpenMode::append));
-  std::string buffer;
+  std::string buffer, tail;
   for (model::ChangeBatch& piece : transaction.pieces) {
     buffer.clear();
-    transaction.encoder.encode(piece, {}, buffer);
-    TRY(file->append(buffer));
-    transaction.file_bytes += buffer.size();
+    if (piece.bytes.size() > copied_bytes_max) {
+      tail.clear();
+      transaction.encoder.encode_around(piece, {}, buffer, tail);
+      TRY(file->append(buffer));
+      TRY(file->append(piece.bytes));
+      TRY(file->append(tail));
+      transaction.file_bytes += buffer.size() + piece.bytes.size() + tail.size();
+    } else {
+      transaction.encoder.encode(piece, {}, buffer);
+      TRY(file->append(buffer));
+      transaction.file_bytes += buffer.size();
+    }
     piece = {};
   }
   transaction.pieces.clear();

@@ -20,8 +20,8 @@ from servers import wait_for
 LOADED, INSERTED, UPDATED, DELETED = 0, 100, 200, 300
 
 
-def tables(target="postgres", release=150000):
-    for number, kind in enumerate(type_cases.TYPES):
+def tables(target="postgres", kinds=type_cases.TYPES, release=150000):
+    for number, kind in enumerate(kinds):
         if type_cases.NEEDS_RELEASE.get(kind, 0) <= release:
             yield f"t{number}", kind, type_cases.values(kind, target)
 
@@ -31,17 +31,17 @@ def nothing_of(kind):
     return "'none'" if kind == "word" else "NULL"
 
 
-def create(database, target="postgres"):
+def create(database, target="postgres", kinds=type_cases.TYPES):
     database.execute(type_cases.SETUP)
-    for table, kind, values in tables(target):
+    for table, kind, values in tables(target, kinds):
         rows = [f"(0, {nothing_of(kind)}, 0)"] + [f"({at}, ({value})::{kind}, 0)" for at, value in enumerate(values, 1)]
         database.execute(f"CREATE TABLE {table} (id int PRIMARY KEY, v {kind}, w int);"
                          f"INSERT INTO {table} VALUES {', '.join(rows)}")
 
 
-def stream_the_same(database, target="postgres"):
+def stream_the_same(database, target="postgres", kinds=type_cases.TYPES):
     """Each value again as an insert, an update to it, an update beside it and a delete."""
-    for table, kind, values in tables(target):
+    for table, kind, values in tables(target, kinds):
         statements = [f"UPDATE {table} SET w = 1 WHERE id < 100 AND id <> 0"]
         for at, value in enumerate(values, 1):
             statements.append(f"INSERT INTO {table} VALUES ({INSERTED + at}, ({value})::{kind}, 0), ({UPDATED + at}, "
@@ -51,17 +51,25 @@ def stream_the_same(database, target="postgres"):
         database.execute("; ".join(statements))
 
 
-def round_trip(bench, source_major, target_major):
+def expect_form(task, is_binary):
+    """The last stream that was opened took its values in that form."""
+    lines = [line for path in sorted((task.data / "logs").glob("*")) for line in path.read_text().splitlines()
+             if ": values come " in line]
+    expect(lines and lines[-1].endswith("in binary" if is_binary else "as text"), f"form of the stream: {lines[-1:]}")
+
+
+def round_trip(bench, source_major, target_major, kinds=type_cases.TYPES):
     source, target = bench.source(bench.postgres(source_major)), bench.target(bench.postgres(target_major))
-    create(source)
-    names = [table for table, _, _ in tables()]
+    create(source, kinds=kinds)
+    names = [table for table, _, _ in tables(kinds=kinds)]
     task = bench.task(source, target)
     task.catch_up()
     expect_equal(source, target, names)
-    for table, kind, _ in tables():
+    for table, kind, _ in tables(kinds=kinds):
         expect_same(column_type(target, table), column_type(source, table), f"type of the column made for {kind}")
-    stream_the_same(source)
+    stream_the_same(source, kinds=kinds)
     task.catch_up()
+    expect_form(task, kinds is type_cases.BINARY)
     expect_equal(source, target, names)
     for name in names:
         expect(target.one(f"SELECT count(*) FROM {name} WHERE id > 300") == 0, f"{name}: rows that were deleted")
@@ -94,6 +102,18 @@ def newer(bench):
 def older(bench):
     """The same to an older server."""
     round_trip(bench, 17, 15)
+
+
+@scenario("types.binary_15_to_17")
+def binary_to_newer(bench):
+    """The types that a stream takes in binary, alone, so that it does."""
+    round_trip(bench, 15, 17, type_cases.BINARY)
+
+
+@scenario("types.binary_17_to_15")
+def binary_to_older(bench):
+    """The same to an older server."""
+    round_trip(bench, 17, 15, type_cases.BINARY)
 
 
 # ---- files
@@ -150,25 +170,24 @@ def expect_cells(state, database, table, kind, way):
                                  f"{str(wanted.get(at, '(no row)'))[:200]!r}")
 
 
-def make_all_full(source, target):
-    for table, _, _ in tables(target):
+def make_all_full(source, target, kinds):
+    for table, _, _ in tables(target, kinds):
         source.execute(f"ALTER TABLE {table} REPLICA IDENTITY FULL")
 
 
-@scenario("types.csv")
-def csv(bench):
-    """Every type in CSV: what the load and the stream write is what the database says."""
+def csv_round_trip(bench, kinds):
     source = bench.source()
-    create(source, "csv")
-    make_all_full(source, "csv")
+    create(source, "csv", kinds)
+    make_all_full(source, "csv", kinds)
     folder, lake = bench.lake(IncludeOpForFullLoad=True, CsvNullValue="<null>")
     task = bench.task(source, lake)
     ways = plans(task)
     task.catch_up()
-    stream_the_same(source, "csv")
+    stream_the_same(source, "csv", kinds)
     task.catch_up()
+    expect_form(task, kinds is type_cases.BINARY)
     problems = []
-    for table, kind, _ in tables("csv"):
+    for table, kind, _ in tables("csv", kinds):
         try:
             state = rebuilt(csv_rows(folder, f"public/{table}"))
             cells = {int(key[0]): None if row[1] == "<null>" else row[1] for key, row in state.items()}
@@ -178,6 +197,18 @@ def csv(bench):
     expect(not problems, "\n".join(problems))
     expect_same(aside(task), {}, "table states")
     task.call("validate")
+
+
+@scenario("types.csv")
+def csv(bench):
+    """Every type in CSV: what the load and the stream write is what the database says."""
+    csv_round_trip(bench, type_cases.TYPES)
+
+
+@scenario("types.binary_csv")
+def binary_csv(bench):
+    """CSV from a stream in binary."""
+    csv_round_trip(bench, type_cases.BINARY)
 
 
 def parquet_cells(path):
@@ -223,20 +254,19 @@ def narrow(value, way):
     return value
 
 
-@scenario("types.parquet")
-def parquet(bench):
-    """Every type in Parquet, by load and stream, read by pyarrow and DuckDB."""
+def parquet_round_trip(bench, kinds):
     source = bench.source()
-    create(source, "parquet")
-    make_all_full(source, "parquet")
+    create(source, "parquet", kinds)
+    make_all_full(source, "parquet", kinds)
     folder, lake = bench.lake(DataFormat="parquet", IncludeOpForFullLoad=True)
     task = bench.task(source, lake)
     ways = plans(task)
     task.catch_up()
-    stream_the_same(source, "parquet")
+    stream_the_same(source, "parquet", kinds)
     task.catch_up()
+    expect_form(task, kinds is type_cases.BINARY)
     problems = []
-    for table, kind, _ in tables("parquet"):
+    for table, kind, _ in tables("parquet", kinds):
         way = ways[table][1]
         state = {}
         rows = 0
@@ -256,6 +286,18 @@ def parquet(bench):
     expect(not problems, "\n".join(problems[:40]))
     expect_same(aside(task), {}, "table states")
     task.call("validate")
+
+
+@scenario("types.parquet")
+def parquet(bench):
+    """Every type in Parquet, by load and stream, read by pyarrow and DuckDB."""
+    parquet_round_trip(bench, type_cases.TYPES)
+
+
+@scenario("types.binary_parquet")
+def binary_parquet(bench):
+    """Parquet from a stream in binary."""
+    parquet_round_trip(bench, type_cases.BINARY)
 
 
 def misfit_scenario(bench, target, **lake_settings):

@@ -170,6 +170,14 @@ PARQUET_MISFITS = {
 INTERNAL = ["pg_node_tree", "pg_ndistinct", "pg_dependencies", "pg_mcv_list", "gtsvector", "pg_brin_bloom_summary",
             "pg_brin_minmax_multi_summary"]
 
+# Types that the change stream takes in binary, when no other column is there.
+BINARY = ["smallint", "integer", "bigint", "numeric", "numeric(12,2)", "numeric(38,10)", "numeric(1000,500)", "numeric(5,-2)",
+          "numeric(3,5)", "real", "double precision", "boolean", "text", "character varying", "character varying(10)",
+          "character(5)", "name", "bytea", "date", "time without time zone", "time(0) without time zone",
+          "timestamp without time zone", "timestamp(0) without time zone", "timestamp(3) without time zone",
+          "timestamp with time zone", "uuid", "json", "jsonb", "oid", "mood", "\"Odd.Types\".\"An \"\"enum\"\" x\"", "posint",
+          "small_posint", "price", "word"]
+
 NEEDS_RELEASE = {name: 140000 for name in TYPES if "multirange" in name}
 NEEDS_RELEASE.update({"numeric(5,-2)": 150000, "numeric(3,5)": 150000})
 

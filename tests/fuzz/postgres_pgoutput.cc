@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The stream's messages from hostile bytes: a run of messages, each after its size (two bytes, little endian), given to
-// the whole reader, decoder and relations included. The first byte chooses form of cells and protocol version.
+// the whole reader, decoder and relations included. The first byte chooses form of cells, protocol version and whether
+// the session is in binary.
 #include <cstring>
 
 #include "connectors/postgres/stream_reader.h"
@@ -28,10 +29,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size == 0) return 0;
   std::string_view rest(reinterpret_cast<const char*>(data) + 1, size - 1);
   const auto form = (data[0] & 1) != 0 ? model::CellForm::native : model::CellForm::canonical;
+  std::optional<postgres::BinaryTypes> types;
+  if ((data[0] & 4) != 0) {
+    types.emplace([](const std::vector<std::uint32_t>&) -> base::Result<postgres::BinaryTypes::Forms> {
+      return postgres::BinaryTypes::Forms();
+    });
+  }
   postgres::StreamReader reader(
       {table()}, postgres::TypeChoices(), form,
       [](std::uint32_t) -> base::Result<model::TableSchemaPtr> { return model::TableSchemaPtr(); }, model::Position(),
-      (data[0] & 2) != 0 ? 1 : 2);
+      (data[0] & 2) != 0 ? 1 : 2, std::move(types));
   while (rest.size() >= 2) {
     std::uint16_t length = 0;
     std::memcpy(&length, rest.data(), sizeof length);

@@ -29,7 +29,8 @@ std::string unnest(std::size_t arrays) {
 
 std::string_view SetSender::row_text(const model::ChangeBatch& batch, const Destination& to, model::CellForm form,
                                      std::uint32_t place, const Cell& cell, std::string& scratch) {
-  if (form == model::CellForm::native) return batch.cell_bytes(cell);
+  const bool is_text = form == model::CellForm::native && !is_bytes(to.columns[place].canonical);
+  if (is_text || form == model::CellForm::native_hex) return batch.cell_bytes(cell);
   scratch.clear();
   append_cell_text(scratch, to.columns[place].canonical, batch.cell_bytes(cell));
   return scratch;
@@ -178,24 +179,36 @@ void SetSender::send_whole_update(const std::vector<bool>& mask, const NetRow& r
   send_sliced(sql, parts, {row}, sent);
 }
 
+// One field; a large value passes in pieces, and bytes become hex piece by piece.
+base::Result<void> SetSender::copy_field(std::string& bytes, std::uint32_t place, const Cell& cell) {
+  if (cell.state != CellState::value) {
+    bytes += copy_null;
+    return {};
+  }
+  const bool is_raw = is_bytes(to_.columns[place].canonical) && form_ != model::CellForm::native_hex;
+  std::string_view rest = is_raw ? batch_.cell_bytes(cell) : row_text(batch_, to_, form_, place, cell, scratch_);
+  if (is_raw) bytes += "\\\\x";
+  do {
+    const std::string_view piece = rest.substr(0, copy_piece_bytes);
+    rest.remove_prefix(piece.size());
+    if (is_raw) {
+      append_hex_digits(bytes, piece);
+    } else {
+      append_copy_field(bytes, piece);
+    }
+    if (rest.empty()) continue;
+    TRY(session_.copy_write(bytes));
+    bytes.clear();
+  } while (!rest.empty());
+  return {};
+}
+
 base::Result<void> SetSender::copy_rows(const std::vector<Part>& parts, const std::vector<NetRow>& rows) {
   std::string bytes;
   for (const NetRow& row : rows) {
     for (std::size_t i = 0; i < parts.size(); ++i) {
       if (i != 0) bytes += '\t';
-      const Cell& cell = (parts[i].from_key ? row.key : row.cells)[parts[i].place];
-      if (cell.state != CellState::value) {
-        bytes += copy_null;
-        continue;
-      }
-      std::string_view text = row_text(batch_, to_, form_, parts[i].place, cell, scratch_);
-      while (text.size() > copy_piece_bytes) {  // a large value passes in pieces
-        append_copy_field(bytes, text.substr(0, copy_piece_bytes));
-        text.remove_prefix(copy_piece_bytes);
-        TRY(session_.copy_write(bytes));
-        bytes.clear();
-      }
-      append_copy_field(bytes, text);
+      TRY(copy_field(bytes, parts[i].place, (parts[i].from_key ? row.key : row.cells)[parts[i].place]));
     }
     bytes += '\n';
     if (bytes.size() < copy_piece_bytes) continue;

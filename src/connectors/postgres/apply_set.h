@@ -63,6 +63,7 @@ class SetSender {
   std::string key_condition() const;
   // Fills `parts`; empty when no column is to be set.
   std::string assignments(const std::vector<bool>& mask, bool with_key, std::vector<Part>& parts) const;
+  base::Result<void> copy_field(std::string& bytes, std::uint32_t place, const model::Cell& cell);
   base::Result<void> copy_rows(const std::vector<Part>& parts, const std::vector<NetRow>& rows);
   std::string whole_row(const std::vector<Part>& parts) const;
 

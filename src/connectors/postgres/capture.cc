@@ -29,6 +29,8 @@ using base::Result;
 namespace {
 
 constexpr const char* server_note = "postgres.source.server";
+// A stream in binary met what only text can say: "?", then the log's end when a stream as text was opened for that.
+constexpr const char* text_note = "postgres.source.text_up_to";
 
 // "7412345678901234567/1": which server, and which history of it.
 Result<std::string> server_identity(Connection& connection) {
@@ -174,12 +176,27 @@ Result<std::unique_ptr<connect::Stream>> Capture::open_stream(const connect::Cap
     return failed(connect::errors::position_gone, "replication slot {} has forgotten everything up to {}, we are at {}",
                   names_.slot, lsn_text(slot->confirmed), lsn_text(position.log));
   }
-  return open_from(plan, position, form);
+  const bool as_text = TRY(wants_text(connection, position));
+  return open_from(plan, position, form, as_text);
+}
+
+// Text up to the end of the log of then; what stands behind it may be taken in binary again.
+Result<bool> Capture::wants_text(Connection& connection, const model::Position& position) {
+  std::optional<std::string> noted = TRY(context_.journal->get(text_note));
+  if (!noted) return false;
+  if (*noted == "?") {
+    noted = TRY(connection.query_value("SELECT pg_current_wal_insert_lsn()")).value_or("");
+    TRY(context_.journal->commit({{text_note, *noted}}));
+  }
+  if (position.log <= lsn_of(*noted).value_or(~0ull)) return true;
+  TRY(context_.journal->commit({{text_note, std::nullopt}}));
+  return false;
 }
 
 // The stream asks for shapes from its own thread, so it gets a session for that, opened when it first does.
 Result<std::unique_ptr<connect::Stream>> Capture::open_from(const connect::CapturePlan& plan,
-                                                            const model::Position& position, model::CellForm form) {
+                                                            const model::Position& position, model::CellForm form,
+                                                            bool as_text) {
   StreamSettings stream;
   stream.connection = settings_;
   stream.slot = names_.slot;
@@ -188,7 +205,10 @@ Result<std::unique_ptr<connect::Stream>> Capture::open_from(const connect::Captu
   stream.tables = plan.tables;
   stream.form = form;
   stream.choices = type_choices(options_);
+  stream.text_only = as_text;
+  stream.refuse_binary = [journal = context_.journal] { return journal->commit({{text_note, "?"}}); };
   stream.clock = context_.clock;
+  stream.log = context_.log;
   // Shared, because std::function must be copyable.
   const auto shapes = std::make_shared<std::optional<Connection>>();
   stream.describe = [settings = settings_, choices = stream.choices,
@@ -216,7 +236,7 @@ Result<void> Capture::drop() {
   if (names_.own_slot) TRY(drop_slot(connection, names_.slot, Patience{context_.clock, nullptr, {}}));
   TRY(drop_publications(connection, names_.publications));
   TRY(drop_ddl_trigger(connection, names_.ddl_trigger));
-  return context_.journal->commit({{server_note, std::nullopt}});
+  return context_.journal->commit({{server_note, std::nullopt}, {text_note, std::nullopt}});
 }
 
 }  // namespace postgres

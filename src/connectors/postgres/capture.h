@@ -42,7 +42,9 @@ class Capture final : public connect::Capture {
  private:
   base::Result<Connection*> session() REQUIRES(mutex_);
   base::Result<std::unique_ptr<connect::Stream>> open_from(const connect::CapturePlan& plan,
-                                                           const model::Position& position, model::CellForm form);
+                                                           const model::Position& position, model::CellForm form,
+                                                           bool as_text);
+  base::Result<bool> wants_text(Connection& connection, const model::Position& position);
   base::Result<void> make_ddl_trigger(Connection& connection);
   base::Result<void> note_server(Connection& connection);
   base::Result<void> verify_server(Connection& connection);

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "connectors/postgres/decode.h"
 #include "model/change.h"
 
 namespace postgres {
@@ -18,23 +19,6 @@ void append_padded(std::string& out, std::int64_t value, std::size_t digits) {
   const std::string text = std::to_string(value);
   if (text.size() < digits) out.append(digits - text.size(), '0');
   out += text;
-}
-
-// Civil date of a day number (proleptic Gregorian), after Howard Hinnant's public-domain derivation.
-struct Civil {
-  std::int64_t year;
-  unsigned month, day;
-};
-Civil civil_of(std::int64_t days) {
-  const std::int64_t shifted = days + 719468;
-  const std::int64_t era = (shifted >= 0 ? shifted : shifted - 146096) / 146097;
-  const auto day_of_era = static_cast<unsigned>(shifted - era * 146097);
-  const unsigned year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-  const unsigned day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-  const unsigned part = (5 * day_of_year + 2) / 153;
-  const unsigned month = part < 10 ? part + 3 : part - 9;
-  const std::int64_t year = static_cast<std::int64_t>(year_of_era) + era * 400 + (month <= 2 ? 1 : 0);
-  return {year, month, day_of_year - (153 * part + 2) / 5 + 1};
 }
 
 // Returns whether the year is before Christ: the caller appends " BC" at the end.
@@ -62,13 +46,8 @@ void append_time(std::string& out, std::int64_t micros) {
 }
 
 void append_hex(std::string& out, std::string_view bytes) {
-  static constexpr char digits[] = "0123456789abcdef";
   out += "\\x";
-  for (const char c : bytes) {
-    const auto byte = static_cast<unsigned char>(c);
-    out += digits[byte >> 4];
-    out += digits[byte & 15];
-  }
+  append_hex_digits(out, bytes);
 }
 
 // What COPY must escape: backslash and the bytes it reads as a delimiter or line end.
@@ -86,6 +65,17 @@ constexpr std::array<char, 256> make_escapes() {
 constexpr std::array<char, 256> escapes = make_escapes();
 
 }  // namespace
+
+void append_hex_digits(std::string& out, std::string_view bytes) {
+  static constexpr char digits[] = "0123456789abcdef";
+  std::size_t at = out.size();
+  out.resize(at + 2 * bytes.size());
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    out[at++] = digits[byte >> 4];
+    out[at++] = digits[byte & 15];
+  }
+}
 
 void append_fixed_text(std::string& out, Type type, std::int64_t value) {
   const bool infinite = value == model::date_infinity || value == -model::date_infinity;
@@ -136,7 +126,7 @@ void append_real_text(std::string& out, Type type, double value) {
 void append_cell_text(std::string& out, Type type, std::string_view cell) {
   if (model::is_fixed(type)) return append_fixed_text(out, type, model::load_fixed(cell));
   if (model::is_real(type)) return append_real_text(out, type, model::load_real(cell));
-  if (type == Type::bytes || type == Type::blob) return append_hex(out, cell);
+  if (is_bytes(type)) return append_hex(out, cell);
   out += cell;
 }
 
@@ -165,7 +155,7 @@ void append_copy_rows(std::string& out, const model::RowBatch& rows) {
         append_fixed_text(out, column.type, column.fixed[row]);
       } else if (model::is_real(column.type)) {
         append_real_text(out, column.type, column.real[row]);
-      } else if (column.type == Type::bytes || column.type == Type::blob) {
+      } else if (is_bytes(column.type)) {
         text.clear();
         append_hex(text, column.bytes_at(row));
         append_copy_field(out, text);

@@ -16,6 +16,10 @@ void append_cell_text(std::string& out, model::Type type, std::string_view cell)
 void append_fixed_text(std::string& out, model::Type type, std::int64_t value);
 void append_real_text(std::string& out, model::Type type, double value);
 
+// Two lower-case digits for each byte, without the "\x" before them.
+void append_hex_digits(std::string& out, std::string_view bytes);
+constexpr bool is_bytes(model::Type type) { return type == model::Type::bytes || type == model::Type::blob; }
+
 // One field of COPY text format, escaped; NULL is \N.
 void append_copy_field(std::string& out, std::string_view text);
 inline constexpr std::string_view copy_null = "\\N";

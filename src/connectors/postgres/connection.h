@@ -80,6 +80,8 @@ class Connection {
   base::Result<std::optional<std::string_view>> copy_out_next(std::stop_token stop = {});
   // As copy_out_next, but an empty view when nothing has arrived yet; then wait_readable().
   base::Result<std::optional<std::string_view>> copy_out_try();
+  // Gives back the memory of the message that copy_out_next or copy_out_try gave last, whose view is void then.
+  void release_message() { copy_buffer_.reset(); }
   // The server's own count after the end of COPY.
   std::uint64_t copied_rows() const { return copied_rows_; }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // One message a time. Integers are big endian, strings end in a zero byte, a row is a count and then for each column a
-// kind byte and, for 't', a length and that many bytes.
+// kind byte and, for 't' and 'b', a length and that many bytes.
 //
 //   whole:     B  (R Y I U D T M O)*  C
 //   streamed:  S xid  (R Y I U D T M, each with its (sub)transaction's xid first)*  E  ...  c xid  or  A xid sub_xid
@@ -72,10 +72,10 @@ bool read_row(Reader& in, std::vector<Value>& row) {
   row.resize(count);
   for (Value& value : row) {
     value.kind = static_cast<char>(in.u8());
-    if (value.kind == 't') {
-      value.text = in.bytes(in.u32());
+    if (value.kind == 't' || value.kind == 'b') {
+      value.bytes = in.bytes(in.u32());
     } else if (value.kind == 'n' || value.kind == 'u') {
-      value.text = {};
+      value.bytes = {};
     } else {
       return false;
     }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The messages of the built-in output plugin `pgoutput`, protocol versions 1 to 4 with values as text (version 3's
-// two-phase messages are refused: our slots do not ask for them). A pure decoder: views point into the message given.
-// One thread; the decoder remembers only whether it is inside a streamed block, because messages look different there,
-// and reuses the rows of the last message. How it fails: protocol_broken for every malformed byte sequence.
+// The messages of the built-in output plugin `pgoutput`, protocol versions 1 to 4, values as text or binary (version
+// 3's two-phase messages are refused: our slots do not ask for them). A pure decoder: views point into the message
+// given. One thread; the decoder remembers only whether it is inside a streamed block, because messages look different
+// there, and reuses the rows of the last message. How it fails: protocol_broken for every malformed byte sequence.
 #pragma once
 
 #include <cstdint>
@@ -32,8 +32,8 @@ enum class Kind : char {
 };
 
 struct Value {
-  char kind = 'n';  // 'n' NULL, 'u' unchanged large value, 't' text
-  std::string_view text;
+  char kind = 'n';  // 'n' NULL, 'u' unchanged large value, 't' text, 'b' binary
+  std::string_view bytes;
 };
 
 struct RelationColumn {

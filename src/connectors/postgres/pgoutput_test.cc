@@ -36,8 +36,8 @@ TEST(Pgoutput, DecodesAWholeTransaction) {
   const auto row = decoder.decode(insert);
   ASSERT_TRUE(row.ok()) << row.error().text();
   ASSERT_EQ((*row)->new_row.size(), 2u);
-  EXPECT_EQ((*row)->new_row[0].text, "1");
-  EXPECT_EQ((*row)->new_row[1].text, "hi");
+  EXPECT_EQ((*row)->new_row[0].bytes, "1");
+  EXPECT_EQ((*row)->new_row[1].bytes, "hi");
   const auto last = decoder.decode(commit);
   ASSERT_TRUE(last.ok()) << last.error().text();
   EXPECT_EQ((*last)->end_lsn, 0x15ab8f8u);
@@ -79,7 +79,8 @@ TEST(Pgoutput, RefusesHugeCounts) {
   EXPECT_FALSE(decoder.decode(bytes_of("49000040044effff")).ok());
   EXPECT_FALSE(decoder.decode(bytes_of("54ffffffff00")).ok());
   EXPECT_FALSE(decoder.decode(bytes_of("49000040044e000174ffffffff31")).ok());
-  EXPECT_FALSE(decoder.decode(bytes_of("49000040044e00016200000000")).ok());
+  EXPECT_FALSE(decoder.decode(bytes_of("49000040044e00016300000000")).ok());
+  EXPECT_FALSE(decoder.decode(bytes_of("49000040044e000162ffffffff31")).ok());
 }
 
 }  // namespace

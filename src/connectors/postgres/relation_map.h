@@ -13,7 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "connectors/postgres/decode.h"
+#include "connectors/postgres/decode_binary.h"
 #include "connectors/postgres/pgoutput.h"
 #include "model/change.h"
 
@@ -25,6 +25,7 @@ inline constexpr std::int32_t unknown_ordinal = -1;
 struct Relation {
   model::TableSchemaPtr schema;
   std::vector<TextForm> forms;        // one for each stored column
+  std::vector<BinaryForm> binary;     // the same in a binary session, from the first row on
   std::vector<std::uint32_t> stored;  // indexes into schema->columns
   std::vector<bool> in_key;           // parallel to `stored`
   std::uint64_t batch = 0;            // the batch for which `table` is valid

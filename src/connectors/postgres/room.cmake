@@ -1,6 +1,7 @@
 room(connectors_postgres
   SOURCES
   connectors/postgres/array_text.cc
+  connectors/postgres/binary_types.cc
   connectors/postgres/capture.cc
   connectors/postgres/catalog.cc
   connectors/postgres/check.cc
@@ -10,6 +11,7 @@ room(connectors_postgres
   connectors/postgres/copy_text.cc
   connectors/postgres/ddl_trigger.cc
   connectors/postgres/decode.cc
+  connectors/postgres/decode_binary.cc
   connectors/postgres/describe.cc
   connectors/postgres/errors.cc
   connectors/postgres/options.cc
@@ -49,6 +51,7 @@ unit_test(postgres_test
   src/connectors/postgres/capture_test.cc
   src/connectors/postgres/catalog_test.cc
   src/connectors/postgres/connection_test.cc
+  src/connectors/postgres/decode_binary_test.cc
   src/connectors/postgres/decode_test.cc
   src/connectors/postgres/options_test.cc
   src/connectors/postgres/source_test.cc
@@ -69,5 +72,6 @@ unit_test(postgres_stream_test
   src/connectors/postgres/stream_test.cc
   DEPENDS connectors_postgres)
 
+fuzz_target(postgres_binary SOURCES tests/fuzz/postgres_binary.cc DEPENDS connectors_postgres)
 fuzz_target(postgres_pgoutput SOURCES tests/fuzz/postgres_pgoutput.cc DEPENDS connectors_postgres)
 fuzz_target(postgres_text SOURCES tests/fuzz/postgres_text.cc DEPENDS connectors_postgres)

@@ -51,11 +51,12 @@ std::uint64_t flush_of(const model::Position& position) {
 
 class SlotStream final : public connect::Stream {
  public:
-  SlotStream(StreamSettings settings, Connection connection, base::Nanos answer_within, int protocol_version)
+  SlotStream(StreamSettings settings, Connection connection, base::Nanos answer_within, StreamReader reader)
       : slot_(settings.slot),
         clock_(*settings.clock),
+        refuse_binary_(std::move(settings.refuse_binary)),
         connection_(std::move(connection)),
-        reader_(settings.tables, settings.choices, settings.form, settings.describe, settings.start, protocol_version),
+        reader_(std::move(reader)),
         answer_within_(answer_within),
         flush_(flush_of(settings.start)),
         reported_(flush_of(settings.start)),
@@ -86,6 +87,7 @@ class SlotStream final : public connect::Stream {
 
   const std::string slot_;
   base::Clock& clock_;
+  const std::function<Result<void>()> refuse_binary_;
   Connection connection_;
   StreamReader reader_;
   const base::Nanos answer_within_;
@@ -121,7 +123,11 @@ Result<void> SlotStream::report_progress() {
 }
 
 Result<void> SlotStream::take(std::string_view message) {
-  if (message[0] == 'w' && message.size() > log_header) return reader_.take(message.substr(log_header));
+  if (message[0] == 'w' && message.size() > log_header) {
+    Result<void> taken = reader_.take(message.substr(log_header));
+    if (!taken.ok() && taken.error().is(connect::errors::stream_again) && refuse_binary_) TRY(refuse_binary_());
+    return taken;
+  }
   if (message[0] == 'k' && message.size() == keepalive_size) {
     reader_.on_caught_up(load_u64(message.data() + 1),
                          static_cast<std::int64_t>(load_u64(message.data() + 9)) + pgoutput::epoch_micros);
@@ -171,6 +177,7 @@ Result<model::ChangeBatch> SlotStream::next(std::stop_token stop) {
     TRY(connection_.wait_readable(wait_max));
     has_waited = true;
   }
+  connection_.release_message();  // a huge one would stay until the next call, which may be far
   if (answer_wanted_) TRY(send_status(false));
   return reader_.take_batch();
 }
@@ -217,7 +224,7 @@ std::string replication_literal(std::string_view text) {
   return quoted + "'";
 }
 
-std::string start_command(const StreamSettings& settings, int version) {
+std::string start_command(const StreamSettings& settings, int version, bool is_binary) {
   std::string names;
   for (const std::string& publication : settings.publications) {
     names += (names.empty() ? "" : ",") + quote_identifier(publication);
@@ -226,6 +233,7 @@ std::string start_command(const StreamSettings& settings, int version) {
                                     quote_identifier(settings.slot), lsn_text(flush_of(settings.start)),
                                     version >= 140000 ? 2 : 1, replication_literal(names));
   if (version >= 140000) command += ", messages 'true', streaming 'on'";
+  if (is_binary) command += ", binary 'true'";
   return command + ")";
 }
 
@@ -249,15 +257,28 @@ Result<std::unique_ptr<connect::Stream>> open_stream(StreamSettings settings, st
   TRY(check_slot(ordinary, settings));
   const auto timeout =
       TRY(ordinary.query_value("SELECT setting FROM pg_settings WHERE name = 'wal_sender_timeout'", {}, stop));
-  Connection connection = TRY(Connection::open(settings.connection, Purpose::replication, stop));
   std::int64_t timeout_ms = 0;
   if (timeout) std::from_chars(timeout->data(), timeout->data() + timeout->size(), timeout_ms);
   if (timeout_ms <= 0) timeout_ms = 60'000;
-  const int version = connection.server_version();
-  TRY(start_replication(connection, settings, start_command(settings, version), stop));
   const base::Nanos answer_within = std::chrono::milliseconds(std::min<std::int64_t>(timeout_ms / 3, 10'000));
-  return std::unique_ptr<connect::Stream>(std::make_unique<SlotStream>(std::move(settings), std::move(connection),
-                                                                       answer_within, version >= 140000 ? 2 : 1));
+  Connection connection = TRY(Connection::open(settings.connection, Purpose::replication, stop));
+  const int version = connection.server_version();
+  std::optional<BinaryTypes> types;
+  if (version >= 140000 && !settings.text_only) {
+    types.emplace([to = settings.connection](const std::vector<std::uint32_t>& oids) -> Result<BinaryTypes::Forms> {
+      Connection session = TRY(Connection::open(to));
+      return read_binary_types(session, oids);
+    });
+    if (!TRY(types->cover(settings.tables))) types.reset();
+  }
+  TRY(start_replication(connection, settings, start_command(settings, version, types.has_value()), stop));
+  if (settings.log != nullptr) {
+    settings.log->info("stream", "slot {}: values come {}", settings.slot, types ? "in binary" : "as text");
+  }
+  StreamReader reader(settings.tables, settings.choices, settings.form, settings.describe, settings.start,
+                      version >= 140000 ? 2 : 1, std::move(types));
+  return std::unique_ptr<connect::Stream>(
+      std::make_unique<SlotStream>(std::move(settings), std::move(connection), answer_within, std::move(reader)));
 }
 
 }  // namespace postgres

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The change stream of one logical slot (plugin pgoutput, values as text). Opened by open_stream(); owned and used by
-// one thread, except confirm(), which may come from any.
+// The change stream of one logical slot (plugin pgoutput). Opened by open_stream(); owned and used by one thread,
+// except confirm(), which may come from any. Values come in binary when the release can (14 and later) and every column
+// of the tables has a type that is decoded exactly from it, else as text. When a column of another type turns up in a
+// binary session, next() fails with connect.stream_again, after refuse_binary() has been called: what has been handed
+// out stays valid, and a stream opened anew with `text_only` goes on as after any other failure.
 //
 // A position's `log` is where the commit record begins. A position {log, sequence_end} has that transaction behind it,
 // any other sequence has it still ahead: a stream opened at {P, 0} delivers the transaction that commits at P. So the
@@ -18,6 +21,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "connect/source.h"
 #include "connectors/postgres/connection.h"
 #include "connectors/postgres/types.h"
@@ -32,7 +36,10 @@ struct StreamSettings {
   std::vector<model::TableSchemaPtr> tables;  // captured ones, by source_id (the root of a partitioned table)
   model::CellForm form = model::CellForm::canonical;
   TypeChoices choices;
+  bool text_only = false;
+  std::function<base::Result<void>()> refuse_binary;  // may be empty
   base::Clock* clock = nullptr;
+  base::Log* log = nullptr;  // may be nullptr
   // The table's shape in the catalogue now; nullptr when it does not exist or is none of ours. Called from next().
   std::function<base::Result<model::TableSchemaPtr>(std::uint32_t oid)> describe;
 };

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "connect/source.h"
 #include "connectors/postgres/slot.h"
 
 namespace postgres {
@@ -17,18 +18,6 @@ using model::Change;
 using model::Op;
 using pgoutput::Kind;
 using pgoutput::Value;
-
-struct ArenaSink {
-  std::string& bytes;
-  void add_fixed(std::int64_t value) { model::append_fixed(bytes, value); }
-  void add_real(double value) { model::append_real(bytes, value); }
-  void add_bytes(std::string_view value) { bytes.append(value); }
-  char* add_buffer(std::size_t size) {
-    const std::size_t start = bytes.size();
-    bytes.resize(start + size);
-    return bytes.data() + start;
-  }
-};
 
 struct DdlReport {
   std::uint32_t oid = 0;
@@ -65,9 +54,10 @@ std::optional<DdlReport> parse_report(std::string_view content) {
 
 StreamReader::StreamReader(const std::vector<model::TableSchemaPtr>& tables, const TypeChoices& choices,
                            model::CellForm form, RelationMap::Describe describe, model::Position start,
-                           int protocol_version)
+                           int protocol_version, std::optional<BinaryTypes> types)
     : decoder_(protocol_version),
       relations_(tables, choices, std::move(describe)),
+      types_(std::move(types)),
       form_(form),
       start_(std::move(start)) {}
 
@@ -213,13 +203,38 @@ Result<void> StreamReader::on_logical_message(const Message& message) {
   return {};
 }
 
-Result<void> StreamReader::add_row(const std::vector<Value>& values, const Relation& relation, bool only_key,
+// Appends the value to the batch's bytes. False: it has no place in its type.
+bool StreamReader::add_value(const Relation& relation, std::size_t column, const Value& value) {
+  const bool is_native = form_ == model::CellForm::native;
+  const TextForm form = relation.forms[column];
+  if (value.kind == 'b') {
+    return is_native ? append_native(relation.binary[column], value.bytes, batch_.bytes)
+                     : append_canonical(relation.binary[column], form, value.bytes, batch_.bytes);
+  }
+  if (!is_native || form == TextForm::hex_bytes) return decode_text(form, value.bytes, ArenaSink{batch_.bytes});
+  batch_.bytes.append(value.bytes);
+  return true;
+}
+
+// A canonical cell may have no place for a good value. Else it is the session's form that does not fit.
+Result<void> StreamReader::check_misfit(const Relation& relation, std::size_t column, const Value& value) const {
+  const std::string table = relation.schema->name.text();
+  const bool has_form = value.kind == 't' || relation.binary[column] != BinaryForm::none;
+  if (has_form && form_ != model::CellForm::native) return {};
+  if (value.kind == 't')
+    return failed(errors::protocol_broken, "table {} at {}: a bytea is not in hex", table, place());
+  return failed(connect::errors::stream_again, "table {} at {}: column {} cannot be read in binary", table, place(),
+                relation.schema->columns[relation.stored[column]].name);
+}
+
+Result<void> StreamReader::add_row(const std::vector<Value>& values, Relation& relation, bool only_key,
                                    std::uint32_t& first, std::uint32_t& count) {
   const std::size_t columns = relation.stored.size();
   if (values.size() != columns) {
     return failed(errors::protocol_broken, "table {} at {}: a row of {} values, the table has {} columns",
                   relation.schema->name.text(), place(), values.size(), columns);
   }
+  if (types_ && relation.binary.empty()) relation.binary = TRY(types_->of(*relation.schema));
   first = static_cast<std::uint32_t>(batch_.cells.size());
   count = static_cast<std::uint32_t>(columns);
   batch_.cells.resize(batch_.cells.size() + columns);
@@ -227,14 +242,17 @@ Result<void> StreamReader::add_row(const std::vector<Value>& values, const Relat
   for (std::size_t i = 0; i < columns; ++i, ++cell) {
     const Value& value = values[i];
     cell->offset = batch_.bytes.size();
-    if (value.kind != 't') {
+    if (value.kind == 'n' || value.kind == 'u') {
       const bool absent = only_key && !relation.in_key[i];
       cell->state = absent ? CellState::absent : value.kind == 'u' ? CellState::unchanged : CellState::null;
       continue;
     }
-    if (form_ == model::CellForm::native) {
-      batch_.bytes.append(value.text);
-    } else if (!decode_text(relation.forms[i], value.text, ArenaSink{batch_.bytes})) {
+    if (value.kind == 'b' && !types_) {
+      return failed(errors::protocol_broken, "table {} at {}: a value came in binary", relation.schema->name.text(),
+                    place());
+    }
+    if (!add_value(relation, i, value)) {
+      TRY(check_misfit(relation, i, value));
       // One value must not stop the others: it is the target's to put aside, by its data-error policy.
       batch_.bytes.resize(cell->offset);
       cell->state = CellState::misfit;

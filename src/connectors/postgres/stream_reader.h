@@ -5,8 +5,11 @@
 // A transaction's begin is written with its first change, so that transactions without any leave no trace but
 // `through`. Positions: begin {P, 0}, changes {P, 1..}, a schema change has the number of the change before it, commit
 // {P, sequence_end}. Streamed changes have sequence 0; the engine numbers them.
+//
+// With `types` the session is in binary; a value of a type that has no binary form fails with connect.stream_again.
 #pragma once
 
+#include "connectors/postgres/binary_types.h"
 #include "connectors/postgres/relation_map.h"
 #include "connectors/postgres/stream.h"
 
@@ -15,7 +18,8 @@ namespace postgres {
 class StreamReader {
  public:
   StreamReader(const std::vector<model::TableSchemaPtr>& tables, const TypeChoices& choices, model::CellForm form,
-               RelationMap::Describe describe, model::Position start, int protocol_version);
+               RelationMap::Describe describe, model::Position start, int protocol_version,
+               std::optional<BinaryTypes> types = std::nullopt);
 
   // Appends what the message says to the batch in hand.
   base::Result<void> take(std::string_view message);
@@ -36,14 +40,17 @@ class StreamReader {
   void on_stream_end(const Message& message);
   model::Change& add_change(model::Op op, const Message& message, bool counts = true);
   std::uint32_t table_of(Relation& relation);
-  base::Result<void> add_row(const std::vector<pgoutput::Value>& values, const Relation& relation, bool only_key,
+  base::Result<void> add_row(const std::vector<pgoutput::Value>& values, Relation& relation, bool only_key,
                              std::uint32_t& first, std::uint32_t& count);
+  bool add_value(const Relation& relation, std::size_t column, const pgoutput::Value& value);
+  base::Result<void> check_misfit(const Relation& relation, std::size_t column, const pgoutput::Value& value) const;
   void fill_unchanged(model::Change& change);
   std::uint32_t top_xid() const { return decoder_.is_in_block() ? block_xid_ : 0; }
   std::string place() const;
 
   pgoutput::Decoder decoder_;
   RelationMap relations_;
+  std::optional<BinaryTypes> types_;
   const model::CellForm form_;
   const model::Position start_;
   model::ChangeBatch batch_;

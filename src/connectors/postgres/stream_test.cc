@@ -15,8 +15,13 @@ using model::CellState;
 using model::Op;
 using postgres_test::SqlSession;
 
+struct Setting {
+  bool newer = false;
+  bool as_text = false;
+};
+
 // One table, slot and publication each, described from the catalogue as far as the stream needs it.
-class StreamTest : public ::testing::TestWithParam<bool> {
+class StreamTest : public ::testing::TestWithParam<Setting> {
  protected:
   static postgres_test::TestServer& server(bool newer) {
     static const std::string settings = "logical_decoding_work_mem=64kB\n";
@@ -28,11 +33,11 @@ class StreamTest : public ::testing::TestWithParam<bool> {
     return one;
   }
   void SetUp() override {
-    if (GetParam() && postgres_test::newer_binaries().empty()) GTEST_SKIP() << "no newer server";
-    if (!server(GetParam()).running()) GTEST_SKIP() << server(GetParam()).problem();
-    db_ = std::make_unique<SqlSession>(server(GetParam()).conninfo("postgres"));
+    if (GetParam().newer && postgres_test::newer_binaries().empty()) GTEST_SKIP() << "no newer server";
+    if (!server(GetParam().newer).running()) GTEST_SKIP() << server(GetParam().newer).problem();
+    db_ = std::make_unique<SqlSession>(server(GetParam().newer).conninfo("postgres"));
     db_->run("DROP PUBLICATION IF EXISTS p");
-    db_->run("DROP TABLE IF EXISTS t");
+    db_->run("DROP TABLE IF EXISTS t; DROP DOMAIN IF EXISTS small, word; DROP TYPE IF EXISTS mood");
     db_->run("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = 's'");
   }
   void TearDown() override {
@@ -46,7 +51,7 @@ class StreamTest : public ::testing::TestWithParam<bool> {
   ConnectionSettings connection() {
     ConnectionSettings made;
     made.host = "127.0.0.1";
-    made.port = server(GetParam()).port();
+    made.port = server(GetParam().newer).port();
     made.user = "postgres";
     made.database = "postgres";
     return made;
@@ -94,6 +99,11 @@ class StreamTest : public ::testing::TestWithParam<bool> {
     }
     settings.tables = {describe(oid_)};
     settings.form = form;
+    settings.text_only = as_text_;
+    settings.refuse_binary = [this]() -> base::Result<void> {
+      refusals_ += 1;
+      return {};
+    };
     settings.choices = choices_;
     settings.clock = &clock_;
     settings.describe = [this](std::uint32_t oid) -> base::Result<model::TableSchemaPtr> { return describe(oid); };
@@ -160,6 +170,8 @@ class StreamTest : public ::testing::TestWithParam<bool> {
   std::unique_ptr<SqlSession> db_;
   std::unique_ptr<connect::Stream> stream_;
   std::uint32_t oid_ = 0;
+  bool as_text_ = GetParam().as_text;
+  int refusals_ = 0;
 };
 
 TEST_P(StreamTest, DeliversWholeTransactions) {
@@ -287,8 +299,76 @@ TEST_P(StreamTest, ResumesAfterWhatWasConfirmed) {
   EXPECT_TRUE(gone.error().is(connect::errors::position_gone)) << gone.error().text();
 }
 
-INSTANTIATE_TEST_SUITE_P(Servers, StreamTest, ::testing::Bool(),
-                         [](const auto& which) { return which.param ? "newer" : "fifteen"; });
+constexpr const char* binary_columns =
+    "id int PRIMARY KEY, c0 bool, c1 int2, c2 int8, c3 oid, c4 float4, c5 float8, c6 numeric, c7 numeric(12,2), "
+    "c8 text, c9 varchar(20), c10 char(5), c11 name, c12 date, c13 time, c14 timestamp, c15 timestamptz, c16 uuid, "
+    "c17 bytea, c18 json, c19 jsonb, c20 mood, c21 small, c22 word";
+
+TEST_P(StreamTest, BinaryAndTextGiveTheSameCells) {
+  db_->run(
+      "CREATE TYPE mood AS ENUM ('sad', 'so so', ''); CREATE DOMAIN small AS int2 CHECK (VALUE < 1000);"
+      "CREATE DOMAIN word AS mood");
+  choices_.boolean_as_boolean = GetParam().newer;
+  std::string stories[2][2];
+  for (const int form : {0, 1}) {
+    for (const int as_text : {0, 1}) {
+      as_text_ = as_text == 1;
+      const auto cells = form == 0 ? model::CellForm::canonical : model::CellForm::native;
+      open(binary_columns, cells, oid_ == 0 ? std::nullopt : std::optional(model::Position()));
+      if (form == 0 && as_text == 0) {
+        db_->run("ALTER TABLE t REPLICA IDENTITY FULL");
+        stream_.reset();
+        open("", cells, model::Position());
+        db_->run("INSERT INTO t (id) VALUES (1)");
+        db_->run(
+            "INSERT INTO t SELECT n, n % 2 = 0, -n, n * 1e15, n, n / 7.0, n / 7.0, n / 7.0, n / 7.0, 'x' || n, '',"
+            " 'ab', 'n', date '4000-01-01 BC' + n * 40000, time '00:00' + n * interval '1.5 s', timestamp "
+            "'2000-01-01' - n * interval '20 years 1.25 s', timestamptz '2000-01-01' + n * interval '1900 years',"
+            " md5(n::text)::uuid, decode(md5(n::text), 'hex'), '{\"a\":  1}', '{\"a\":  1}', 'so so', 7, '' "
+            "FROM generate_series(2, 150) n");
+        db_->run(
+            "UPDATE t SET c5 = 'NaN', c6 = 'Infinity', c12 = 'infinity', c14 = '-infinity', c17 = '' WHERE id < 5");
+        db_->run("DELETE FROM t WHERE id > 140");
+      }
+      stories[form][as_text] = story(drain());
+      stream_.reset();
+    }
+    EXPECT_EQ(stories[form][0], stories[form][1]);
+    EXPECT_GT(stories[form][0].size(), 20'000u);
+  }
+}
+
+TEST_P(StreamTest, ATypeThatOnlyTextKnowsEndsTheBinarySession) {
+  if (GetParam().as_text) GTEST_SKIP();
+  open("id int PRIMARY KEY, v text", model::CellForm::native);
+  db_->run("INSERT INTO t VALUES (1, 'a')");
+  // An enum made meanwhile is looked up, and no reason to go back to text.
+  db_->run("CREATE TYPE mood AS ENUM ('sad'); ALTER TABLE t ADD m mood; INSERT INTO t VALUES (2, 'b', 'sad')");
+  EXPECT_EQ(story(drain()), "begin\ninsert new(1,a)\ncommit\nbegin\nschema id v m\ninsert new(2,b,sad)\ncommit\n");
+  db_->run(
+      "BEGIN; INSERT INTO t VALUES (3, 'c', NULL); ALTER TABLE t ADD p point; INSERT INTO t VALUES (4, 'd', NULL, "
+      "'(1,2)'); ALTER TABLE t DROP p; COMMIT");
+  base::Error error = base::failed(base::errors::bug, "it did not fail");
+  for (int i = 0; i < 100 && refusals_ == 0; ++i) {
+    auto batch = stream_->next({});
+    if (!batch.ok()) error = batch.take_error();
+  }
+  EXPECT_TRUE(error.is(connect::errors::stream_again)) << error.text();
+  EXPECT_EQ(refusals_, 1);
+  stream_.reset();
+  as_text_ = true;
+  open("", model::CellForm::native, model::Position());
+  const std::string all = story(drain());
+  EXPECT_NE(all.find("insert new(4,d,NULL,(1,2))\ncommit\n"), std::string::npos) << all;
+}
+
+INSTANTIATE_TEST_SUITE_P(Servers, StreamTest,
+                         ::testing::Values(Setting{false, false}, Setting{true, false}, Setting{false, true},
+                                           Setting{true, true}),
+                         [](const auto& which) {
+                           return std::string(which.param.newer ? "newer" : "fifteen") +
+                                  (which.param.as_text ? "_text" : "_binary");
+                         });
 
 }  // namespace
 }  // namespace postgres
