@@ -53,6 +53,29 @@ const Cell* locating(const ChangeBatch& batch, const Change& change, const Desti
   return change.op == Op::update && holds_key(new_image, to) ? new_image : nullptr;
 }
 
+// Set by its own key, as SetSender's ways for large rows need it.
+bool keeps_key(const ChangeBatch& batch, const Change& change, const Destination& to) {
+  const Cell* key = locating(batch, change, to);
+  const Cell* cells = cells_at(batch, change.new_first, change.new_count);
+  if (key == nullptr || to.key.empty()) return false;
+  return std::all_of(to.key.begin(), to.key.end(), [&](std::uint32_t place) {
+    return key == cells ||
+           (cells[place].state == CellState::value && batch.cell_bytes(cells[place]) == batch.cell_bytes(key[place]));
+  });
+}
+
+bool is_large(const SetSender& sender, const ChangeBatch& batch, const Change& change) {
+  return change.new_count != 0 && sender.is_large({nullptr, batch.cells.data() + change.new_first});
+}
+
+std::vector<bool> mask_of(const Cell* cells, std::uint32_t count) {
+  std::vector<bool> mask(count);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    mask[i] = cells[i].state == CellState::value || cells[i].state == CellState::null;
+  }
+  return mask;
+}
+
 ApplyPolicy policy_of(const ApplyPolicies& policies, Op op) {
   if (op == Op::insert) return policies.insert;
   return op == Op::update ? policies.update : policies.remove;
@@ -100,10 +123,7 @@ bool RowApplier::send_change(SetSender& sender, const ChangeBatch& batch, const 
     }
     return true;
   }
-  std::vector<bool> mask(change.new_count);
-  for (std::uint32_t i = 0; i < change.new_count; ++i) {
-    mask[i] = cells[i].state == CellState::value || cells[i].state == CellState::null;
-  }
+  const std::vector<bool> mask = mask_of(cells, change.new_count);
   if (to.key.empty()) {
     sender.send_whole_update(mask, row[0], sent);
   } else {
@@ -127,7 +147,8 @@ base::Result<bool> RowApplier::apply_run(const ChangeBatch& batch, const std::ve
     }
     SetSender sender(session_, batch, *to, batch.forms[change.table]);
     const std::size_t before = sent.size();
-    sendable = sendable && send_change(sender, batch, change, *to, sent) && sent.size() == before + 1;
+    sendable = sendable && !is_large(sender, batch, change) && send_change(sender, batch, change, *to, sent) &&
+               sent.size() == before + 1;
     if (!sendable) break;
   }
   const std::vector<Outcome> outcomes = TRY(session_.sync());
@@ -176,12 +197,38 @@ base::Result<RowApplier::Attempt> RowApplier::attempt(const std::function<void()
   return tried;
 }
 
-base::Result<void> RowApplier::apply_one(const ChangeBatch& batch, const Change& change, const Destination& to) {
+base::Result<RowApplier::Attempt> RowApplier::attempt_alone(const std::function<base::Result<Outcome>()>& run) {
+  TRY(session_.run("SAVEPOINT millrace_row", "savepoint"));
+  const Outcome outcome = TRY(run());
+  const bool undo = outcome.refusal || outcome.rows != 1;
+  TRY(session_.run(
+      undo ? "ROLLBACK TO SAVEPOINT millrace_row; RELEASE SAVEPOINT millrace_row" : "RELEASE SAVEPOINT millrace_row",
+      "savepoint"));
+  return Attempt{outcome.refusal, outcome.rows};
+}
+
+base::Result<RowApplier::Attempt> RowApplier::attempt_change(const ChangeBatch& batch, const Change& change,
+                                                             const Destination& to, bool& sendable) {
   SetSender sender(session_, batch, to, batch.forms[change.table]);
+  const Cell* cells = cells_at(batch, change.new_first, change.new_count);
+  const bool large = is_large(sender, batch, change);
+  if (large && change.op == Op::insert) {
+    return attempt_alone([&] { return sender.copy_inserts({{nullptr, cells}}); });
+  }
+  if (large && change.op == Op::update && keeps_key(batch, change, to)) {
+    const NetRow row{locating(batch, change, to), cells};
+    return attempt_alone([&] { return sender.staged_update(mask_of(cells, change.new_count), row); });
+  }
   std::vector<Sent> sent;
+  Attempt tried = TRY(attempt([&] { sendable = send_change(sender, batch, change, to, sent); }));
+  if (!tried.refusal && sendable && sent.empty()) tried.rows = 1;  // nothing to set
+  return tried;
+}
+
+base::Result<void> RowApplier::apply_one(const ChangeBatch& batch, const Change& change, const Destination& to) {
   bool sendable = true;
-  const Attempt tried = TRY(attempt([&] { sendable = send_change(sender, batch, change, to, sent); }));
-  if (!tried.refusal && sendable && (tried.rows == 1 || sent.empty())) return {};
+  const Attempt tried = TRY(attempt_change(batch, change, to, sendable));
+  if (!tried.refusal && sendable && tried.rows == 1) return {};
   ApplyPolicy policy = policy_of(policies_, change.op);
   if (tried.refusal && !concerns_row(*tried.refusal)) {
     base::Error error = session_.error_of(*tried.refusal, "table " + to.schema->name.text());
@@ -215,11 +262,19 @@ base::Result<bool> RowApplier::replace(const ChangeBatch& batch, const Change& c
   if (!complete || to.key.empty()) return false;
   SetSender sender(session_, batch, to, batch.forms[change.table]);
   std::vector<Sent> sent;
-  const Attempt tried = TRY(attempt([&] {
-    std::vector<NetRow> row{{cells, cells}};
+  std::vector<NetRow> row{{cells, cells}};
+  const auto replace_large = [&]() -> base::Result<Outcome> {
+    if (change.op == Op::insert) sender.send_removes(row, sent);
+    for (const Outcome& outcome : TRY(session_.sync())) {
+      if (outcome.refusal) return outcome;
+    }
+    return sender.copy_inserts(row);
+  };
+  const auto replace_small = [&] {
     if (change.op == Op::insert) sender.send_removes(row, sent);
     sender.send_inserts(row, sent);
-  }));
+  };
+  const Attempt tried = sender.is_large(row[0]) ? TRY(attempt_alone(replace_large)) : TRY(attempt(replace_small));
   return !tried.refusal && tried.rows == 1;
 }
 

@@ -53,6 +53,10 @@ class RowApplier {
   bool send_change(SetSender& sender, const model::ChangeBatch& batch, const model::Change& change,
                    const Destination& to, std::vector<Sent>& sent);
   base::Result<Attempt> attempt(const std::function<void()>& send);
+  // The same for a statement outside of the pipeline: rows with large values, which pass in pieces.
+  base::Result<Attempt> attempt_alone(const std::function<base::Result<Outcome>()>& run);
+  base::Result<Attempt> attempt_change(const model::ChangeBatch& batch, const model::Change& change,
+                                       const Destination& to, bool& sendable);
   base::Result<bool> replace(const model::ChangeBatch& batch, const model::Change& change, const Destination& to);
   base::Result<void> put_aside(const model::ChangeBatch& batch, const model::Change& change, const Destination& to,
                                ApplyPolicy policy, const std::string& cause);

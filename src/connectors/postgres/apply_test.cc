@@ -155,6 +155,48 @@ TEST_F(Apply, a_large_value_passes_in_pieces) {
   EXPECT_EQ(db_->one("SELECT right(v, 4) || left(v, 4) FROM t WHERE id = 1"), "\\endtab\t");
 }
 
+TEST_F(Apply, bytes_are_raw_and_become_hex_on_the_way) {
+  open();
+  db_->run("CREATE TABLE b (id bytea PRIMARY KEY, v bytea)");
+  const auto bytes = table_of("b", {"id bytea", "v bytea"});
+  for (model::Column& column : bytes->columns) column.type.type = model::Type::blob;
+  const std::string large(9u << 20, '\\');
+  Changes changes;
+  changes.begin()
+      .insert(bytes, {"\x01\xff", "\\x"})
+      .insert(bytes, {"gone", ""})
+      .insert(bytes, {"large", large.c_str()})
+      .commit();
+  changes.begin().update(bytes, {"\x01\xff", "new"}).remove(bytes, {"gone", null_cell}).commit();
+  for (int i = 0; i < 600; ++i) changes.begin().insert(bytes, {std::to_string(i).c_str(), "\t\n"}).commit();
+  applied(changes);
+  EXPECT_EQ(db_->one("SELECT string_agg(id::text || v, ' ') FROM b WHERE length(v) = 3"), "\\x01ff\\x6e6577");
+  EXPECT_EQ(db_->one("SELECT count(*) FROM b WHERE v = '\\x090a'"), "600");
+  EXPECT_EQ(db_->one("SELECT md5(v) = md5(repeat('\\', 9437184)) FROM b WHERE id = 'large'"), "t");
+  Changes earlier(50'000);  // from a relay of an earlier version
+  earlier.begin().insert(bytes, {"\\x05", "\\x0102"}).commit();
+  earlier.batch().forms[0] = model::CellForm::native_hex;
+  applied(earlier);
+  EXPECT_EQ(db_->one("SELECT v FROM b WHERE id = '\\x05'"), "\\x0102");
+}
+
+TEST_F(Apply, large_rows_in_conflict_pass_in_pieces_too) {
+  policy("ApplyErrorUpdatePolicy", "UPDATE_RECORD");
+  open();
+  const std::string large(5u << 20, 'x');
+  Changes changes;
+  changes.begin()
+      .insert(table_, {"1", large.c_str()})
+      .update(table_, {"2", large.c_str()})
+      .update(table_, {"77", large.c_str()})
+      .insert(table_, {"4", large.c_str()})
+      .commit();
+  const connect::ApplyReport report = applied(changes);
+  EXPECT_EQ(report.tables.at(table_->source_name).put_aside, 1u);
+  EXPECT_EQ(db_->one("SELECT string_agg(id || ' ' || length(v), ', ' ORDER BY id) FROM t"),
+            "1 3, 2 5242880, 3 5, 4 5242880, 77 5242880");
+}
+
 TEST_F(Apply, inserts_into_a_table_without_a_key_go_as_a_set) {
   open();
   db_->run("CREATE TABLE n (a text)");
