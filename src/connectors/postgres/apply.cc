@@ -326,7 +326,7 @@ NetChanges Applier::net_of(const ChangeBatch& batch, const std::vector<std::uint
   NetChanges net;
   for (const std::uint32_t index : changes) {
     const Change& change = batch.changes[index];
-    if (change.op != Op::insert || change.new_count == 0) {
+    if (change.op != Op::insert || change.new_count == 0 || holds_misfit(batch, change)) {
       net.ordered = true;
       net.inserts.clear();
       return net;

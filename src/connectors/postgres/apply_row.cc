@@ -104,9 +104,15 @@ std::string describe(const ChangeBatch& batch, const Change& change, const Desti
 
 }  // namespace
 
+bool holds_misfit(const ChangeBatch& batch, const Change& change) {
+  const Cell* cells = cells_at(batch, change.new_first, change.new_count);
+  return std::any_of(cells, cells + change.new_count, [](const Cell& cell) { return cell.state == CellState::misfit; });
+}
+
 bool RowApplier::send_change(SetSender& sender, const ChangeBatch& batch, const Change& change, const Destination& to,
                              std::vector<Sent>& sent) {
   const Cell* cells = cells_at(batch, change.new_first, change.new_count);
+  if (holds_misfit(batch, change)) return false;
   if (change.op == Op::insert) {
     if (cells == nullptr) return false;
     sender.send_inserts({{nullptr, cells}}, sent);
@@ -211,7 +217,7 @@ base::Result<RowApplier::Attempt> RowApplier::attempt_change(const ChangeBatch& 
                                                              const Destination& to, bool& sendable) {
   SetSender sender(session_, batch, to, batch.forms[change.table]);
   const Cell* cells = cells_at(batch, change.new_first, change.new_count);
-  const bool large = is_large(sender, batch, change);
+  const bool large = is_large(sender, batch, change) && !holds_misfit(batch, change);
   if (large && change.op == Op::insert) {
     return attempt_alone([&] { return sender.copy_inserts({{nullptr, cells}}); });
   }
@@ -246,7 +252,8 @@ base::Result<void> RowApplier::apply_one(const ChangeBatch& batch, const Change&
   if (tried.refusal) {
     cause = fmt::format("SQLSTATE {} {}", tried.refusal->state, tried.refusal->message);
   } else if (!sendable) {
-    cause = "the log does not carry what identifies the row";
+    cause = holds_misfit(batch, change) ? "a value has no place in the type that its column has on the way"
+                                        : "the log does not carry what identifies the row";
   } else {
     cause = tried.rows == 0 ? "0 rows affected" : fmt::format("{} rows match one row of the source", tried.rows);
   }
@@ -257,7 +264,7 @@ base::Result<void> RowApplier::apply_one(const ChangeBatch& batch, const Change&
 base::Result<bool> RowApplier::replace(const ChangeBatch& batch, const Change& change, const Destination& to) {
   const Cell* cells = cells_at(batch, change.new_first, change.new_count);
   const bool complete = cells != nullptr && std::none_of(cells, cells + change.new_count, [](const Cell& cell) {
-                          return cell.state == CellState::unchanged || cell.state == CellState::absent;
+                          return cell.state != CellState::value && cell.state != CellState::null;
                         });
   if (!complete || to.key.empty()) return false;
   SetSender sender(session_, batch, to, batch.forms[change.table]);

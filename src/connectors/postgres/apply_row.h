@@ -28,6 +28,9 @@ struct ApplyState {
   std::vector<std::pair<model::TableName, std::string>> ending;  // target names of the suspended, and the error's code
 };
 
+// Whether the new row has a value that its type on the way has no place for.
+bool holds_misfit(const model::ChangeBatch& batch, const model::Change& change);
+
 class RowApplier {
  public:
   using FindDestination = std::function<const Destination*(std::uint32_t table)>;

@@ -180,6 +180,25 @@ TEST_F(Apply, bytes_are_raw_and_become_hex_on_the_way) {
   EXPECT_EQ(db_->one("SELECT v FROM b WHERE id = '\\x05'"), "\\x0102");
 }
 
+TEST_F(Apply, a_value_without_a_place_is_put_aside_with_its_row) {
+  open();
+  db_->run("CREATE TABLE n (a text)");
+  const auto keyless = table_of("n", {"a text"}, 0);
+  Changes changes;
+  changes.begin().update(table_, {"1", "x"});
+  changes.batch().cells.back().state = model::CellState::misfit;
+  changes.insert(table_, {"4", "x"});
+  changes.batch().cells.back().state = model::CellState::misfit;
+  changes.insert(keyless, {"x"});
+  changes.batch().cells.back().state = model::CellState::misfit;
+  changes.update(table_, {"2", "b"}).insert(keyless, {"y"}).commit();
+  const connect::ApplyReport report = applied(changes);
+  EXPECT_EQ(report.tables.at(table_->source_name).put_aside, 2u);
+  EXPECT_EQ(report.tables.at(keyless->source_name).put_aside, 1u);
+  EXPECT_EQ(all(), "(1,one) (2,b) (3,three)");
+  EXPECT_EQ(all("n"), "(y)");
+}
+
 TEST_F(Apply, large_rows_in_conflict_pass_in_pieces_too) {
   policy("ApplyErrorUpdatePolicy", "UPDATE_RECORD");
   open();

@@ -146,6 +146,10 @@ bool Compactor::insert(const Cell* cells) {
 bool Compactor::update(const Cell* old_image, const Cell* cells) {
   const Cell* key_before = old_image != nullptr && key_known(old_image) ? old_image : cells;
   if (!key_known(key_before)) return false;
+  // A value without a place is for the error policies: the row goes on its own.
+  for (std::size_t i = 0; i < columns_; ++i) {
+    if (cells[i].state == CellState::misfit) return false;
+  }
   std::uint32_t& row = slot(key_before);
   if (row == 0) {
     rows_.push_back({key_before, key_before, nullptr, false});
