@@ -62,6 +62,9 @@ struct CapturePlan {
   std::vector<model::TableSchemaPtr> tables;  // source schemas, as selected
   // Row filter of a table as native SQL over source columns; empty map entry: none.
   std::map<model::TableName, std::string> filters;
+  // open_stream only: the shapes that tables had at the position it opens at, as an earlier stream told them; tables
+  // that are gone since are among them. A table that is not here had the shape of `tables`.
+  std::vector<model::TableSchemaPtr> shapes;
   bool insert_only_without_identity = false;  // publish inserts of tables that have no usable identity
 };
 

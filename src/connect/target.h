@@ -3,9 +3,9 @@
 // The promise of a target. Schemas given to a target are already mapped (names, columns): the target never sees a
 // source name except in TableSchema::source_name.
 //
-// Order: open -> start -> prepare(table)... -> loader(table, chunk)... -> loaded(table) -> begin_apply -> apply... ->
-// flush -> stop. prepare and loaders of different tables run in parallel; apply, flush and tick are called by one
-// thread only, never before begin_apply.
+// Order: open -> start -> prepare(table)... -> loader(table, chunk)... -> loaded(table) -> begin_apply or resume_apply
+// -> apply... -> flush -> stop. prepare and loaders of different tables run in parallel; apply, flush and tick are
+// called by one thread only, never before begin_apply or resume_apply.
 //
 // Exactly once. Either the position is stored in the target with the data in one transaction (relational), or the
 // intent (name, position range, rows) is in the Journal before a file is written, so that writing it again gives the
@@ -77,6 +77,8 @@ class Target {
   // The stream starts after `position`; stored durably.
   virtual base::Result<void> begin_apply(const model::Position& position,
                                          const std::vector<model::TableSchemaPtr>& tables) = 0;
+  // In place of begin_apply when durable() already holds a position: the shapes that the tables have there.
+  virtual base::Result<void> resume_apply(const std::vector<model::TableSchemaPtr>& tables) = 0;
   // A run of whole transactions, or (for one larger than the budget) a part of one: `batch` ends with a commit unless
   // more of the same transaction follows. On return of a batch that ends with commit, a transactional target holds it
   // durably together with the position; a file target may still buffer (see durable()).

@@ -54,6 +54,7 @@ Result<AttemptEnd> Attempt::run(bool fresh, bool reload, bool through_relay, con
     TRY(target_->start(true));
     TRY(restore_statistics());
   }
+  TRY(history_.load());
   TRY(load_pending(stop));
   if (stop.stop_requested()) return AttemptEnd::interrupted;
   if (!streams(definition_)) {
@@ -220,6 +221,7 @@ Result<void> Attempt::prepare(const std::vector<const PlannedTable*>& tables, bo
     const std::optional<TableRecord> record = ledger_.table(table->source->name);
     const bool attempted = record && record->load_started != 0;
     if (attempted || !first_time) TRY(target_->discard(table->mapped.target));
+    TRY(history_.loaded(table->source));
     TRY(target_->prepare(table->mapped.target, mode));
   }
   return {};
@@ -295,6 +297,28 @@ Result<bool> Attempt::replay_suspended(const model::Position& durable, std::stop
   return true;
 }
 
+// Tells the target where the stream begins, or what its tables stand for where it is. The source's shapes there.
+Result<Shapes> Attempt::open_apply(const model::Position& capture_start, std::optional<model::Position>& durable) {
+  TRY(history_.complete(tables_));
+  Shapes shapes;
+  std::vector<model::TableSchemaPtr> schemas;
+  if (!durable) {
+    TRY(target_->begin_apply(capture_start, target_schemas(tables_)));
+    durable = capture_start;
+    for (const PlannedTable& table : tables_) shapes[table.source->name] = table.source;
+    return shapes;
+  }
+  for (const model::TableSchemaPtr& shape : history_.at(*durable, tables_)) {
+    shapes[shape->name] = shape;
+    const std::optional<TableRecord> record = ledger_.table(shape->name);
+    if (record && record->state == table_state::error) continue;  // hold() says it
+    Result<mapping::MappedTable> mapped = definition_.mapping.map(*shape);
+    if (mapped.ok()) schemas.push_back(mapped->target);  // else the rules were changed, for what the table is now
+  }
+  TRY(target_->resume_apply(schemas));
+  return shapes;
+}
+
 Result<AttemptEnd> Attempt::stream(bool through_relay, const Until& until, std::stop_token stop) {
   const std::optional<TaskRecord> task = ledger_.task();
   if (loaded_now_ && definition_.settings.boolean("FullLoadSettings.StopTaskCachedChangesNotApplied")) {
@@ -302,12 +326,7 @@ Result<AttemptEnd> Attempt::stream(bool through_relay, const Until& until, std::
   }
   ENSURE(task && task->capture_start);
   std::optional<model::Position> durable = TRY(target_->durable());
-  Shapes shapes;
-  if (!durable) {
-    TRY(target_->begin_apply(*task->capture_start, target_schemas(tables_)));
-    durable = *task->capture_start;
-    for (const PlannedTable& table : tables_) shapes[table.source->name] = table.source;
-  }
+  Shapes shapes = TRY(open_apply(*task->capture_start, durable));
   TRY(sweep_kept_folders(environment_, ledger_));
   TRY(hold_suspended());
   if (!TRY(replay_suspended(*durable, stop))) return AttemptEnd::again;
@@ -320,8 +339,9 @@ Result<AttemptEnd> Attempt::stream(bool through_relay, const Until& until, std::
   StateChange form;
   form.notes.emplace_back(std::string(cell_form_note), native ? "native" : "canonical");
   TRY(environment_.store->commit(form));
-  Streaming streaming(definition_, environment_, statistics_, ledger_, *source_, *target_, tables_, std::move(shapes));
-  const Goal wanted = TRY(goal(until));
+  Streaming streaming(definition_, environment_, statistics_, ledger_, history_, *source_, *target_, tables_,
+                      std::move(shapes));
+  const auto wanted = [&] { return goal(until); };
   Result<StreamEnd> end = streaming.run(*relay, *durable, through_relay, wanted, open_monitor, stop);
   const Result<std::optional<model::Position>> reached = target_->durable();
   progressed_ = progressed_ || (reached.ok() && *reached && **reached > *durable);

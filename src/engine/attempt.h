@@ -33,7 +33,8 @@ class Attempt {
         environment_(environment),
         statistics_(statistics),
         ledger_(ledger),
-        handover_(handover) {}
+        handover_(handover),
+        history_(*environment.store) {}
 
   // `fresh`: the ledger says nothing was begun. `reload`: the user asked to load everything anew.
   base::Result<AttemptEnd> run(bool fresh, bool reload, bool through_relay, const Until& until, std::stop_token stop);
@@ -56,6 +57,7 @@ class Attempt {
   base::Result<AttemptEnd> stream(bool through_relay, const Until& until, std::stop_token stop);
   base::Result<void> hold_suspended();
   base::Result<bool> replay_suspended(const model::Position& durable, std::stop_token stop);
+  base::Result<Shapes> open_apply(const model::Position& capture_start, std::optional<model::Position>& durable);
   base::Result<Goal> goal(const Until& until);
   base::Result<void> restore_statistics();
   std::function<void(const std::string&)> waiting();
@@ -65,6 +67,7 @@ class Attempt {
   Statistics& statistics_;
   Ledger& ledger_;
   Handover& handover_;
+  ShapeHistory history_;
   std::unique_ptr<connect::Journal> source_journal_, target_journal_;
   std::unique_ptr<connect::Source> source_;
   std::unique_ptr<connect::Target> target_;

@@ -32,6 +32,10 @@ inline constexpr Code load_unstable{
     "engine.load_unstable", Kind::table,
     "The table was rewritten during every attempt to load it; load it when no TRUNCATE or "
     "rewriting ALTER TABLE runs."};
+inline constexpr Code shape_unclear{
+    "engine.shape_unclear", Kind::table,
+    "Columns were replaced, renamed or retyped and the source's log does not say enough to follow exactly. Load the "
+    "table again with --reload-table; with the right to make event triggers, changes of tables can be followed."};
 inline constexpr Code tables_failed{
     "engine.tables_failed", Kind::task,
     "Some tables could not be loaded; `millrace status` names each with its reason. Mend it, then "

@@ -87,6 +87,11 @@ Result<void> KeptChanges::add(const model::TableName& source_name) {
   return {};
 }
 
+Result<void> KeptChanges::drop(const model::TableName& source_name) {
+  if (tables_.erase(source_name) == 0) return {};
+  return sweep_kept_folders(environment_, ledger_);
+}
+
 Result<void> KeptChanges::take(const ChangeBatch& batch, const Change& change) {
   if (tables_.empty()) return {};
   if (change.op == Op::begin) {

@@ -33,6 +33,8 @@ class KeptChanges {
 
   base::Result<void> open();
   base::Result<void> add(const model::TableName& source_name);  // suspended just now
+  // Not kept any more; nothing when it was not.
+  base::Result<void> drop(const model::TableName& source_name);
   bool keeps(const model::TableName& source_name) const { return tables_.contains(source_name); }
   // A begin or commit (of any transaction), or a change of a table that is kept.
   base::Result<void> take(const model::ChangeBatch& batch, const model::Change& change);

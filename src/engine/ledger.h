@@ -25,6 +25,7 @@ inline constexpr std::string_view before_load = "Before load";
 inline constexpr std::string_view loading = "Full load";
 inline constexpr std::string_view completed = "Table completed";
 inline constexpr std::string_view error = "Table error";
+inline constexpr std::string_view dropped = "Table was dropped";
 }  // namespace table_state
 
 class Ledger {

@@ -15,7 +15,7 @@ namespace {
 
 using base::Result;
 
-Result<void> fill_relay(connect::Stream& stream, ChangeQueue& queue, relay::Assembler& assembler,
+Result<void> fill_relay(connect::Stream& stream, ChangeQueue& queue, relay::Assembler& assembler, ShapeHistory& shapes,
                         const Environment& environment, Statistics& statistics, base::Nanos until,
                         std::stop_token stop) {
   model::Position confirmed;
@@ -30,7 +30,12 @@ Result<void> fill_relay(connect::Stream& stream, ChangeQueue& queue, relay::Asse
     TRY(confirm());
     return stream.keep_alive();
   };
-  const auto push = [&](model::ChangeBatch&& batch) { return queue.push(std::move(batch), keep_alive, stop); };
+  Ledger ledger(*environment.store);
+  TRY(ledger.load());
+  const auto push = [&](model::ChangeBatch&& batch) -> Result<void> {
+    TRY(shapes.note(batch, ledger, model::Position{}));
+    return queue.push(std::move(batch), keep_alive, stop);
+  };
   while (environment.clock->monotonic() < until && !stop.stop_requested()) {
     model::ChangeBatch batch = TRY(stream.next(stop));
     TRY(assembler.take(std::move(batch), push));
@@ -59,8 +64,12 @@ Result<void> relay_until(const TaskDefinition& definition, const Environment& en
   auto assembler = TRY(relay::Assembler::open(*environment.disk, environment.data_folder + "/spool"));
   const std::optional<std::string> noted = TRY(environment.store->note(std::string(cell_form_note)));
   const model::CellForm form = noted == "native" ? model::CellForm::native : model::CellForm::canonical;
-  auto stream = TRY(source.capture()->open_stream(capture_plan(definition, tables), queue->stream_start(), form));
-  return fill_relay(*stream, *queue, *assembler, environment, statistics, until, stop);
+  ShapeHistory shapes(*environment.store);
+  TRY(shapes.load());
+  connect::CapturePlan plan = capture_plan(definition, tables);
+  plan.shapes = shapes.at(queue->stream_start(), tables);
+  auto stream = TRY(source.capture()->open_stream(plan, queue->stream_start(), form));
+  return fill_relay(*stream, *queue, *assembler, shapes, environment, statistics, until, stop);
 }
 
 }  // namespace

@@ -12,6 +12,7 @@ room(engine
     engine/route.cc
     engine/settings.cc
     engine/settings_table.cc
+    engine/shapes.cc
     engine/sqlite_store.cc
     engine/state_store.cc
     engine/statistics.cc

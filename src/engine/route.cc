@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "engine/errors.h"
 #include "engine/kept_changes.h"
 
 namespace engine {
@@ -73,9 +74,16 @@ void Router::count(const Change& change, Counted& counted) const {
     case Op::remove: ++counted.deletes; break;
     case Op::truncate:
     case Op::schema:
+    case Op::unclear:
     case Op::drop_table: ++counted.ddls; break;
     default: break;
   }
+}
+
+static base::Error unclear(const model::TableName& table) {
+  return base::failed(errors::shape_unclear,
+                      "table {} was changed at the source: its log does not tell which values belong to which column",
+                      table.text());
 }
 
 base::Result<void> Router::route(ChangeBatch& batch,
@@ -104,6 +112,13 @@ base::Result<void> Router::route(ChangeBatch& batch,
     const Way way = way_of(change, routes);
     if (way == Way::nowhere) continue;
     if (change.table != model::no_table && !is_counted_) count(change, counted[change.table]);
+    if (change.op == Op::unclear) {
+      const model::TableName& name = routes[change.table]->source->name;
+      const bool is_news = way == Way::target || (kept != nullptr && kept->keeps(name));
+      if (is_news) failed_tables.emplace_back(name, unclear(name));
+      suspend(name);
+      continue;
+    }
     if (kept != nullptr && (way == Way::aside || change.table == model::no_table)) TRY(kept->take(batch, change));
     if (way == Way::aside) continue;
     if (change.table != model::no_table && !routes[change.table]->same_cells) {

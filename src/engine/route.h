@@ -28,7 +28,8 @@ class Router {
   bool is_suspended(const model::TableName& source_name) const { return suspended_.contains(source_name); }
 
   // On return the batch holds target schemas, and begin/commit of every transaction. A mapping that no longer fits a
-  // changed table suspends it: named in `failed_tables`. Changes of suspended tables go to `kept`, unless nullptr.
+  // changed table, or a change of which the source knows too little (Op::unclear), suspends it: named in
+  // `failed_tables`. Changes of suspended tables go to `kept`, unless nullptr.
   base::Result<void> route(model::ChangeBatch& batch,
                            std::vector<std::pair<model::TableName, base::Error>>& failed_tables, KeptChanges* kept);
   // Undoes the last route() for what is left in the batch, so that it may be routed again (and is not counted again).

@@ -21,23 +21,27 @@ constexpr base::Nanos report_interval = std::chrono::seconds(1);
 
 }  // namespace
 
-Result<StreamEnd> Streaming::run(relay::Relay& relay, const model::Position& durable, bool through_relay, Goal goal,
+Result<StreamEnd> Streaming::run(relay::Relay& relay, const model::Position& durable, bool through_relay,
+                                 const std::function<Result<Goal>()>& goal,
                                  std::function<Result<std::unique_ptr<connect::Source>>()> open_monitor,
                                  std::stop_token stop) {
-  goal_ = std::move(goal);
   for (const PlannedTable& table : tables_) {
     const std::optional<TableRecord> record = ledger_.table(table.source->name);
     router_.add_table(table.source->name, record ? record->fence : model::Fence{});
     if (record && record->state == table_state::error) router_.suspend(table.source->name);
   }
   TRY(kept_.open());
+  add_gone_tables(durable);
   QueueLimits limits;
   limits.source_log_bytes_max = definition_.source_log_cap_bytes;
   limits.relay_bytes_max = definition_.relay_cap_bytes;
   queue_ = TRY(ChangeQueue::open(relay, durable, through_relay, limits, *environment_.clock));
   assembler_ = TRY(relay::Assembler::open(*environment_.disk, environment_.data_folder + "/spool"));
   const model::CellForm form = cell_form(tables_, source_, target_);
-  auto stream = TRY(source_.capture()->open_stream(capture_plan(definition_, tables_), queue_->stream_start(), form));
+  connect::CapturePlan plan = capture_plan(definition_, tables_);
+  plan.shapes = history_.at(queue_->stream_start(), tables_);
+  auto stream = TRY(source_.capture()->open_stream(plan, queue_->stream_start(), form));
+  goal_ = TRY(goal());
   {
     base::Lock lock(mutex_);
     durable_ = durable;
@@ -62,6 +66,17 @@ Result<StreamEnd> Streaming::run(relay::Relay& relay, const model::Position& dur
   return stop.stop_requested() ? StreamEnd::stopped : StreamEnd::tables_changed;
 }
 
+// Tables that the source has dropped since: their changes up to the drop, and the drop, are still to come.
+void Streaming::add_gone_tables(const model::Position& durable) {
+  for (const model::TableSchemaPtr& gone : history_.gone(durable, tables_)) {
+    const std::optional<TableRecord> record = ledger_.table(gone->name);
+    const bool was_loaded = record && record->load_ended != 0;
+    if (!was_loaded || !definition_.mapping.selects(gone->name, false)) continue;
+    router_.add_table(gone->name, record->fence);
+    if (record->state == table_state::error) router_.suspend(gone->name);
+  }
+}
+
 // ---- capture ----
 
 Result<void> Streaming::capture(connect::Stream& stream, std::stop_token stop) {
@@ -70,7 +85,10 @@ Result<void> Streaming::capture(connect::Stream& stream, std::stop_token stop) {
     TRY(confirm_durable(stream));
     return stream.keep_alive();
   };
-  const auto push = [&](ChangeBatch&& batch) { return queue_->push(std::move(batch), keep_alive, stop); };
+  const auto push = [&](ChangeBatch&& batch) -> Result<void> {
+    TRY(note_shapes(batch));
+    return queue_->push(std::move(batch), keep_alive, stop);
+  };
   base::Nanos nudged{0};
   while (!stop.stop_requested()) {
     ChangeBatch batch = TRY(stream.next(stop));
@@ -92,6 +110,15 @@ Result<void> Streaming::capture(connect::Stream& stream, std::stop_token stop) {
     }
   }
   return {};
+}
+
+Result<void> Streaming::note_shapes(const ChangeBatch& batch) {
+  model::Position durable;
+  {
+    base::Lock lock(mutex_);
+    durable = durable_;
+  }
+  return history_.note(batch, ledger_, durable);
 }
 
 // The source may forget what the target holds, and what the relay holds without a gap behind that.
@@ -170,6 +197,7 @@ Result<bool> Streaming::try_group(ChangeBatch& group, const Change& last, bool i
     return false;
   }
   if (concerns_us || inside_transaction_) note_applied(report, last);
+  TRY(note_dropped(group));
   if (last.op == Op::commit && concerns_us) advanced_through_ = std::max(applied_through_, last.position.log);
   return true;
 }
@@ -210,11 +238,25 @@ void Streaming::note_applied(const connect::ApplyReport& report, const Change& l
   });
 }
 
+Result<void> Streaming::note_dropped(const ChangeBatch& group) {
+  for (const Change& change : group.changes) {
+    if (change.op != Op::drop_table) continue;
+    const model::TableName& table = group.tables[change.table]->source_name;
+    const std::optional<TableRecord> record = ledger_.table(table);
+    if (!record || record->state == table_state::error) continue;
+    environment_.log->info("apply", "table {} was dropped at the source", table.text());
+    statistics_.table(table, [](TableStatus& status) { status.state = table_state::dropped; });
+    TRY(ledger_.update_table(table, [](TableRecord& row) { row.state = table_state::dropped; }));
+  }
+  return {};
+}
+
 // Nothing of the group that brought this was kept by the target: the table is held up to what is durable.
 Result<void> Streaming::suspend(const model::TableName& table, const base::Error& error) {
   std::optional<KeptTable> kept;
   const std::optional<model::Position> durable = TRY(target_.durable());
-  if (target_.can_replay() && durable) {
+  const bool is_clear = !error.is(errors::shape_unclear);  // else only a load tells its rows
+  if (target_.can_replay() && durable && is_clear) {
     const auto shape = shapes_.find(table);
     kept = KeptTable{*durable, TRY(make_kept_folder(environment_, table, *durable)),
                      shape == shapes_.end() ? nullptr : shape->second};
@@ -228,6 +270,7 @@ Result<void> Streaming::suspend(const model::TableName& table, const base::Error
   });
   const bool is_kept = kept.has_value();
   TRY(ledger_.suspend(table, text, std::move(kept)));
+  TRY(kept_.drop(table));
   if (is_kept) TRY(kept_.add(table));
   if (table_errors_stop(definition_, ledger_.tables_in_error())) {
     return base::failed(errors::tables_failed, "table {} is in error and the task's policy is to stop: {}",

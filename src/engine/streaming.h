@@ -22,6 +22,7 @@
 #include "engine/ledger.h"
 #include "engine/plan.h"
 #include "engine/route.h"
+#include "engine/shapes.h"
 #include "relay/assembler.h"
 
 namespace engine {
@@ -42,11 +43,13 @@ using Shapes = std::map<model::TableName, model::TableSchemaPtr>;
 class Streaming {
  public:
   Streaming(const TaskDefinition& definition, const Environment& environment, Statistics& statistics, Ledger& ledger,
-            connect::Source& source, connect::Target& target, const std::vector<PlannedTable>& tables, Shapes shapes)
+            ShapeHistory& history, connect::Source& source, connect::Target& target,
+            const std::vector<PlannedTable>& tables, Shapes shapes)
       : definition_(definition),
         environment_(environment),
         statistics_(statistics),
         ledger_(ledger),
+        history_(history),
         source_(source),
         target_(target),
         tables_(tables),
@@ -54,13 +57,19 @@ class Streaming {
         router_(definition.mapping, statistics),
         kept_(environment, ledger, statistics, definition.relay_cap_bytes) {}
 
-  // The target holds everything up to `durable`. `open_monitor` opens a second source for the monitor thread.
-  base::Result<StreamEnd> run(relay::Relay& relay, const model::Position& durable, bool through_relay, Goal goal,
+  // The target holds everything up to `durable`. `goal` is asked once the stream is open: where the source's log ends
+  // then lies behind whatever the stream looked up at its start. `open_monitor` opens a second source for the monitor
+  // thread.
+  base::Result<StreamEnd> run(relay::Relay& relay, const model::Position& durable, bool through_relay,
+                              const std::function<base::Result<Goal>()>& goal,
                               std::function<base::Result<std::unique_ptr<connect::Source>>()> open_monitor,
                               std::stop_token stop);
 
  private:
   base::Result<void> capture(connect::Stream& stream, std::stop_token stop);
+  void add_gone_tables(const model::Position& durable);
+  base::Result<void> note_shapes(const model::ChangeBatch& batch);
+  base::Result<void> note_dropped(const model::ChangeBatch& group);
   base::Result<void> confirm_durable(connect::Stream& stream);
   base::Result<void> apply(std::stop_token stop);
   base::Result<void> fill_group(GroupBuilder& builder, std::stop_token stop);
@@ -85,6 +94,7 @@ class Streaming {
   const Environment& environment_;
   Statistics& statistics_;
   Ledger& ledger_;
+  ShapeHistory& history_;
   connect::Source& source_;
   connect::Target& target_;
   const std::vector<PlannedTable>& tables_;

@@ -26,6 +26,7 @@ enum class Op : std::uint8_t {
   message,        // a logical message that passed for its position only (heartbeat)
   stream_abort,   // transaction `xid`, or only its subtransaction `sub_xid` (when different)
   stream_commit,  // as commit, for all streamed changes of `xid`
+  unclear,        // the log does not tell how the table changed here: it must be loaded again
 };
 
 enum class CellState : std::uint8_t {

@@ -27,7 +27,9 @@ std::uint64_t only_streamed_xid(const model::ChangeBatch& batch) {
   return is_only ? xid : 0;
 }
 
-bool counts_a_number(model::Op op) { return op != model::Op::schema && op != model::Op::message; }
+bool counts_a_number(model::Op op) {
+  return op != model::Op::schema && op != model::Op::unclear && op != model::Op::message;
+}
 
 }  // namespace
 

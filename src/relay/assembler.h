@@ -3,7 +3,8 @@
 // Turns what a source's stream delivers (whole and streamed transactions, see model/change.h) into whole transactions
 // only, in commit order. What comes out holds begin, changes and commit, and messages between transactions; `streamed`
 // is never set. Every change has its place {commit log, 1..n} and its transaction's commit time; begin has sequence 0,
-// commit sequence_end. Shape changes (Op::schema) and messages count no number: they have that of the change before.
+// commit sequence_end. Shape changes (Op::schema, Op::unclear) and messages count no number: they have that of the
+// change before.
 //
 // A batch of whole transactions passes through in place. A committed spool comes out in pieces, of which only the last
 // ends with the commit. `through` goes out with the last batch made from the batch that brought it.

@@ -49,7 +49,7 @@ ChangeWords words_of(const model::Change& change) {
 
 bool set_from_words(const ChangeWords& words, model::Change& change) {
   const auto low = static_cast<std::uint32_t>(words[0]);
-  if ((low & 0xff) > static_cast<std::uint32_t>(model::Op::stream_commit) || low >> 8 > 7) return false;
+  if ((low & 0xff) > static_cast<std::uint32_t>(model::Op::unclear) || low >> 8 > 7) return false;
   change.op = static_cast<model::Op>(low & 0xff);
   change.streamed = (low >> 8 & 1) != 0;
   change.cascade = (low >> 8 & 2) != 0;
@@ -67,7 +67,9 @@ bool set_from_words(const ChangeWords& words, model::Change& change) {
   return true;
 }
 
-bool needs_table(model::Op op) { return op >= model::Op::insert && op <= model::Op::drop_table; }
+bool needs_table(model::Op op) {
+  return (op >= model::Op::insert && op <= model::Op::drop_table) || op == model::Op::unclear;
+}
 
 // The images lie inside the cells and are absent or as wide as the table.
 bool fits(const model::Change& change, const std::vector<std::size_t>& widths, std::size_t cells) {

@@ -4,7 +4,7 @@
 import re
 import threading
 
-from harness import expect_equal, expect_same, scenario
+from harness import csv_rows, expect, expect_equal, expect_same, files_of, rebuilt, scenario, select
 
 TABLE = "CREATE TABLE t (id int PRIMARY KEY, a text, b int); INSERT INTO t SELECT g, 'a' || g, g FROM generate_series(1, 200) g"
 CHANGES = """
@@ -234,3 +234,271 @@ def keys_change_places(bench):
     run.kill()
     task.catch_up()
     expect_equal(source, target, ["k", "u", "w", "f"])
+
+
+def with_and_without_reports(bench):
+    """Pairs of a word and the source's endpoint members: with event triggers that report DDL, and without."""
+    return [("reported", {}), ("not reported", {"PostgreSQLSettings": {"CaptureDdls": False}})]
+
+
+def state_of(task, table="public.t"):
+    return task.statistics()[table]["TableState"]
+
+
+def reason_of(task, table="public.t"):
+    row = task.statistics()[table]
+    return f"{row['TableState']}: {row}"
+
+
+def streams(run, source, target, number):
+    """Waits until the run has applied something new of table t."""
+    source.execute(f"INSERT INTO t (id) VALUES ({number})")
+    run.wait_until("the stream", lambda: target.one(f"SELECT count(*) FROM t WHERE id = {number}") == 1)
+
+
+REPLACED = "CREATE TABLE t (id int PRIMARY KEY, a text, c int); INSERT INTO t SELECT g, 'a' || g, g FROM generate_series(1, 100) g"
+
+
+@scenario("ddl.replaced_while_down")
+def replaced_while_down(bench):
+    """A column dropped and another of its name and type added while the task is down: never the old one's values."""
+    replace = "ALTER TABLE t DROP COLUMN c; ALTER TABLE t ADD COLUMN c int"
+    for reports, members in with_and_without_reports(bench):
+        for touched in (False, True):
+            for killed in (False, True):
+                source, target = bench.source(), bench.target()
+                source.execute(REPLACED)
+                task = bench.task(source.endpoint("source", **members), target)
+                task.catch_up()
+                run = task.start()
+                streams(run, source, target, -1)
+                run.kill() if killed else run.interrupt()
+                if touched:
+                    source.execute("UPDATE t SET c = 7 WHERE id BETWEEN 10 AND 20")
+                source.execute(replace)
+                if touched:
+                    source.execute("UPDATE t SET c = 8 WHERE id BETWEEN 15 AND 25")
+                task.catch_up()
+                where = f"{reports}, touched: {touched}, killed: {killed}"
+                if reports == "reported" or not touched:
+                    expect_equal(source, target, ["t"])
+                    expect_same(state_of(task), "Table completed", where)
+                    source.execute("UPDATE t SET c = 9 WHERE id < 5; INSERT INTO t VALUES (1000, 'x', 1)")
+                    task.catch_up()
+                    expect_equal(source, target, ["t"])
+                else:
+                    expect_same(state_of(task), "Table error", where)
+                    task.run("--reload-table", "public.t", "--until", "caught-up")
+                    expect_equal(source, target, ["t"])
+                    source.execute("UPDATE t SET c = 9 WHERE id < 5")
+                    task.catch_up()
+                    expect_equal(source, target, ["t"])
+                    expect_same(state_of(task), "Table completed", where + ", loaded again")
+
+
+@scenario("ddl.replaced_under_kills")
+def replaced_under_kills(bench):
+    """Columns replaced, renamed and retyped among changes while the task is killed at any moment: equal at the end."""
+    source, target = bench.source(), bench.target()
+    source.execute(REPLACED)
+    task = bench.task(source, target)
+    task.catch_up()
+    run = task.start()
+    for number in range(1, 25):
+        source.execute(f"UPDATE t SET a = 'n{number}' WHERE id % 9 = {number} % 9; UPDATE t SET c = {number} WHERE id % 4 = 1")
+        source.execute(("ALTER TABLE t DROP COLUMN c; ALTER TABLE t ADD COLUMN c int",
+                        "BEGIN; ALTER TABLE t RENAME COLUMN c TO d; UPDATE t SET d = -d WHERE id % 5 = 0;"
+                        "ALTER TABLE t RENAME COLUMN d TO c; COMMIT",
+                        "ALTER TABLE t DROP COLUMN c, ADD COLUMN c int DEFAULT 5",
+                        "ALTER TABLE t ALTER COLUMN c TYPE bigint; ALTER TABLE t ALTER COLUMN c TYPE int")[number % 4])
+        source.execute(f"UPDATE t SET c = {number} + 100 WHERE id % 7 = 2; INSERT INTO t (id, a) VALUES (1000 + {number}, 'i')")
+        threading.Event().wait(0.03 * (number % 5))
+        if number % 3 == 0:
+            run.kill()
+            run = task.start()
+    run.kill()
+    task.catch_up()
+    expect_same(state_of(task), "Table completed", "state at the end")
+    expect_equal(source, target, ["t"])
+
+
+@scenario("ddl.rename_and_back")
+def rename_and_back(bench):
+    """A column renamed, changed and renamed back in one transaction, streaming and while down."""
+    step = ("BEGIN; ALTER TABLE t RENAME COLUMN a TO z; UPDATE t SET z = z || '!' WHERE id % 3 = 0; "
+            "INSERT INTO t VALUES ({n}, 'in between', 1); ALTER TABLE t RENAME COLUMN z TO a; UPDATE t SET a = 'u' WHERE id = 5; COMMIT")
+    for reports, members in with_and_without_reports(bench):
+        source, target = bench.source(), bench.target()
+        source.execute(REPLACED)
+        task = bench.task(source.endpoint("source", **members), target)
+        task.catch_up()
+        source.execute(step.format(n=2001))
+        task.catch_up()
+        expect_equal(source, target, ["t"])
+        run = task.start()
+        streams(run, source, target, -1)
+        source.execute(step.format(n=2002))
+        streams(run, source, target, -2)
+        run.kill()
+        task.catch_up()
+        expect_equal(source, target, ["t"])
+        expect_same(state_of(task), "Table completed", reports)
+
+
+@scenario("ddl.table_dropped_while_down")
+def table_dropped_while_down(bench):
+    """A table dropped while the task is down goes on the target too, after the changes before; with its policy off it stays."""
+    for reports, members in with_and_without_reports(bench):
+        for killed in (False, True):
+            source, target = bench.source(), bench.target()
+            source.execute(REPLACED + "; CREATE TABLE stays (id int PRIMARY KEY, v text)")
+            task = bench.task(source.endpoint("source", **members), target)
+            task.catch_up()
+            run = task.start()
+            streams(run, source, target, -1)
+            run.kill() if killed else run.interrupt()
+            source.execute("UPDATE t SET c = 0; INSERT INTO stays VALUES (1, 'a'); DROP TABLE t; INSERT INTO stays VALUES (2, 'b')")
+            task.catch_up()
+            expect(not target.one("SELECT to_regclass('public.t')"), f"{reports}: the dropped table is still there")
+            expect_same(state_of(task), "Table was dropped", reports)
+            source.execute("INSERT INTO stays VALUES (3, 'c')")
+            task.catch_up()
+            expect_equal(source, target, ["stays"])
+            source.execute("CREATE TABLE t (id int PRIMARY KEY, other text); INSERT INTO t VALUES (1, 'another table')")
+            task.catch_up()
+            source.execute("INSERT INTO t VALUES (2, 'followed')")
+            task.catch_up()
+            expect_equal(source, target, ["t", "stays"])
+        source, target = bench.source(), bench.target()
+        source.execute(REPLACED + "; CREATE TABLE stays (id int PRIMARY KEY)")
+        task = bench.task(source.endpoint("source", **members), target, settings={
+            "ChangeProcessingDdlHandlingPolicy": {"HandleSourceTableDropped": False}})
+        task.catch_up()
+        source.execute("UPDATE t SET c = 0; DROP TABLE t")
+        task.catch_up()
+        expect_same(target.one("SELECT count(*) FROM t WHERE c = 0"), 100, f"{reports}: the rows before the drop")
+
+
+@scenario("ddl.alters_in_a_row")
+def alters_in_a_row(bench):
+    """Several ALTER TABLEs with rows between them, met late: each row is applied under the shape it was written with."""
+    source, target = bench.source(), bench.target()
+    source.execute(REPLACED)
+    task = bench.task(source, target)
+    task.catch_up()
+    source.execute("ALTER TABLE t ADD COLUMN d int; INSERT INTO t VALUES (201, 'x', 1, NULL); UPDATE t SET d = 0;"
+                   "ALTER TABLE t ALTER COLUMN d SET NOT NULL; INSERT INTO t VALUES (202, 'x', 1, 2);"
+                   "ALTER TABLE t ALTER COLUMN a TYPE varchar(3) USING left(a, 3)")
+    task.catch_up()
+    expect_same(state_of(task), "Table error", "an expression changed values that the log does not carry")
+    task.run("--reload-table", "public.t", "--until", "caught-up")
+    expect_equal(source, target, ["t"])
+    source.execute("ALTER TABLE t ADD COLUMN e int DEFAULT 5; INSERT INTO t (id, d) VALUES (203, 1);"
+                   "ALTER TABLE t ALTER COLUMN e SET DEFAULT 6; INSERT INTO t (id, d) VALUES (204, 1);"
+                   "ALTER TABLE t ADD COLUMN f text; UPDATE t SET f = repeat('long', 20) WHERE id < 50; UPDATE t SET f = NULL;"
+                   "ALTER TABLE t ALTER COLUMN f TYPE varchar(5); UPDATE t SET f = 'short' WHERE id < 30;"
+                   "ALTER TABLE t ALTER COLUMN c TYPE bigint; UPDATE t SET c = 5000000000 WHERE id = 3;"
+                   "ALTER TABLE t DROP COLUMN d; INSERT INTO t (id) VALUES (205)")
+    task.catch_up()
+    expect_same(state_of(task), "Table completed", "state")
+    expect_equal(source, target, ["t"])
+    source.execute("ALTER TABLE t ADD COLUMN g int, ALTER COLUMN g SET DEFAULT 5; INSERT INTO t (id) VALUES (206)")
+    task.catch_up(code=None)
+    if state_of(task) != "Table error":
+        expect_equal(source, target, ["t"])
+
+
+@scenario("ddl.not_reported")
+def not_reported(bench):
+    """Without the right to make event triggers: what is certain is followed, everything else puts the table aside by name."""
+    steps_ok = ["ALTER TABLE t ADD COLUMN {n} text", "ALTER TABLE t RENAME COLUMN a TO {n}; ALTER TABLE t RENAME COLUMN {n} TO a",
+                "ALTER TABLE t DROP COLUMN c"]
+    steps_not = ["ALTER TABLE t ALTER COLUMN c TYPE bigint USING c * 2", "ALTER TABLE t ADD COLUMN {n} int DEFAULT 3",
+                 "ALTER TABLE t ADD COLUMN {n} int DEFAULT 3; ALTER TABLE t ALTER COLUMN {n} DROP DEFAULT",
+                 "ALTER TABLE t DROP COLUMN c; ALTER TABLE t ADD COLUMN c int; UPDATE t SET c = 1 WHERE id = 4"]
+    for down in (True, False):
+        for step, is_followed in [(step, True) for step in steps_ok] + [(step, False) for step in steps_not]:
+            source, target = bench.source(), bench.target()
+            source.execute(REPLACED)
+            task = bench.task(source.endpoint("source", PostgreSQLSettings={"CaptureDdls": False}), target)
+            task.catch_up()
+            run = None if down else task.start()
+            if run:
+                streams(run, source, target, -1)
+            source.execute("UPDATE t SET a = 'before' WHERE id < 10; " + step.format(n="n") +
+                           "; UPDATE t SET a = 'behind' WHERE id BETWEEN 5 AND 15; INSERT INTO t (id) VALUES (300)")
+            if run:
+                run.wait_until("the change", lambda: target.one("SELECT count(*) FROM t WHERE id = 300") == 1
+                               or state_of(task) == "Table error")
+                run.kill()
+            task.catch_up()
+            where = f"{step}, down: {down}"
+            expect_same(state_of(task), "Table completed" if is_followed else "Table error", where)
+            if is_followed:
+                expect_same(columns(target), columns(source), where)
+                names = ", ".join(f'"{name}"' for name in columns(source))
+                expect_equal(source, target, ["t"], names)
+
+
+@scenario("ddl.partitions_come_and_go")
+def partitions_come_and_go(bench):
+    """A partition attached, detached or dropped takes rows that no log carries: the table is put aside by name."""
+    made = ("CREATE TABLE t (id int PRIMARY KEY, a text) PARTITION BY RANGE (id); CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (0) TO (100);"
+            "CREATE TABLE t2 PARTITION OF t FOR VALUES FROM (100) TO (200); INSERT INTO t SELECT g, 'a' FROM generate_series(0, 199) g;"
+            "CREATE TABLE other (id int PRIMARY KEY)")
+    for down in (True, False):
+        for step in ("ALTER TABLE t DETACH PARTITION t2", "DROP TABLE t2",
+                     "CREATE TABLE t3 (id int PRIMARY KEY, a text); INSERT INTO t3 VALUES (200, 'x'); "
+                     "ALTER TABLE t ATTACH PARTITION t3 FOR VALUES FROM (200) TO (300)"):
+            source, target = bench.source(), bench.target()
+            source.execute(made)
+            rules = [select()]
+            task = bench.task(source, target, rules)
+            task.catch_up()
+            run = None if down else task.start()
+            if run:
+                streams_into = "INSERT INTO t VALUES (50, 'again') ON CONFLICT (id) DO UPDATE SET a = 'again'"
+                source.execute(streams_into)
+                run.wait_until("the stream", lambda: target.one("SELECT count(*) FROM t WHERE a = 'again'") == 1)
+            source.execute("UPDATE t SET a = 'b' WHERE id = 1; " + step + "; UPDATE t SET a = 'c' WHERE id = 2")
+            if run:
+                run.wait_until("the table in error", lambda: state_of(task) == "Table error")
+                run.kill()
+            task.catch_up()
+            expect_same(state_of(task), "Table error", step)
+            task.run("--reload-table", "public.t", "--until", "caught-up")
+            expect_equal(source, target, ["t"])
+            source.execute("UPDATE t SET a = 'd' WHERE id = 3")
+            task.catch_up()
+            expect_same(state_of(task), "Table completed", step)
+            source.execute("DROP TABLE t")
+            task.catch_up()
+            expect(not target.one("SELECT to_regclass('public.t')"), "the dropped root is still there")
+
+
+@scenario("ddl.files_follow")
+def files_follow(bench):
+    """To files: a replaced column puts the table aside by name, a table dropped while the task is down takes its folder along."""
+    for reports, members in with_and_without_reports(bench):
+        source = bench.source()
+        source.execute(REPLACED + "; CREATE TABLE gone AS SELECT * FROM t; ALTER TABLE gone REPLICA IDENTITY FULL;"
+                       "CREATE TABLE stays (id int PRIMARY KEY)")
+        folder, lake = bench.lake("lake-" + reports.replace(" ", "-"), IncludeOpForFullLoad=True)
+        task = bench.task(source.endpoint("source", **members), lake)
+        task.catch_up()
+        expect(files_of(folder, "public/gone"), "files of the table")
+        source.execute("UPDATE t SET c = 7 WHERE id < 4; ALTER TABLE t DROP COLUMN c; ALTER TABLE t ADD COLUMN c int;"
+                       "INSERT INTO gone VALUES (1, 'x', 1); DROP TABLE gone; INSERT INTO stays VALUES (1)")
+        run = task.start()
+        run.wait_until("the table in error", lambda: state_of(task) == "Table error")
+        run.kill()
+        task.catch_up()
+        expect_same(state_of(task), "Table error", reports)
+        expect_same(files_of(folder, "public/gone"), [], f"{reports}: files of the dropped table")
+        expect_same(state_of(task, "public.gone"), "Table was dropped", reports)
+        task.run("--reload-table", "public.t", "--until", "caught-up")
+        source.execute("UPDATE t SET c = 9 WHERE id = 5; ALTER TABLE t ADD COLUMN d text; UPDATE t SET d = 'd' WHERE id = 6")
+        task.catch_up()
+        expect_same(state_of(task), "Table completed", reports)
+        state = rebuilt(csv_rows(folder, "public/t"))
+        expect_same((state[("5",)][2], state[("6",)][3], state[("7",)][2]), ("9", "d", ""), f"{reports}: rows of the files")

@@ -35,16 +35,23 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       return postgres::BinaryTypes::Forms();
     });
   }
-  postgres::StreamReader reader(
-      {table()}, postgres::TypeChoices(), form,
-      [](std::uint32_t) -> base::Result<model::TableSchemaPtr> { return model::TableSchemaPtr(); }, model::Position(),
-      (data[0] & 2) != 0 ? 1 : 2, std::move(types));
+  postgres::ShapeSources shapes;
+  shapes.describe = [](std::uint32_t) -> base::Result<model::TableSchemaPtr> { return model::TableSchemaPtr(); };
+  if ((data[0] & 8) != 0) {
+    shapes.survey = [](const std::vector<std::uint32_t>& oids) -> base::Result<postgres::Survey> {
+      postgres::Survey survey;
+      for (const std::uint32_t oid : oids) survey.tables[oid] = {.highest = 3, .columns = {{.ordinal = 1}}};
+      return survey;
+    };
+  }
+  postgres::StreamReader reader({table()}, postgres::TypeChoices(), form, shapes, model::Position(),
+                                (data[0] & 2) != 0 ? 1 : 2, std::move(types));
   while (rest.size() >= 2) {
     std::uint16_t length = 0;
     std::memcpy(&length, rest.data(), sizeof length);
     const std::string message(rest.substr(2, length));  // a copy: reading behind its end is found
     rest.remove_prefix(2 + message.size());
-    if (!reader.take(message).ok()) break;
+    if (!reader.take(message).ok() || !reader.look_around(true).ok()) break;
   }
   const model::ChangeBatch batch = reader.take_batch();
   for (const model::Change& change : batch.changes) {

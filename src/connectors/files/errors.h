@@ -31,6 +31,10 @@ inline constexpr Code missing_value{
     "files.missing_value", Kind::table,
     "The source's log does not repeat large values that an UPDATE left alone. Run ALTER TABLE ... REPLICA IDENTITY "
     "FULL for the table and reload it, or set MillraceMissingValues to marker."};
+inline constexpr Code column_replaced{
+    "files.column_replaced", Kind::table,
+    "A column was dropped at the source and another of its name added: files written before hold the old one's values "
+    "under that name. Load the table again with --reload-table."};
 inline constexpr Code stop_on_value{"files.value_refused", Kind::task,
                                     "A value cannot be said in the file format and DataErrorPolicy is STOP_TASK; use "
                                     "csv, change the column's type in the mapping, or choose another policy."};

@@ -11,6 +11,7 @@
 //   files/clear/FOLDER        all files of the folder are being removed because of a TRUNCATE or DROP at a position
 //   files/load/FOLDER         counter of LOAD names, and where this load began to count
 //   files/chunk/FOLDERnumber  keys of the files of one chunk
+//   files/columns/FOLDER      names and numbers of all columns that the table's files may have
 #pragma once
 
 #include <map>

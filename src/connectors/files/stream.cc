@@ -91,6 +91,13 @@ base::Result<void> ChangeStream::begin(const Position& position, const std::vect
   if (!saved) TRY(context_.journal->commit({{notes::stream_position, notes::print(position)}}));
   TRY(restore(saved.value_or(position)));
   for (const model::TableSchemaPtr& table : tables) TRY(table_of(table));
+  for (const model::TableSchemaPtr& table : tables) shapes_[table->source_name] = table;
+  return {};
+}
+
+base::Result<void> ChangeStream::know(const std::vector<model::TableSchemaPtr>& tables) {
+  base::Lock lock(mutex_);
+  for (const model::TableSchemaPtr& table : tables) shapes_[table->source_name] = table;
   return {};
 }
 
@@ -147,8 +154,12 @@ base::Result<connect::ApplyReport> ChangeStream::apply(model::ChangeBatch& batch
         TRY(on_clear(*table, change,
                      change.op == Op::truncate ? settings_.delete_on_truncate : settings_.delete_on_drop));
         break;
-      case Op::schema: ++table->counts->ddls; break;
+      case Op::schema:
+        ++table->counts->ddls;
+        TRY(on_schema(batch.tables[change.table], report));
+        break;
       case Op::message:
+      case Op::unclear:
       case Op::stream_abort: break;
     }
     // What was gathered of this call is lost with us, and comes again; the table's rows from the last file on are kept.
@@ -244,6 +255,33 @@ base::Result<void> ChangeStream::advance(std::uint64_t through) {
   return finish_replays(committed_);
 }
 
+// Files that are written keep their columns; the new ones have the new shape. Only a column that was replaced by
+// another of its name cannot go on: whoever merges the files would give the old one's values to rows that nobody
+// touched since.
+base::Result<void> ChangeStream::on_schema(const model::TableSchemaPtr& after, connect::ApplyReport& report) {
+  const model::TableSchemaPtr before = std::exchange(shapes_[after->source_name], after);
+  if (before == nullptr) return {};
+  const std::string note = notes::of("columns", table_folder(settings_.folder, after->name));
+  std::map<std::string, std::string> numbers;
+  if (const auto noted = TRY(context_.journal->get(note))) {
+    const std::vector<std::string> fields = TRY(unpack(note, *noted, 0));
+    for (std::size_t i = 0; i + 1 < fields.size(); i += 2) numbers[fields[i]] = fields[i + 1];
+  }
+  for (const model::Column& column : before->columns) numbers.try_emplace(column.name, std::to_string(column.ordinal));
+  std::vector<std::string> fields;
+  for (const model::Column& column : after->columns) {
+    const std::string number = std::to_string(column.ordinal);
+    if (numbers.try_emplace(column.name, number).first->second == number) continue;
+    std::string reason =
+        fmt::format("table {}: column {} was replaced by another of that name", after->source_name.text(), column.name);
+    report.suspended.emplace_back(after->source_name,
+                                  base::Error{&errors::column_replaced, std::move(reason), nullptr});
+    return {};
+  }
+  for (const auto& [name, number] : numbers) fields.insert(fields.end(), {name, number});
+  return context_.journal->commit({{note, pack(fields)}});
+}
+
 base::Result<void> ChangeStream::on_clear(Table& table, const model::Change& change, bool wanted) {
   Buffer& buffer = *table.buffer;
   if (!wanted || change.position <= buffer.flushed) return {};
@@ -252,7 +290,8 @@ base::Result<void> ChangeStream::on_clear(Table& table, const model::Change& cha
     // The transaction files stay, they are the history of all tables; the table's own folder goes.
     return finish_clear(folder, change.position);
   }
-  NoteChanges changes{{notes::of("clear", folder), notes::print(change.position)}};
+  NoteChanges changes{{notes::of("clear", folder), notes::print(change.position)},
+                      {notes::of("columns", folder), std::nullopt}};
   for (const Intent& intent : buffer.replay) changes.emplace_back(notes::intent(folder, intent.name), std::nullopt);
   TRY(context_.journal->commit(changes));
   bytes_ -= buffer.file.bytes();
@@ -433,7 +472,8 @@ base::Result<void> ChangeStream::reset(const std::string& folder, std::int64_t l
     last_name = std::max(last_name, static_cast<std::int64_t>(TRY(unpack_number(name_note, *saved))));
   }
   return notes::forget(*context_.journal,
-                       {notes::of("intent", folder), notes::of("clear", folder), notes::of("suspended", folder)},
+                       {notes::of("intent", folder), notes::of("clear", folder), notes::of("suspended", folder),
+                        notes::of("columns", folder)},
                        {{name_note, std::to_string(last_name)}});
 }
 

@@ -23,6 +23,8 @@ class ChangeStream {
   ChangeStream(const Settings& settings, const connect::Context& context, wire::ObjectStore& store, TimeZone zone);
 
   base::Result<void> begin(const model::Position& position, const std::vector<model::TableSchemaPtr>& tables);
+  // The shapes of the tables where a resumed stream goes on.
+  base::Result<void> know(const std::vector<model::TableSchemaPtr>& tables);
   // Goes on from the Journal, when begin was called in an earlier process.
   base::Result<void> resume();
   base::Result<connect::ApplyReport> apply(model::ChangeBatch& batch, const std::stop_token& stop);
@@ -71,6 +73,7 @@ class ChangeStream {
   base::Result<void> on_outcome(Table& table, const model::Change& change, RowOutcome outcome,
                                 const std::string& reason, connect::ApplyReport& report) REQUIRES(mutex_);
   base::Result<void> on_commit(const model::Position& position) REQUIRES(mutex_);
+  base::Result<void> on_schema(const model::TableSchemaPtr& after, connect::ApplyReport& report) REQUIRES(mutex_);
   base::Result<void> on_clear(Table& table, const model::Change& change, bool wanted) REQUIRES(mutex_);
   base::Result<void> finish_clear(const std::string& folder, const model::Position& position) REQUIRES(mutex_);
   base::Result<void> finish_replays(const model::Position& position) REQUIRES(mutex_);
@@ -95,6 +98,8 @@ class ChangeStream {
   std::map<std::string, std::unique_ptr<Buffer>> buffers_ GUARDED_BY(mutex_);
   std::map<std::string, Table> tables_ GUARDED_BY(mutex_);
   std::map<const model::TableSchema*, Table*> by_schema_ GUARDED_BY(mutex_);
+  std::map<model::TableName, model::TableSchemaPtr> shapes_
+      GUARDED_BY(mutex_);  // by source name, before the next change
   std::vector<Table*> of_batch_ GUARDED_BY(mutex_);
   std::size_t bytes_ GUARDED_BY(mutex_) = 0;
   std::size_t replaying_ GUARDED_BY(mutex_) = 0;

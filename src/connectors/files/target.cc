@@ -361,6 +361,8 @@ base::Result<connect::ApplyReport> FileTarget::replay(model::ChangeBatch& batch,
   return stream_.replay(batch, stop);
 }
 
+base::Result<void> FileTarget::resume_apply(const std::vector<TableSchemaPtr>& tables) { return stream_.know(tables); }
+
 base::Result<connect::ApplyReport> FileTarget::apply(model::ChangeBatch& batch, std::stop_token stop) {
   return stream_.apply(batch, stop);
 }

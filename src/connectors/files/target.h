@@ -42,11 +42,15 @@ class FileTarget final : public connect::Target {
   base::Result<void> loaded_all(const std::vector<model::TableSchemaPtr>& tables) override;
   base::Result<void> begin_apply(const model::Position& position,
                                  const std::vector<model::TableSchemaPtr>& tables) override;
+  base::Result<void> resume_apply(const std::vector<model::TableSchemaPtr>& tables) override;
   base::Result<connect::ApplyReport> apply(model::ChangeBatch& batch, std::stop_token stop) override;
   base::Result<void> advance(const model::Position& through) override { return stream_.advance(through.log); }
   base::Result<void> tick() override { return stream_.tick(); }
   base::Result<void> flush() override { return stream_.flush(); }
-  base::Result<void> hold(const model::TableSchemaPtr& table, bool) override { return stream_.hold(table->name); }
+  base::Result<void> hold(const model::TableSchemaPtr& table, bool is_shape_known) override {
+    if (is_shape_known) TRY(stream_.know({table}));
+    return stream_.hold(table->name);
+  }
   // The files of PreserveTransactions hold all tables in one order.
   bool can_replay() const override { return !settings_.preserve_transactions; }
   base::Result<connect::ApplyReport> replay(model::ChangeBatch& batch, const model::TableName& source_name,

@@ -126,6 +126,7 @@ class MemoryTarget final : public connect::Target {
   Result<void> begin_apply(const model::Position& position, const std::vector<model::TableSchemaPtr>&) override {
     return database_->publish(epoch_, task_, {}, position);
   }
+  Result<void> resume_apply(const std::vector<model::TableSchemaPtr>&) override { return {}; }
   Result<connect::ApplyReport> apply(model::ChangeBatch& batch, std::stop_token stop) override;
   Result<void> advance(const model::Position& through) override {
     const std::optional<model::Position> held = database_->position(task_);

@@ -62,8 +62,12 @@ void Applier::abandon() {
   open_ = false;
 }
 
-base::Result<void> Applier::begin(const model::Position& position, const std::vector<model::TableSchemaPtr>& tables) {
+void Applier::know(const std::vector<model::TableSchemaPtr>& tables) {
   for (const model::TableSchemaPtr& table : tables) known_[table->source_name] = table;
+}
+
+base::Result<void> Applier::begin(const model::Position& position, const std::vector<model::TableSchemaPtr>& tables) {
+  know(tables);
   TRY(open());
   if (position_ && *position_ == position) return {};
   const Outcome moved = session_->attempt(control_.move_sql(), control_.move_parameters(epoch_, position_, position));

@@ -29,6 +29,8 @@ class Applier {
 
   void own(std::int64_t epoch, std::optional<model::Position> position);
   base::Result<void> begin(const model::Position& position, const std::vector<model::TableSchemaPtr>& tables);
+  // The shapes that the tables have at the stored position.
+  void know(const std::vector<model::TableSchemaPtr>& tables);
   base::Result<connect::ApplyReport> apply(const model::ChangeBatch& batch, const std::stop_token& stop);
   base::Result<void> advance(const model::Position& through);
   // The shape of a suspended table's rows before its kept changes.

@@ -12,6 +12,8 @@
 
 #include <fmt/format.h>
 
+#include <map>
+
 #include "connectors/postgres/capture_errors.h"
 #include "connectors/postgres/cells.h"
 #include "connectors/postgres/ddl_trigger.h"
@@ -37,6 +39,21 @@ Result<std::string> server_identity(Connection& connection) {
   return TRY(connection.query_value("SELECT s.system_identifier || '/' || c.timeline_id FROM pg_control_system() s, "
                                     "pg_control_checkpoint() c"))
       .value_or("");
+}
+
+// The catalogue's tables, those that looked otherwise where the stream begins as they did.
+std::vector<model::TableSchemaPtr> known_shapes(const connect::CapturePlan& plan) {
+  std::map<std::uint64_t, model::TableSchemaPtr> tables;
+  for (const model::TableSchemaPtr& table : plan.tables) tables[table->source_id] = table;
+  for (const model::TableSchemaPtr& shape : plan.shapes) {
+    const auto now = tables.find(shape->source_id);
+    const bool same =
+        now != tables.end() && now->second->columns == shape->columns && now->second->partitions == shape->partitions;
+    if (!same) tables[shape->source_id] = shape;
+  }
+  std::vector<model::TableSchemaPtr> known;
+  for (auto& [id, table] : tables) known.push_back(std::move(table));
+  return known;
 }
 
 }  // namespace
@@ -202,7 +219,7 @@ Result<std::unique_ptr<connect::Stream>> Capture::open_from(const connect::Captu
   stream.slot = names_.slot;
   stream.publications = {names_.publications.all, names_.publications.inserts};
   stream.start = position;
-  stream.tables = plan.tables;
+  stream.tables = known_shapes(plan);
   stream.form = form;
   stream.choices = type_choices(options_);
   stream.text_only = as_text;
@@ -211,11 +228,16 @@ Result<std::unique_ptr<connect::Stream>> Capture::open_from(const connect::Captu
   stream.log = context_.log;
   // Shared, because std::function must be copyable.
   const auto shapes = std::make_shared<std::optional<Connection>>();
-  stream.describe = [settings = settings_, choices = stream.choices,
-                     shapes](std::uint32_t oid) -> Result<model::TableSchemaPtr> {
+  stream.shapes.describe = [settings = settings_, choices = stream.choices,
+                            shapes](std::uint32_t oid) -> Result<model::TableSchemaPtr> {
     if (!*shapes || (*shapes)->is_broken()) shapes->emplace(TRY(Connection::open(settings)));
     return describe_table(**shapes, choices, oid);
   };
+  stream.shapes.survey = [settings = settings_, shapes](const std::vector<std::uint32_t>& oids) -> Result<Survey> {
+    if (!*shapes || (*shapes)->is_broken()) shapes->emplace(TRY(Connection::open(settings)));
+    return survey_tables(**shapes, oids);
+  };
+  stream.shapes.told = TRY(has_ddl_trigger(*TRY(session()), names_.ddl_trigger));
   return postgres::open_stream(std::move(stream));
 }
 

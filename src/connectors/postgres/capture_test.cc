@@ -205,7 +205,7 @@ TEST_P(PostgresCapture, ddl_is_reported_in_the_log_and_never_fails) {
       "CREATE INDEX ON \"q\"\"t\" (a); DROP TABLE \"q\"\"t\"; CREATE VIEW v AS SELECT 1");
   std::vector<std::string> messages;
   for (const auto& row : db_->rows("SELECT data FROM pg_logical_slot_get_changes('millrace_t', NULL, NULL) "
-                                   "WHERE data LIKE 'message:%'")) {
+                                   "WHERE data LIKE 'message:%prefix: millrace_ddl,%'")) {
     messages.push_back(row[0]);
   }
   ASSERT_EQ(messages.size(), 3u);

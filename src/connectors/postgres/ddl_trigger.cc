@@ -12,25 +12,47 @@ namespace {
 
 using base::Result;
 
+// EXCEPTION makes it a subtransaction. The server merges those by log position, counts a message at its end and a row
+// at its beginning, and takes the row first when both are equal: so a second message follows, which keeps a row that
+// comes at once away from the first.
 constexpr std::string_view function_body = R"sql(
-DECLARE r record;
+DECLARE r record; q text := current_query(); list jsonb;
 BEGIN
   IF tg_event = 'sql_drop' THEN
-    FOR r IN SELECT d.objid, d.schema_name AS s, d.object_name AS t FROM pg_event_trigger_dropped_objects() d
-        WHERE d.object_type = 'table' AND NOT d.is_temporary LOOP
+    FOR r IN SELECT d.objid, d.schema_name AS s, d.object_name AS t FROM pg_event_trigger_dropped_objects()
+        WITH ORDINALITY AS d WHERE d.object_type = 'table' AND NOT d.is_temporary ORDER BY d.original DESC, d.ordinality LOOP
       PERFORM pg_logical_emit_message(true, 'millrace_ddl', json_build_object('tag', tg_tag, 'oid', r.objid::bigint,
         'schema', r.s, 'table', r.t, 'command', 'DROP TABLE', 'event', tg_event)::text);
     END LOOP;
+    SELECT jsonb_agg(DISTINCT jsonb_build_object('oid', d.objid::bigint, 'command', 'DROP COLUMN', 'made', false))
+      INTO list FROM pg_event_trigger_dropped_objects() d
+      WHERE d.object_type = 'table column' AND tg_tag <> 'ALTER TABLE';
   ELSE
-    FOR r IN SELECT DISTINCT c.objid, n.nspname AS s, k.relname AS t, c.command_tag AS command
-        FROM pg_event_trigger_ddl_commands() c JOIN pg_class k ON k.oid = c.objid
-        JOIN pg_namespace n ON n.oid = k.relnamespace
-        WHERE c.classid = 'pg_class'::regclass AND k.relkind IN ('r', 'p') AND k.relpersistence <> 't' LOOP
-      PERFORM pg_logical_emit_message(true, 'millrace_ddl', json_build_object('tag', tg_tag, 'oid', r.objid::bigint,
-        'schema', r.s, 'table', r.t, 'command', r.command, 'event', tg_event, 'columns', (SELECT
-        json_agg(json_build_array(a.attnum, a.attname) ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = r.objid
-        AND a.attnum > 0 AND NOT a.attisdropped))::text);
-    END LOOP;
+    SELECT jsonb_agg(DISTINCT jsonb_build_object('command', c.command_tag, 'oid',
+      CASE WHEN p.relispartition THEN pg_partition_root(p.oid)::oid ELSE p.oid END::bigint,
+      'made', p.relispartition AND c.command_tag <> 'ALTER TABLE'))
+      INTO list FROM pg_event_trigger_ddl_commands() c JOIN pg_class p ON p.oid = c.objid
+      WHERE c.classid = 'pg_class'::regclass;
+  END IF;
+  FOR r IN SELECT k.oid, n.nspname AS s, k.relname AS t, k.relkind, o.command, o.made
+      FROM jsonb_to_recordset(list) AS o(oid bigint, command text, made boolean)
+      JOIN pg_class k ON k.oid = o.oid JOIN pg_namespace n ON n.oid = k.relnamespace
+      WHERE k.relkind IN ('r', 'p') AND k.relpersistence <> 't' LOOP
+    PERFORM pg_logical_emit_message(true, 'millrace_ddl', json_build_object('tag', tg_tag, 'oid', r.oid::bigint,
+      'schema', r.s, 'table', r.t, 'command', r.command, 'event', 'ddl_command_end', 'made', r.made,
+      'converts', q !~* '\malter\s+table\M' OR q ~* '\musing\M',
+      'columns', (SELECT json_agg(json_build_array(a.attnum, a.attname, a.atttypid::bigint, a.atttypmod, a.attnotnull,
+        a.attgenerated <> '', a.attidentity, pg_get_expr(d.adbin, d.adrelid), format_type(a.atttypid, a.atttypmod),
+        CASE WHEN a.attcollation NOT IN (0, y.typcollation) THEN a.attcollation::regcollation::text END,
+        a.atthasmissing OR r.relkind = 'p') ORDER BY a.attnum) FROM pg_attribute a JOIN pg_type y ON y.oid = a.atttypid
+        LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+        WHERE a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped),
+      'partitions', CASE WHEN r.relkind = 'p' THEN (SELECT coalesce(json_agg(json_build_array(pn.nspname, pc.relname)),
+        '[]') FROM pg_partition_tree(r.oid) pt JOIN pg_class pc ON pc.oid = pt.relid JOIN pg_namespace pn
+        ON pn.oid = pc.relnamespace WHERE pt.level > 0) END)::text);
+  END LOOP;
+  IF list IS NOT NULL OR tg_event = 'sql_drop' THEN
+    PERFORM pg_logical_emit_message(true, 'millrace_ddl_end', '');
   END IF;
 EXCEPTION WHEN OTHERS THEN
   NULL;
@@ -47,11 +69,12 @@ std::vector<std::string> ddl_trigger_statements(const std::string& schema, const
       function, quote_literal(function_body)));
   for (const auto& [event, suffix, tags] :
        {std::tuple{"ddl_command_end", "_end", "'CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'ALTER TABLE'"},
-        std::tuple{"sql_drop", "_drop", "'DROP TABLE', 'DROP SCHEMA', 'DROP OWNED', 'DROP EXTENSION'"}}) {
+        std::tuple{"sql_drop", "_drop", ""}}) {
     const std::string trigger = quote_identifier(name + suffix);
     statements.push_back(fmt::format("DROP EVENT TRIGGER IF EXISTS {}", trigger));
-    statements.push_back(fmt::format("CREATE EVENT TRIGGER {} ON {} WHEN TAG IN ({}) EXECUTE FUNCTION {}()", trigger,
-                                     event, tags, function));
+    const std::string when = *tags == '\0' ? "" : fmt::format("WHEN TAG IN ({}) ", tags);
+    statements.push_back(
+        fmt::format("CREATE EVENT TRIGGER {} ON {} {}EXECUTE FUNCTION {}()", trigger, event, when, function));
   }
   return statements;
 }
@@ -77,6 +100,13 @@ Result<bool> create_ddl_trigger(Connection& connection, const std::string& schem
   }
   TRY(connection.execute("COMMIT"));
   return true;
+}
+
+Result<bool> has_ddl_trigger(Connection& connection, const std::string& name) {
+  const Rows rows =
+      TRY(connection.query("SELECT count(*) = 2 FROM pg_event_trigger WHERE evtname IN ($1, $2) AND evtenabled <> 'D'",
+                           {name + "_end", name + "_drop"}));
+  return rows.size() == 1 && true_at(rows[0], 0);
 }
 
 Result<void> drop_ddl_trigger(Connection& connection, const std::string& name) {

@@ -32,8 +32,9 @@ model::OldImage image_of(char replica_identity, bool has_key) {
   return replica_identity == 'n' || !has_key ? model::OldImage::none : model::OldImage::key;
 }
 
-// The schema with the old image that the log really carries; itself when nothing differs.
-TableSchemaPtr with_image(const Message& message, const TableSchemaPtr& schema) {
+// The schema with the name and the old image that the log really has; itself when nothing differs.
+TableSchemaPtr as_logged(const Message& message, const TableSchemaPtr& schema) {
+  const model::TableName name{std::string(message.schema), std::string(message.name)};
   std::vector<std::uint32_t> key;
   const std::vector<std::uint32_t> stored = model::stored_columns(*schema);
   for (std::size_t i = 0; i < stored.size(); ++i) {
@@ -44,20 +45,23 @@ TableSchemaPtr with_image(const Message& message, const TableSchemaPtr& schema) 
   std::sort(before.begin(), before.end());
   // With a full image the server flags every column as key: that says nothing about a key.
   const bool same_key = image != model::OldImage::key || before == key;
-  if (schema->old_image == image && same_key) return schema;
   // A partitioned root's identity decides what is written, its leaves' what is there: the catalogue knows better.
-  if (!schema->partitioning.empty() && same_key) return schema;
+  const bool same_image = (schema->old_image == image || !schema->partitioning.empty()) && same_key;
+  if (same_image && schema->name == name) return schema;
   auto changed = std::make_shared<TableSchema>(*schema);
+  changed->name = changed->source_name = name;
+  if (same_image) return changed;
   changed->old_image = image;
   if (image == model::OldImage::key) changed->old_key = std::move(key);
   if (image == model::OldImage::none) changed->old_key.clear();
   return changed;
 }
 
-const Column* column_named(const TableSchema* schema, std::string_view name) {
-  if (schema == nullptr) return nullptr;
-  const auto index = schema->find_column(name);
-  return index ? &schema->columns[*index] : nullptr;
+const Column* column_numbered(const TableSchema* schema, std::int32_t ordinal) {
+  if (schema == nullptr || ordinal < 1) return nullptr;
+  const auto found = std::find_if(schema->columns.begin(), schema->columns.end(),
+                                  [&](const Column& column) { return column.ordinal == ordinal; });
+  return found == schema->columns.end() ? nullptr : &*found;
 }
 
 // Keys of the source of what we know, with indexes of the new columns; incomplete ones are left out.
@@ -65,52 +69,67 @@ std::vector<std::uint32_t> translated(const TableSchema& from, const std::vector
                                       const TableSchema& to) {
   std::vector<std::uint32_t> indexes;
   for (const std::uint32_t index : key) {
-    const auto found = to.find_column(from.columns[index].name);
-    if (!found) return {};
-    indexes.push_back(*found);
+    const Column* column = column_numbered(&to, from.columns[index].ordinal);
+    if (column == nullptr) return {};
+    indexes.push_back(static_cast<std::uint32_t>(column - to.columns.data()));
   }
   return indexes;
 }
 
-const Column* column_numbered(const TableSchema* schema, std::int32_t ordinal) {
-  if (schema == nullptr) return nullptr;
-  const auto found = std::find_if(schema->columns.begin(), schema->columns.end(),
-                                  [&](const Column& column) { return column.ordinal == ordinal; });
-  return found == schema->columns.end() ? nullptr : &*found;
+void take_keys(const TableSchema& from, TableSchema& to) {
+  to.primary_key = translated(from, from.primary_key, to);
+  to.unique_keys.clear();
+  for (const auto& key : from.unique_keys) {
+    std::vector<std::uint32_t> indexes = translated(from, key, to);
+    if (!indexes.empty()) to.unique_keys.push_back(std::move(indexes));
+  }
+  to.old_key = translated(from, from.old_key, to);
+  if (to.old_image == model::OldImage::key && to.old_key.empty()) to.old_image = model::OldImage::none;
+  to.sequences.clear();
 }
 
-// The log gives columns in the order of their numbers. A name found in the catalogue of now may stand for another
-// column than it did then: one out of order is not known. What fits exactly between two known ones is known after all.
-void settle_ordinals(std::vector<Column>& columns) {
-  std::int32_t highest = 0;
-  for (Column& column : columns) {
-    if (column.ordinal <= highest) {
-      column.ordinal = unknown_ordinal;
-    } else {
-      highest = column.ordinal;
+bool is_same_shape(TableSchema a, TableSchema b) {
+  a.sequences.clear();  // their values move without any DDL
+  b.sequences.clear();
+  a.partitions.clear();  // looked at on their own
+  b.partitions.clear();
+  return a == b;
+}
+
+std::set<model::TableName> partition_names(const TableSchema& table) {
+  std::set<model::TableName> names;
+  for (const model::Partition& partition : table.partitions) names.insert(partition.name);
+  return names;
+}
+
+// Whether partitions came (unless they were only made) or went: their rows did so without any change in the log.
+bool partitions_moved(const TableSchema& known, const DdlReport& report) {
+  if (!report.partitions) return false;
+  const std::set<model::TableName> before = partition_names(known);
+  const auto is_there = [](const std::set<model::TableName>& names) {
+    return [&names](const model::TableName& name) { return names.contains(name); };
+  };
+  if (!std::all_of(before.begin(), before.end(), is_there(*report.partitions))) return true;
+  return !report.made && !std::all_of(report.partitions->begin(), report.partitions->end(), is_there(before));
+}
+
+// Values of existing rows that the report leaves open.
+bool leaves_values_open(const TableSchema& known, const DdlReport& report) {
+  return std::any_of(report.columns.begin(), report.columns.end(), [&](const Column& column) {
+    const Column* before = column_numbered(&known, column.ordinal);
+    if (before == nullptr) {
+      return !column.generated && !column.default_expression.empty() && !report.filled.contains(column.ordinal);
     }
-  }
-  for (std::size_t first = 0; first < columns.size(); ++first) {
-    if (columns[first].ordinal != unknown_ordinal) continue;
-    std::size_t end = first;
-    while (end < columns.size() && columns[end].ordinal == unknown_ordinal) ++end;
-    const std::int32_t below = first == 0 ? 0 : columns[first - 1].ordinal;
-    const bool is_exact = end < columns.size() && columns[end].ordinal - below - 1 == std::int32_t(end - first);
-    for (std::size_t i = first; i < end && is_exact; ++i) columns[i].ordinal = below + 1 + std::int32_t(i - first);
-    first = end;
-  }
+    const bool retyped =
+        before->type.native_id != column.type.native_id || before->type.native_modifier != column.type.native_modifier;
+    return retyped && !column.generated && report.converts;
+  });
 }
 
 }  // namespace
 
-static bool is_same_shape(TableSchema a, TableSchema b) {
-  a.sequences.clear();  // their values move without any DDL
-  b.sequences.clear();
-  return a == b;
-}
-
-RelationMap::RelationMap(const std::vector<TableSchemaPtr>& tables, const TypeChoices& choices, Describe describe)
-    : choices_(choices), describe_(std::move(describe)) {
+RelationMap::RelationMap(const std::vector<TableSchemaPtr>& tables, const TypeChoices& choices, ShapeSources sources)
+    : choices_(choices), sources_(std::move(sources)) {
   for (const TableSchemaPtr& table : tables) schemas_[static_cast<std::uint32_t>(table->source_id)] = table;
 }
 
@@ -118,140 +137,276 @@ void RelationMap::on_type(const Message& message) {
   type_names_[message.type] = std::string(message.schema) + "." + std::string(message.name);
 }
 
-TableSchemaPtr RelationMap::build(const Message& message, const TableSchema* known,
-                                  const TableSchema* described) const {
-  auto made = std::make_shared<TableSchema>();
-  const TableSchema* base = described != nullptr ? described : known;
-  if (base != nullptr) *made = *base;
-  made->columns.clear();
-  const auto said = said_.find(message.relation);
-  for (const RelationColumn& logged : message.columns) {
-    const Column* from = column_named(known, logged.name);
-    std::int32_t ordinal = from == nullptr ? unknown_ordinal : from->ordinal;
-    if (said != said_.end()) {
-      const auto numbered = said->second.columns.find(logged.name);
-      ordinal = numbered == said->second.columns.end() ? unknown_ordinal : numbered->second;
-      from = column_numbered(known, ordinal);
-      if (from == nullptr) from = column_numbered(described, ordinal);
+// A type as one of the two shapes has it; one that neither has is what its OID says.
+model::ColumnType RelationMap::type_of(std::uint32_t type, std::int32_t modifier, std::string native,
+                                       const TableSchema& known, const TableSchema* described) const {
+  const Column* like = nullptr;
+  for (const TableSchema* table : {&known, described}) {
+    if (table == nullptr) continue;
+    for (const Column& column : table->columns) {
+      if (column.type.native_id != type) continue;
+      if (column.type.native_modifier == modifier) return column.type;
+      like = &column;
     }
-    if (from == nullptr || from->type.native_id != logged.type) {
-      const Column* newer = column_named(described, logged.name);
-      if (newer != nullptr && said == said_.end()) from = newer;
-      const bool same_type = newer != nullptr && newer->type.native_id == logged.type;
-      if (said == said_.end()) ordinal = same_type ? newer->ordinal : unknown_ordinal;
-    }
-    Column column = from != nullptr ? *from : Column();
-    column.name = std::string(logged.name);
-    column.ordinal = ordinal;
-    column.generated = false;
-    if (column.type.native_id != logged.type || column.type.native_modifier != logged.modifier) {
-      const auto name = type_names_.find(logged.type);
-      column.type = model::ColumnType();
-      column.type.native_id = logged.type;
-      column.type.native_modifier = logged.modifier;
-      if (name != type_names_.end()) column.type.native = name->second;
-      canonical_type(logged.type, logged.modifier, 'b', choices_, column.type);
-    }
-    made->columns.push_back(std::move(column));
   }
-  settle_ordinals(made->columns);
-  if (base != nullptr) {
-    for (const Column& column : base->columns) {
-      if (column.generated && !made->find_column(column.name)) made->columns.push_back(column);
-    }
-    made->primary_key = translated(*base, base->primary_key, *made);
-    made->unique_keys.clear();
-    for (const auto& key : base->unique_keys) {
-      std::vector<std::uint32_t> indexes = translated(*base, key, *made);
-      if (!indexes.empty()) made->unique_keys.push_back(std::move(indexes));
-    }
-    made->old_key = translated(*base, base->old_key, *made);
-    made->sequences.clear();
+  constexpr std::uint32_t first_user_oid = 16384;
+  model::ColumnType made;
+  if (like != nullptr && type >= first_user_oid) made = like->type;
+  if (native.empty()) {
+    const auto name = type_names_.find(type);
+    if (name != type_names_.end()) native = name->second;
   }
-  made->name = {std::string(message.schema), std::string(message.name)};
-  made->source_name = made->name;
-  made->family = "postgresql";
-  made->source_id = message.relation;
+  made.native = std::move(native);
+  made.native_id = type;
+  made.native_modifier = modifier;
+  if (like == nullptr || type < first_user_oid) canonical_type(type, modifier, 'b', choices_, made);
   return made;
 }
 
-bool RelationMap::fits(const TableSchema& schema, std::uint32_t oid) const {
-  const auto said = said_.find(oid);
-  if (said == said_.end()) return true;
-  return std::all_of(schema.columns.begin(), schema.columns.end(), [&](const Column& column) {
-    const auto numbered = said->second.columns.find(column.name);
-    return numbered != said->second.columns.end() && numbered->second == column.ordinal;
-  });
-}
-
-Result<TableSchemaPtr> RelationMap::shape_of(const Message& message, const TableSchemaPtr& known) {
-  const bool same_name = known->name.schema == message.schema && known->name.table == message.name;
-  if (same_name && matches(message, *known) && fits(*known, message.relation)) return with_image(message, known);
-  const TableSchemaPtr described = TRY(describe_(message.relation));
-  if (described != nullptr && matches(message, *described) && fits(*described, message.relation)) {
-    return with_image(message, described);
+// `numbers`: one for each column of the message; unknown_ordinal: not known. Without any, names are believed.
+TableSchemaPtr RelationMap::build(const Message& message, const std::vector<std::int32_t>& numbers,
+                                  const TableSchema& known, const TableSchema* described) const {
+  auto made = std::make_shared<TableSchema>(described != nullptr ? *described : known);
+  const TableSchema base = *made;
+  made->columns.clear();
+  for (std::size_t i = 0; i < message.columns.size(); ++i) {
+    const RelationColumn& logged = message.columns[i];
+    const auto named = known.find_column(logged.name);
+    std::int32_t number = unknown_ordinal;
+    if (i < numbers.size()) number = numbers[i];
+    if (numbers.empty() && named) number = known.columns[*named].ordinal;
+    const Column* from = column_numbered(&known, number);
+    if (from == nullptr) from = column_numbered(described, number);
+    Column column = from != nullptr ? *from : Column();
+    column.name = column.source_name = std::string(logged.name);
+    column.ordinal = number;
+    column.generated = false;
+    column.type = type_of(logged.type, logged.modifier, "", known, described);
+    made->columns.push_back(std::move(column));
   }
-  return with_image(message, build(message, known.get(), described.get()));
+  for (const Column& column : base.columns) {
+    const bool is_there = column_numbered(made.get(), column.ordinal) != nullptr || made->find_column(column.name);
+    if (column.generated && !is_there) made->columns.push_back(column);
+  }
+  take_keys(base, *made);
+  made->name = made->source_name = {std::string(message.schema), std::string(message.name)};
+  return as_logged(message, made);
 }
 
-Relation* RelationMap::put(std::uint32_t oid, std::uint32_t top_xid, TableSchemaPtr schema, std::vector<bool> in_key) {
+void RelationMap::put(std::uint32_t oid, Place place, TableSchemaPtr rows, TableSchemaPtr certain,
+                      std::vector<bool> in_key) {
   Relation relation;
-  relation.stored = model::stored_columns(*schema);
+  relation.stored = model::stored_columns(*rows);
   for (const std::uint32_t index : relation.stored) {
-    relation.forms.push_back(text_form(schema->columns[index].type, choices_));
+    relation.forms.push_back(text_form(rows->columns[index].type, choices_));
   }
   relation.in_key = std::move(in_key);
-  relation.schema = std::move(schema);
-  if (top_xid == 0) schemas_[oid] = relation.schema;
-  auto& place = top_xid == 0 ? relations_ : streamed_[top_xid];
-  return &(place[oid] = std::move(relation));
+  relation.schema = std::move(rows);
+  if (place.top_xid == 0) {
+    schemas_[oid] = std::move(certain);
+    relations_[oid] = std::move(relation);
+  } else {
+    streamed_[place.top_xid][oid].push_back({place.sub_xid, std::move(relation), std::move(certain)});
+  }
 }
 
-TableSchemaPtr RelationMap::schema_of(std::uint32_t oid, std::uint32_t top_xid) {
-  const Relation* relation = find(oid, top_xid);
-  if (relation != nullptr) return relation->schema;
+TableSchemaPtr RelationMap::schema_of(std::uint32_t oid, std::uint32_t top_xid) const {
+  if (top_xid != 0) {
+    const auto transaction = streamed_.find(top_xid);
+    if (transaction != streamed_.end()) {
+      const auto own = transaction->second.find(oid);
+      if (own != transaction->second.end() && !own->second.empty()) return own->second.back().certain;
+    }
+  }
   const auto known = schemas_.find(oid);
   return known == schemas_.end() ? nullptr : known->second;
 }
 
-Result<Relation*> RelationMap::on_relation(const Message& message, std::uint32_t top_xid) {
-  const TableSchemaPtr known = schema_of(message.relation, top_xid);
-  if (known == nullptr) return static_cast<Relation*>(nullptr);
-  TableSchemaPtr shape = TRY(shape_of(message, known));
+Result<RelationMap::Outcome> RelationMap::on_relation(const Message& message, Place place) {
+  const TableSchemaPtr known = schema_of(message.relation, place.top_xid);
+  if (known == nullptr) return Outcome{};
   std::vector<bool> in_key;
   for (const RelationColumn& column : message.columns) in_key.push_back(column.in_key);
-  const bool changed = shape != known && *shape != *known;
-  Relation* relation = put(message.relation, top_xid, changed ? std::move(shape) : known, std::move(in_key));
-  return changed ? relation : nullptr;
+  // The server sends a table once for a streamed transaction, and again when DDL in it is undone: a message lives as
+  // long as the report it follows.
+  if (place.top_xid != 0) {
+    const std::vector<Layer>& layers = streamed_[place.top_xid][message.relation];
+    place.sub_xid = layers.empty() ? 0 : layers.back().sub_xid;
+  }
+  Followed followed;
+  if (matches(message, *known) && (sources_.told || sources_.survey == nullptr)) {
+    followed.shape = as_logged(message, known);
+  } else {
+    followed = TRY(follow(message, known));
+  }
+  if (followed.shape == nullptr) {
+    const std::vector<std::int32_t> unknown(message.columns.size(), unknown_ordinal);
+    put(message.relation, place, build(message, unknown, *known, nullptr), known, std::move(in_key));
+    return Outcome{known, true};
+  }
+  const bool changed = followed.shape != known && *followed.shape != *known;
+  const TableSchemaPtr shape = changed ? std::move(followed.shape) : known;
+  put(message.relation, place, shape, shape, std::move(in_key));
+  return changed ? Outcome{shape, false} : Outcome{};
 }
 
-Result<Relation*> RelationMap::on_ddl(std::uint32_t oid, std::uint32_t top_xid, Columns columns) {
-  const TableSchemaPtr known = schema_of(oid, top_xid);
-  if (known == nullptr) return static_cast<Relation*>(nullptr);
-  TableSchemaPtr described = TRY(describe_(oid));
-  if (!columns.empty()) said_[oid] = {std::move(columns), top_xid};
-  if (described == nullptr || is_same_shape(*described, *known)) return static_cast<Relation*>(nullptr);
-  // The catalogue is already further on: the Relation message before the next row tells the shape of here.
-  const auto said = said_.find(oid);
-  if (said != said_.end() && (!fits(*described, oid) || described->columns.size() != said->second.columns.size())) {
-    return static_cast<Relation*>(nullptr);
+// The shape of a row description that nothing reported; none when it is not certain.
+Result<RelationMap::Followed> RelationMap::follow(const Message& message, const TableSchemaPtr& known) {
+  const std::uint32_t oid = message.relation;
+  Survey survey;
+  if (sources_.survey != nullptr) survey = TRY(sources_.survey({oid}));
+  const auto found = survey.tables.find(oid);
+  // Gone since: its rows are on their way out, what their columns were called will do.
+  if (found == survey.tables.end()) return Followed{build(message, {}, *known, nullptr)};
+  SurveyedTable now = found->second;
+  const auto settled = settled_.find(oid);
+  const std::int32_t low = settled == settled_.end() ? 0 : settled->second;
+  const std::vector<std::int32_t> numbers = numbers_of(message, *known, now, low);
+  if (numbers.empty() && !message.columns.empty()) return Followed{};
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    const RelationColumn& logged = message.columns[i];
+    if (const Column* before = column_numbered(known.get(), numbers[i])) {
+      const bool retyped = before->type.native_id != logged.type || before->type.native_modifier != logged.modifier;
+      if (retyped || before->generated) return Followed{};  // by an expression that nobody told
+    } else if (const SurveyedColumn* added = now.numbered(numbers[i])) {
+      if (!began_as_null(*added)) return Followed{};
+    }
   }
-  // The server sends a Relation message before the next row: it has the last word on the columns.
-  const std::vector<std::uint32_t> before = model::stored_columns(*known);
-  const std::vector<std::uint32_t> after = model::stored_columns(*described);
-  std::vector<bool> in_key;
-  const Relation* relation = find(oid, top_xid);
-  if (relation != nullptr && before.size() == after.size()) in_key = relation->in_key;
-  in_key.resize(after.size());
-  return put(oid, top_xid, std::move(described), std::move(in_key));
+  std::vector<std::int32_t> before;
+  for (const std::uint32_t index : model::stored_columns(*known)) before.push_back(known->columns[index].ordinal);
+  if (matches(message, *known) && before == numbers) return Followed{as_logged(message, known)};
+  const TableSchemaPtr described = TRY(sources_.describe(oid));
+  return Followed{build(message, numbers, *known, described.get())};
 }
+
+Result<RelationMap::Outcome> RelationMap::on_ddl(const DdlReport& report, Place place) {
+  const TableSchemaPtr known = schema_of(report.oid, place.top_xid);
+  if (known == nullptr) return Outcome{};
+  // The catalogue may be further on already: it lends keys and the family-free part of types, nothing else.
+  const TableSchemaPtr described = TRY(sources_.describe(report.oid));
+  auto made = std::make_shared<TableSchema>(described != nullptr ? *described : *known);
+  const TableSchema base = *made;
+  made->columns = report.columns;
+  for (Column& column : made->columns) {
+    const std::string native = column.type.native;
+    column.type = type_of(column.type.native_id, column.type.native_modifier, native, *known, described.get());
+    const Column* other = column_numbered(known.get(), column.ordinal);
+    if (other == nullptr) other = column_numbered(described.get(), column.ordinal);
+    if (other != nullptr) column.comment = other->comment;
+  }
+  take_keys(base, *made);
+  made->name = made->source_name = report.name;
+  made->partitions.clear();
+  for (const model::TableName& name : report.partitions.value_or(std::set<model::TableName>())) {
+    model::Partition partition;
+    for (const model::Partition& one : base.partitions) {
+      if (one.name == name) partition = one;
+    }
+    partition.name = name;
+    made->partitions.push_back(std::move(partition));
+  }
+  const bool unclear = partitions_moved(*known, report) || leaves_values_open(*known, report);
+  if (!unclear && is_same_shape(*made, *known) && made->partitions == known->partitions) return Outcome{};
+  // The server sends a Relation message before the next row: it has the last word on the old image.
+  const std::vector<std::uint32_t> stored = model::stored_columns(*made);
+  std::vector<bool> in_key;
+  if (const Relation* relation = find(report.oid, place.top_xid)) {
+    if (relation->stored.size() == stored.size()) in_key = relation->in_key;
+  }
+  in_key.resize(stored.size());
+  put(report.oid, place, made, made, std::move(in_key));
+  return Outcome{made, unclear};
+}
+
+TableSchemaPtr RelationMap::on_drop(const DdlReport& report, Place place, bool& is_partition) {
+  TableSchemaPtr known = schema_of(report.oid, place.top_xid);
+  is_partition = known == nullptr;
+  if (known != nullptr) {
+    if (place.top_xid == 0) {
+      schemas_.erase(report.oid);
+    } else {
+      streamed_[place.top_xid][report.oid].push_back({place.sub_xid, std::nullopt, nullptr});
+    }
+    return known;
+  }
+  for (const auto& [oid, table] : schemas_) {
+    TableSchemaPtr root = table->partitions.empty() ? nullptr : schema_of(oid, place.top_xid);
+    if (root != nullptr && partition_names(*root).contains(report.name)) return root;
+  }
+  return nullptr;
+}
+
+// ---- surveys ----
+
+Result<void> RelationMap::begin_survey() {
+  if (sources_.survey == nullptr || survey_ || schemas_.empty()) return {};
+  std::vector<std::uint32_t> oids;
+  for (const auto& [oid, table] : schemas_) oids.push_back(oid);
+  survey_ = TRY(sources_.survey(oids));
+  return {};
+}
+
+// Everything below the survey's end has come. What differs now was not in the log, unless it is being changed right
+// now: a second look says whether the catalogue stands still.
+Result<std::vector<RelationMap::Verdict>> RelationMap::end_survey() {
+  std::vector<Verdict> verdicts;
+  if (!survey_) return verdicts;
+  const Survey first = std::move(*survey_);
+  survey_.reset();
+  std::vector<std::uint32_t> differing;
+  for (const auto& [oid, table] : schemas_) {
+    const auto now = first.tables.find(oid);
+    if (now == first.tables.end() || !same_columns(*table, now->second)) {
+      differing.push_back(oid);
+    } else {
+      settled_[oid] = std::max(settled_[oid], now->second.highest);
+    }
+  }
+  if (differing.empty()) return verdicts;
+  const Survey second = TRY(sources_.survey(differing));
+  for (const std::uint32_t oid : differing) {
+    const auto before = first.tables.find(oid);
+    const auto now = second.tables.find(oid);
+    const bool stands = (before == first.tables.end()) == (now == second.tables.end()) &&
+                        (now == second.tables.end() || before->second == now->second);
+    if (!stands) continue;
+    std::optional<Verdict> verdict =
+        TRY(judge(oid, schemas_[oid], now == second.tables.end() ? nullptr : &now->second));
+    if (verdict) verdicts.push_back(std::move(*verdict));
+  }
+  return verdicts;
+}
+
+Result<std::optional<RelationMap::Verdict>> RelationMap::judge(std::uint32_t oid, const TableSchemaPtr& known,
+                                                               const SurveyedTable* now) {
+  using What = Verdict::What;
+  if (now == nullptr) {
+    const TableSchemaPtr gone = known;
+    schemas_.erase(oid);
+    return std::optional(Verdict{What::dropped, gone});
+  }
+  const TableSchemaPtr described = TRY(sources_.describe(oid));
+  if (described == nullptr || !same_columns(*described, *now)) return std::optional<Verdict>();
+  // Each row description was followed, so the last rows had the shape that is known, and this one begins after them.
+  // Where triggers report, rows may have been misunderstood since the one that did not.
+  const bool exact = !sources_.told && derivable(*known, *now);
+  std::vector<bool> in_key(model::stored_columns(*described).size());
+  put(oid, Place{}, described, described, std::move(in_key));
+  settled_[oid] = std::max(settled_[oid], now->highest);
+  return std::optional(Verdict{exact ? What::changed : What::unclear, described});
+}
+
+// ---- transactions ----
 
 Relation* RelationMap::find(std::uint32_t oid, std::uint32_t top_xid) {
   if (top_xid != 0) {
     const auto transaction = streamed_.find(top_xid);
     if (transaction != streamed_.end()) {
       const auto own = transaction->second.find(oid);
-      if (own != transaction->second.end()) return &own->second;
+      if (own != transaction->second.end() && !own->second.empty()) {
+        Layer& layer = own->second.back();
+        return layer.relation ? &*layer.relation : nullptr;
+      }
     }
   }
   const auto found = relations_.find(oid);
@@ -260,15 +415,26 @@ Relation* RelationMap::find(std::uint32_t oid, std::uint32_t top_xid) {
 
 void RelationMap::end_streamed(std::uint32_t top_xid, bool committed) {
   const auto transaction = streamed_.find(top_xid);
-  if (!committed) std::erase_if(said_, [&](const auto& said) { return said.second.top_xid == top_xid; });
   if (transaction == streamed_.end()) return;
-  if (committed) {
-    for (auto& [oid, relation] : transaction->second) {
-      schemas_[oid] = relation.schema;
-      relations_[oid] = std::move(relation);
+  for (auto& [oid, layers] : transaction->second) {
+    if (!committed || layers.empty()) continue;
+    Layer& last = layers.back();
+    if (last.certain == nullptr) {
+      schemas_.erase(oid);
+    } else {
+      schemas_[oid] = last.certain;
+      relations_[oid] = std::move(*last.relation);
     }
   }
   streamed_.erase(transaction);
+}
+
+void RelationMap::abort_sub(std::uint32_t top_xid, std::uint32_t sub_xid) {
+  const auto transaction = streamed_.find(top_xid);
+  if (transaction == streamed_.end()) return;
+  for (auto& [oid, layers] : transaction->second) {
+    std::erase_if(layers, [&](const Layer& layer) { return layer.sub_xid == sub_xid; });
+  }
 }
 
 }  // namespace postgres

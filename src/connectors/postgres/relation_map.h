@@ -1,20 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Which shape each relation of the stream has at the place we are in the log, and how its values become cells. The
-// log's own Relation messages are the truth for columns, types and keys; the catalogue, which may be further on, lends
-// what they do not say (ordinals, defaults, nullability). Streamed transactions see their own DDL before it is
-// committed: their relations are kept apart until the transaction ends. One thread.
+// Which shape each relation of the stream has at the place we are in the log, and how its values become cells.
+//
+// The shape is certain: it begins as the one noted at the stream's start (or the catalogue's), and moves by what event
+// triggers report in the log itself, number by number (on_ddl). Where nothing reports ("not told"), the log's Relation
+// messages have names and types only; each is compared with the catalogue of now and followed when there is one way to
+// understand it (shape_survey.h) and the values of existing rows are known; otherwise the outcome is "unclear" and the
+// table must be loaded again. In both cases a survey of the catalogue, taken at a known place, is compared when the
+// stream has passed that place: whatever was missed is found there, dropped tables too.
+//
+// Streamed transactions see their own DDL before it is committed: their shapes are kept apart, by subtransaction, until
+// the transaction ends. One thread.
 #pragma once
 
 #include <functional>
-#include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "connectors/postgres/ddl_report.h"
 #include "connectors/postgres/decode_binary.h"
 #include "connectors/postgres/pgoutput.h"
+#include "connectors/postgres/shape_survey.h"
 #include "model/change.h"
 
 namespace postgres {
@@ -23,7 +32,7 @@ namespace postgres {
 inline constexpr std::int32_t unknown_ordinal = -1;
 
 struct Relation {
-  model::TableSchemaPtr schema;
+  model::TableSchemaPtr schema;       // as its rows look; certain unless the table was unclear
   std::vector<TextForm> forms;        // one for each stored column
   std::vector<BinaryForm> binary;     // the same in a binary session, from the first row on
   std::vector<std::uint32_t> stored;  // indexes into schema->columns
@@ -32,45 +41,76 @@ struct Relation {
   std::uint32_t table = model::no_table;
 };
 
+// How shapes are found out beside the log.
+struct ShapeSources {
+  // The table's shape in the catalogue now; nullptr when it does not exist or is none of ours.
+  std::function<base::Result<model::TableSchemaPtr>(std::uint32_t oid)> describe;
+  std::function<base::Result<Survey>(const std::vector<std::uint32_t>& oids)> survey;
+  bool told = false;  // event triggers report in the log
+};
+
 class RelationMap {
  public:
-  using Describe = std::function<base::Result<model::TableSchemaPtr>(std::uint32_t oid)>;
+  RelationMap(const std::vector<model::TableSchemaPtr>& tables, const TypeChoices& choices, ShapeSources sources);
 
-  RelationMap(const std::vector<model::TableSchemaPtr>& tables, const TypeChoices& choices, Describe describe);
-
-  // A Relation message. Returns the relation whose shape differs from the one before, or nullptr.
-  base::Result<Relation*> on_relation(const pgoutput::Message& message, std::uint32_t top_xid);
+  struct Place {
+    std::uint32_t top_xid = 0;  // of the streamed transaction, 0 outside
+    std::uint32_t sub_xid = 0;
+  };
+  struct Outcome {
+    model::TableSchemaPtr changed;  // the new shape, when it differs from the one before
+    bool unclear = false;           // how it changed is not known
+  };
+  // A Relation message.
+  base::Result<Outcome> on_relation(const pgoutput::Message& message, Place place);
   void on_type(const pgoutput::Message& message);
-  // The table is said to have changed; `columns`: number and name of each at that place of the log, empty: not said.
-  // As on_relation.
-  using Columns = std::map<std::string, std::int32_t, std::less<>>;
-  base::Result<Relation*> on_ddl(std::uint32_t oid, std::uint32_t top_xid, Columns columns);
-  // The relation of a change; nullptr: none of ours. `top_xid`: of the streamed transaction, 0 outside.
+  // What an event trigger reported; not of a drop.
+  base::Result<Outcome> on_ddl(const DdlReport& report, Place place);
+  // The table, or one of a captured table's partitions, was dropped: the captured table; nullptr: none of ours.
+  model::TableSchemaPtr on_drop(const DdlReport& report, Place place, bool& is_partition);
+
+  // Survey at the end of whole transactions; `passed`: everything below survey_end() has been seen.
+  base::Result<void> begin_survey();
+  std::uint64_t survey_end() const { return survey_ ? survey_->end : ~std::uint64_t{0}; }
+  struct Verdict {
+    enum class What { changed, unclear, dropped } what = What::unclear;
+    model::TableSchemaPtr table;
+  };
+  base::Result<std::vector<Verdict>> end_survey();
+
+  // The relation of a change; nullptr: none of ours.
   Relation* find(std::uint32_t oid, std::uint32_t top_xid);
-  // True until forgotten, for tables the log has not shown yet too.
-  bool knows(std::uint32_t oid) const { return schemas_.contains(oid); }
-  model::TableSchemaPtr schema_of(std::uint32_t oid, std::uint32_t top_xid);
+  model::TableSchemaPtr schema_of(std::uint32_t oid, std::uint32_t top_xid) const;
   void end_streamed(std::uint32_t top_xid, bool committed);
+  void abort_sub(std::uint32_t top_xid, std::uint32_t sub_xid);
 
  private:
-  // False when the log itself said that the names stand for other columns by now.
-  bool fits(const model::TableSchema& schema, std::uint32_t oid) const;
-  base::Result<model::TableSchemaPtr> shape_of(const pgoutput::Message& message, const model::TableSchemaPtr& known);
-  model::TableSchemaPtr build(const pgoutput::Message& message, const model::TableSchema* known,
-                              const model::TableSchema* described) const;
-  Relation* put(std::uint32_t oid, std::uint32_t top_xid, model::TableSchemaPtr schema, std::vector<bool> in_key);
+  struct Layer {
+    std::uint32_t sub_xid = 0;
+    std::optional<Relation> relation;
+    model::TableSchemaPtr certain;  // nullptr: dropped
+  };
+  struct Followed {
+    model::TableSchemaPtr shape;  // nullptr: not certain
+  };
+  base::Result<Followed> follow(const pgoutput::Message& message, const model::TableSchemaPtr& known);
+  model::ColumnType type_of(std::uint32_t type, std::int32_t modifier, std::string native,
+                            const model::TableSchema& known, const model::TableSchema* described) const;
+  model::TableSchemaPtr build(const pgoutput::Message& message, const std::vector<std::int32_t>& numbers,
+                              const model::TableSchema& known, const model::TableSchema* described) const;
+  void put(std::uint32_t oid, Place place, model::TableSchemaPtr rows, model::TableSchemaPtr certain,
+           std::vector<bool> in_key);
+  base::Result<std::optional<Verdict>> judge(std::uint32_t oid, const model::TableSchemaPtr& known,
+                                             const SurveyedTable* now);
 
   const TypeChoices choices_;
-  const Describe describe_;
-  std::unordered_map<std::uint32_t, model::TableSchemaPtr> schemas_;  // newest committed shape
+  const ShapeSources sources_;
+  std::unordered_map<std::uint32_t, model::TableSchemaPtr> schemas_;  // certain committed shapes
+  std::unordered_map<std::uint32_t, std::int32_t> settled_;           // numbers up to here are in use or never again
   std::unordered_map<std::uint32_t, Relation> relations_;
-  std::map<std::uint32_t, std::unordered_map<std::uint32_t, Relation>> streamed_;  // by top transaction
+  std::unordered_map<std::uint32_t, std::unordered_map<std::uint32_t, std::vector<Layer>>> streamed_;  // by top, table
   std::unordered_map<std::uint32_t, std::string> type_names_;
-  struct Said {
-    Columns columns;
-    std::uint32_t top_xid = 0;  // of the streamed transaction that said so
-  };
-  std::unordered_map<std::uint32_t, Said> said_;  // by table
+  std::optional<Survey> survey_;
 };
 
 }  // namespace postgres

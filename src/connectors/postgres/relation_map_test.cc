@@ -44,57 +44,192 @@ pgoutput::Message relation_of(const std::vector<std::pair<std::string_view, std:
   return message;
 }
 
+SurveyedTable surveyed(const model::TableSchema& table, std::int32_t highest) {
+  SurveyedTable now;
+  for (const model::Column& column : table.columns) {
+    now.highest = std::max(now.highest, column.ordinal);
+    now.columns.push_back({.ordinal = column.ordinal, .name = column.name, .type = column.type.native_id});
+  }
+  now.highest = std::max(now.highest, highest);
+  return now;
+}
+
+DdlReport report_of(const std::vector<Named>& columns) {
+  DdlReport report;
+  report.oid = oid;
+  report.name = {"public", "t"};
+  report.columns = table_of(columns)->columns;
+  report.converts = false;
+  return report;
+}
+
 class relation_map : public testing::Test {
  protected:
-  void open(const std::vector<Named>& now) {
+  using Verdict = RelationMap::Verdict;
+  // What the task knows, what the catalogue says, the highest column number given so far.
+  void open(const std::vector<Named>& known, const std::vector<Named>& now, std::int32_t highest, bool told) {
     catalogue = table_of(now);
-    map.emplace(std::vector{catalogue}, TypeChoices(),
-                [this](std::uint32_t) -> base::Result<model::TableSchemaPtr> { return catalogue; });
+    number_max = highest;
+    ShapeSources sources;
+    sources.told = told;
+    sources.describe = [this](std::uint32_t) -> base::Result<model::TableSchemaPtr> { return catalogue; };
+    sources.survey = [this](const std::vector<std::uint32_t>&) -> base::Result<Survey> {
+      Survey survey;
+      if (catalogue != nullptr) survey.tables[oid] = surveyed(*catalogue, number_max);
+      return survey;
+    };
+    map.emplace(std::vector{table_of(known)}, TypeChoices(), std::move(sources));
   }
-  // "name:number" of each column behind that Relation message.
-  std::string shape(const std::vector<std::pair<std::string_view, std::uint32_t>>& columns, std::uint32_t xid = 0) {
-    EXPECT_TRUE(map->on_relation(relation_of(columns), xid).ok());
+  std::string text_of(const model::TableSchemaPtr& table) {
     std::string out;
-    for (const model::Column& column : map->schema_of(oid, xid)->columns) {
+    for (const model::Column& column : table->columns) {
       out += (out.empty() ? "" : " ") + column.name + ":" + std::to_string(column.ordinal);
     }
     return out;
   }
+  // "name:number" of each column behind that Relation message, or "unclear".
+  std::string shape(const std::vector<std::pair<std::string_view, std::uint32_t>>& columns, std::uint32_t xid = 0) {
+    const auto outcome = map->on_relation(relation_of(columns), {xid, xid});
+    EXPECT_TRUE(outcome.ok());
+    return outcome->unclear ? "unclear" : text_of(map->schema_of(oid, xid));
+  }
+  void report(const std::vector<Named>& columns, std::uint32_t xid = 0) {
+    EXPECT_TRUE(map->on_ddl(report_of(columns), {xid, xid}).ok());
+  }
+  std::vector<Verdict> look() {
+    EXPECT_TRUE(map->begin_survey().ok());
+    auto verdicts = map->end_survey();
+    EXPECT_TRUE(verdicts.ok());
+    return *verdicts;
+  }
 
   model::TableSchemaPtr catalogue;
+  std::int32_t number_max = 0;
   std::optional<RelationMap> map;
 };
 
-TEST_F(relation_map, a_name_of_then_between_columns_of_now_is_known_by_its_place) {
-  open({{"id", 1, int4}, {"renamed", 2}, {"b", 3, int4}});
-  EXPECT_EQ(shape({{"id", int4}, {"a", text}, {"b", int4}}), "id:1 a:2 b:3");
-}
-
-TEST_F(relation_map, a_name_of_then_at_the_end_may_be_any_column) {
-  open({{"id", 1, int4}, {"a", 2}});
-  EXPECT_EQ(shape({{"id", int4}, {"a", text}, {"gone", int4}}), "id:1 a:2 gone:-1");
-}
-
-TEST_F(relation_map, a_name_that_was_used_twice_is_not_taken_for_the_column_of_now) {
-  open({{"id", 1, int4}, {"a", 2}, {"b", 3, int4}});
-  EXPECT_EQ(shape({{"id", int4}, {"aa", text}, {"b", int4}, {"a", text}}), "id:1 aa:2 b:3 a:-1");
-}
-
-TEST_F(relation_map, what_the_log_said_goes_before_the_catalogue_of_now) {
-  open({{"id", 1, int4}, {"a", 2}, {"b", 3, int4}});
-  ASSERT_TRUE(map->on_ddl(oid, 0, {{"id", 1}, {"aa", 2}, {"b", 3}, {"a", 6}}).ok());
+TEST_F(relation_map, what_the_log_says_goes_before_the_catalogue_of_now) {
+  open({{"id", 1, int4}, {"a", 2}, {"b", 3, int4}}, {{"id", 1, int4}, {"a", 2}, {"b", 3, int4}}, 6, true);
+  report({{"id", 1, int4}, {"aa", 2}, {"b", 3, int4}, {"a", 6}});
   EXPECT_EQ(shape({{"id", int4}, {"aa", text}, {"b", int4}, {"a", text}}), "id:1 aa:2 b:3 a:6");
-  const auto again = map->on_ddl(oid, 0, {{"id", 1}, {"a", 2}, {"b", 3}});
-  ASSERT_TRUE(again.ok());
-  EXPECT_NE(*again, nullptr);
+  report({{"id", 1, int4}, {"a", 2}, {"b", 3, int4}});
   EXPECT_EQ(shape({{"id", int4}, {"a", text}, {"b", int4}}), "id:1 a:2 b:3");
+}
+
+TEST_F(relation_map, a_column_that_was_replaced_is_followed_when_reported_and_unclear_when_not) {
+  const std::vector<Named> before = {{"id", 1, int4}, {"a", 2}}, after = {{"id", 1, int4}, {"a", 3}};
+  open(before, after, 3, true);
+  report(after);
+  EXPECT_EQ(shape({{"id", int4}, {"a", text}}), "id:1 a:3");
+  EXPECT_TRUE(look().empty());
+  open(before, after, 3, false);
+  EXPECT_EQ(shape({{"id", int4}, {"a", text}}), "unclear");
+}
+
+TEST_F(relation_map, what_nobody_reported_is_found_by_a_survey) {
+  const std::vector<Named> before = {{"id", 1, int4}, {"a", 2}}, after = {{"id", 1, int4}, {"a", 3}};
+  open(before, after, 3, true);
+  std::vector<Verdict> verdicts = look();
+  ASSERT_EQ(verdicts.size(), 1u);
+  EXPECT_EQ(verdicts[0].what, Verdict::What::unclear);
+  EXPECT_TRUE(look().empty());
+  open(before, after, 3, false);  // every row was followed, so the change lies behind all of them
+  verdicts = look();
+  ASSERT_EQ(verdicts.size(), 1u);
+  EXPECT_EQ(verdicts[0].what, Verdict::What::changed);
+  EXPECT_EQ(text_of(verdicts[0].table), "id:1 a:3");
+  catalogue = nullptr;
+  verdicts = look();
+  ASSERT_EQ(verdicts.size(), 1u);
+  EXPECT_EQ(verdicts[0].what, Verdict::What::dropped);
+}
+
+TEST_F(relation_map, without_reports_a_row_is_understood_when_there_is_one_way_to) {
+  open({{"id", 1, int4}, {"a", 2}}, {{"id", 1, int4}, {"a", 2}, {"c", 3}}, 3, false);
+  EXPECT_EQ(shape({{"id", int4}, {"a", text}}), "id:1 a:2");
+  EXPECT_EQ(shape({{"id", int4}, {"a", text}, {"c", text}}), "id:1 a:2 c:3");
+  open({{"id", 1, int4}, {"a", 2}, {"b", 3}}, {{"id", 1, int4}, {"z", 2}}, 3, false);
+  EXPECT_EQ(shape({{"id", int4}, {"a", text}, {"b", text}}), "id:1 a:2 b:3");
+  EXPECT_EQ(shape({{"id", int4}, {"y", text}}), "id:1 y:2");
+  open({{"id", 1, int4}, {"a", 2}, {"b", 3}}, {{"id", 1, int4}, {"a", 2}, {"c", 4}}, 4, false);
+  EXPECT_EQ(shape({{"id", int4}, {"a", text}, {"b", text}}), "unclear");
+  open({{"id", 1, int4}, {"a", 2, int4}}, {{"id", 1, int4}, {"a", 2}}, 2, false);
+  EXPECT_EQ(shape({{"id", int4}, {"a", text}}), "unclear");
+}
+
+TEST_F(relation_map, numbers_given_before_the_last_survey_do_not_come_back) {
+  open({{"id", 1, int4}}, {{"id", 1, int4}}, 4, false);
+  EXPECT_TRUE(look().empty());
+  catalogue = table_of({{"id", 1, int4}, {"c", 5}});
+  EXPECT_EQ(shape({{"id", int4}, {"c", text}}), "id:1 c:5");
 }
 
 TEST_F(relation_map, what_an_aborted_transaction_said_is_forgotten) {
-  open({{"id", 1, int4}, {"a", 2}});
-  ASSERT_TRUE(map->on_ddl(oid, 9, {{"id", 1}, {"z", 2}}).ok());
+  open({{"id", 1, int4}, {"a", 2}}, {{"id", 1, int4}, {"a", 2}}, 2, true);
+  report({{"id", 1, int4}, {"z", 2}}, 9);
+  EXPECT_EQ(shape({{"id", int4}, {"z", text}}, 9), "id:1 z:2");
   map->end_streamed(9, false);
   EXPECT_EQ(shape({{"id", int4}, {"a", text}}), "id:1 a:2");
+}
+
+TEST_F(relation_map, an_aborted_subtransaction_takes_its_shape_along_and_leaves_the_table) {
+  open({{"id", 1, int4}, {"a", 2}}, {{"id", 1, int4}, {"a", 2}}, 2, true);
+  const auto relation = relation_of({{"id", int4}, {"a", text}});
+  ASSERT_TRUE(map->on_relation(relation, {9, 10}).ok());
+  ASSERT_TRUE(map->on_ddl(report_of({{"id", 1, int4}, {"z", 2}}), {9, 11}).ok());
+  EXPECT_EQ(text_of(map->schema_of(oid, 9)), "id:1 z:2");
+  map->abort_sub(9, 11);
+  map->abort_sub(9, 10);
+  ASSERT_NE(map->find(oid, 9), nullptr);
+  EXPECT_EQ(text_of(map->find(oid, 9)->schema), "id:1 a:2");
+}
+
+TEST_F(relation_map, values_that_an_expression_gave_are_unclear) {
+  open({{"id", 1, int4}, {"a", 2}}, {{"id", 1, int4}, {"a", 2, int4}}, 3, true);
+  DdlReport retyped = report_of({{"id", 1, int4}, {"a", 2, int4}});
+  EXPECT_FALSE(map->on_ddl(retyped, {}).value().unclear);
+  retyped = report_of({{"id", 1, int4}, {"a", 2}});
+  retyped.converts = true;
+  EXPECT_TRUE(map->on_ddl(retyped, {}).value().unclear);
+  DdlReport added = report_of({{"id", 1, int4}, {"a", 2}, {"b", 3}});
+  added.columns[2].default_expression = "5";
+  EXPECT_TRUE(map->on_ddl(added, {}).value().unclear);
+  added.columns[2].name = "c";
+  added.columns[2].ordinal = 4;
+  added.filled.insert(4);
+  EXPECT_FALSE(map->on_ddl(added, {}).value().unclear);
+}
+
+TEST_F(relation_map, a_dropped_partition_belongs_to_its_root) {
+  auto root = std::make_shared<model::TableSchema>(*table_of({{"id", 1, int4}}));
+  root->partitions.emplace_back().name = {"public", "t1"};
+  map.emplace(std::vector<model::TableSchemaPtr>{root}, TypeChoices(), ShapeSources());
+  DdlReport drop;
+  drop.oid = oid + 1;
+  drop.name = {"public", "t1"};
+  bool is_partition = false;
+  EXPECT_EQ(map->on_drop(drop, {}, is_partition), root);
+  EXPECT_TRUE(is_partition);
+  drop.oid = oid;
+  EXPECT_EQ(map->on_drop(drop, {}, is_partition), root);
+  EXPECT_FALSE(is_partition);
+  EXPECT_EQ(map->schema_of(oid, 0), nullptr);
+}
+
+TEST(ddl_report, what_is_not_exactly_a_report_says_nothing) {
+  const std::string head = R"({"oid": 7, "schema": "s", "table": "t", "event": "ddl_command_end", "columns": )";
+  const std::string column = R"([[2, "a", 23, -1, true, false, "", "5", "integer", null, true]])";
+  const auto report = parse_ddl_report(head + column + R"(, "partitions": [["s", "p"]], "converts": false})");
+  ASSERT_TRUE(report.has_value());
+  EXPECT_EQ(report->columns.at(0).ordinal, 2);
+  EXPECT_EQ(report->columns[0].default_expression, "5");
+  EXPECT_TRUE(report->filled.contains(2) && !report->converts && report->partitions->contains({"s", "p"}));
+  for (const std::string& wrong : {std::string("[]"), std::string("{"), head + R"([[2, "a"]]})", head + R"(7})",
+                                   head + column + R"(, "partitions": [1]})",
+                                   head + R"([[0, "a", 23, -1, true, false, "", "5", "integer", null, true]]})",
+                                   head + R"([[2, "a", -23, -1, true, false, "", "5", "integer", null, true]]})"}) {
+    EXPECT_FALSE(parse_ddl_report(wrong).has_value()) << wrong;
+  }
 }
 
 TEST(schema_change, columns_without_number_are_dropped_or_added_only_when_nothing_else_is_possible) {

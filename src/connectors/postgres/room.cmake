@@ -9,6 +9,7 @@ room(connectors_postgres
   connectors/postgres/chunk_reader.cc
   connectors/postgres/connection.cc
   connectors/postgres/copy_text.cc
+  connectors/postgres/ddl_report.cc
   connectors/postgres/ddl_trigger.cc
   connectors/postgres/decode.cc
   connectors/postgres/decode_binary.cc
@@ -19,6 +20,7 @@ room(connectors_postgres
   connectors/postgres/publication.cc
   connectors/postgres/relation_map.cc
   connectors/postgres/register.cc
+  connectors/postgres/shape_survey.cc
   connectors/postgres/slot.cc
   connectors/postgres/snapshot.cc
   connectors/postgres/stream.cc

@@ -32,6 +32,8 @@ constexpr int lingers_behind_max = 4;  // in a row, while what comes was committ
 constexpr std::int64_t behind_micros_min = 1'000'000;
 constexpr base::Nanos status_pause = std::chrono::milliseconds(200);  // between reports of progress
 constexpr int busy_attempts_max = 50;                                 // a tenth of a second each
+constexpr base::Nanos look_pause_min = std::chrono::seconds(5);       // between surveys of the catalogue
+constexpr int look_share = 200;                                       // and of the time, one in so many parts
 constexpr std::size_t log_header = 1 + 8 + 8 + 8;
 constexpr std::size_t keepalive_size = 1 + 8 + 8 + 1;
 
@@ -68,6 +70,9 @@ class SlotStream final : public connect::Stream {
   }
 
   Result<model::ChangeBatch> next(std::stop_token stop) override;
+  // The first time before anything is read: who asks the server for its position after open_stream() knows that this
+  // survey is compared before the stream gets there.
+  Result<void> look_around();
   Result<void> confirm(const model::Position& position) override {
     std::uint64_t now = flush_.load();
     const std::uint64_t wanted = flush_of(position);
@@ -94,6 +99,7 @@ class SlotStream final : public connect::Stream {
   std::atomic<std::uint64_t> flush_;
   std::uint64_t reported_;
   base::Nanos last_status_;
+  base::Nanos next_look_{0};
   bool answer_wanted_ = false;
 };
 
@@ -150,6 +156,16 @@ base::Nanos SlotStream::linger_for(int lingered) {
   return lingered == 0 && batch.weight() < linger_bytes_max ? linger : base::Nanos(0);
 }
 
+Result<void> SlotStream::look_around() {
+  const base::Nanos now = clock_.monotonic();
+  const bool due = now >= next_look_ && !reader_.is_inside();
+  TRY(reader_.look_around(due));
+  if (!due) return {};
+  const base::Nanos after = clock_.monotonic();
+  next_look_ = after + std::max<base::Nanos>(look_pause_min, (after - now) * look_share);
+  return {};
+}
+
 Result<model::ChangeBatch> SlotStream::next(std::stop_token stop) {
   TRY(report_progress());
   bool has_waited = false, has_message = false, has_news = false;
@@ -179,6 +195,7 @@ Result<model::ChangeBatch> SlotStream::next(std::stop_token stop) {
   }
   connection_.release_message();  // a huge one would stay until the next call, which may be far
   if (answer_wanted_) TRY(send_status(false));
+  TRY(look_around());
   return reader_.take_batch();
 }
 
@@ -252,7 +269,7 @@ bool says_position_gone(const base::Error& error, const std::string& sqlstate) {
 }
 
 Result<std::unique_ptr<connect::Stream>> open_stream(StreamSettings settings, std::stop_token stop) {
-  ENSURE(settings.clock != nullptr && settings.describe != nullptr);
+  ENSURE(settings.clock != nullptr && settings.shapes.describe != nullptr);
   Connection ordinary = TRY(Connection::open(settings.connection, Purpose::ordinary, stop));
   TRY(check_slot(ordinary, settings));
   const auto timeout =
@@ -275,10 +292,12 @@ Result<std::unique_ptr<connect::Stream>> open_stream(StreamSettings settings, st
   if (settings.log != nullptr) {
     settings.log->info("stream", "slot {}: values come {}", settings.slot, types ? "in binary" : "as text");
   }
-  StreamReader reader(settings.tables, settings.choices, settings.form, settings.describe, settings.start,
+  StreamReader reader(settings.tables, settings.choices, settings.form, settings.shapes, settings.start,
                       version >= 140000 ? 2 : 1, std::move(types));
-  return std::unique_ptr<connect::Stream>(
-      std::make_unique<SlotStream>(std::move(settings), std::move(connection), answer_within, std::move(reader)));
+  auto stream =
+      std::make_unique<SlotStream>(std::move(settings), std::move(connection), answer_within, std::move(reader));
+  TRY(stream->look_around());
+  return std::unique_ptr<connect::Stream>(std::move(stream));
 }
 
 }  // namespace postgres

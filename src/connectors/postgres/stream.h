@@ -15,7 +15,6 @@
 // error naming table, column and position.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -24,6 +23,7 @@
 #include "base/log.h"
 #include "connect/source.h"
 #include "connectors/postgres/connection.h"
+#include "connectors/postgres/relation_map.h"
 #include "connectors/postgres/types.h"
 
 namespace postgres {
@@ -40,13 +40,12 @@ struct StreamSettings {
   std::function<base::Result<void>()> refuse_binary;  // may be empty
   base::Clock* clock = nullptr;
   base::Log* log = nullptr;  // may be nullptr
-  // The table's shape in the catalogue now; nullptr when it does not exist or is none of ours. Called from next().
-  std::function<base::Result<model::TableSchemaPtr>(std::uint32_t oid)> describe;
+  ShapeSources shapes;       // called from next()
 };
 
 base::Result<std::unique_ptr<connect::Stream>> open_stream(StreamSettings settings, std::stop_token stop = {});
 
-// The prefix of the logical messages by which an event trigger reports DDL (JSON with "oid" and "event").
+// The prefix of the logical messages by which an event trigger reports DDL (ddl_report.h).
 inline constexpr std::string_view ddl_message_prefix = "millrace_ddl";
 
 // Whether the server's refusal means that the log from our position on is no longer there.

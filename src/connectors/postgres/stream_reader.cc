@@ -2,7 +2,6 @@
 #include "connectors/postgres/stream_reader.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "connect/source.h"
 #include "connectors/postgres/slot.h"
@@ -19,44 +18,13 @@ using model::Op;
 using pgoutput::Kind;
 using pgoutput::Value;
 
-struct DdlReport {
-  std::uint32_t oid = 0;
-  bool dropped = false;
-  RelationMap::Columns columns;
-};
-
-// [[1,"id"],[3,"name"]]; anything else says nothing.
-RelationMap::Columns parse_columns(const nlohmann::json& document) {
-  RelationMap::Columns columns;
-  const auto listed = document.find("columns");
-  if (listed == document.end() || !listed->is_array()) return columns;
-  for (const auto& entry : *listed) {
-    if (!entry.is_array() || entry.size() != 2 || !entry[0].is_number_integer() || !entry[1].is_string()) return {};
-    const auto number = entry[0].get<std::int64_t>();
-    if (number < 1 || number > 1600) return {};
-    columns[entry[1].get<std::string>()] = static_cast<std::int32_t>(number);
-  }
-  return columns;
-}
-
-// nullopt: not a report we understand (somebody else's use of the prefix).
-std::optional<DdlReport> parse_report(std::string_view content) {
-  const auto document = nlohmann::json::parse(content, nullptr, false);
-  if (!document.is_object()) return std::nullopt;
-  const auto oid = document.find("oid");
-  if (oid == document.end() || !oid->is_number_unsigned()) return std::nullopt;
-  const auto event = document.find("event");
-  const bool dropped = event != document.end() && event->is_string() && *event == "sql_drop";
-  return DdlReport{oid->get<std::uint32_t>(), dropped, parse_columns(document)};
-}
-
 }  // namespace
 
 StreamReader::StreamReader(const std::vector<model::TableSchemaPtr>& tables, const TypeChoices& choices,
-                           model::CellForm form, RelationMap::Describe describe, model::Position start,
-                           int protocol_version, std::optional<BinaryTypes> types)
+                           model::CellForm form, ShapeSources shapes, model::Position start, int protocol_version,
+                           std::optional<BinaryTypes> types)
     : decoder_(protocol_version),
-      relations_(tables, choices, std::move(describe)),
+      relations_(tables, choices, std::move(shapes)),
       types_(std::move(types)),
       form_(form),
       start_(std::move(start)) {}
@@ -136,6 +104,7 @@ void StreamReader::on_commit(const Message& message) {
   begun_ = false;
   skipping_ = false;
   through_ = std::max(through_, message.commit_lsn);
+  commit_end_ = std::max(commit_end_, message.commit_lsn);
   batch_.source_time = message.commit_time;
 }
 
@@ -147,7 +116,11 @@ void StreamReader::on_stream_end(const Message& message) {
     change.op = Op::stream_abort;
     change.sub_xid = message.sub_xid;
     batch_.changes.push_back(change);
-    if (message.sub_xid == message.xid) relations_.end_streamed(message.xid, false);
+    if (message.sub_xid == message.xid) {
+      relations_.end_streamed(message.xid, false);
+    } else {
+      relations_.abort_sub(message.xid, message.sub_xid);
+    }
     return;
   }
   relations_.end_streamed(message.xid, true);
@@ -158,15 +131,19 @@ void StreamReader::on_stream_end(const Message& message) {
   change.position = {message.commit_lsn, model::sequence_end, ""};
   batch_.changes.push_back(change);
   through_ = std::max(through_, message.commit_lsn);
+  commit_end_ = std::max(commit_end_, message.commit_lsn);
   batch_.source_time = message.commit_time;
+}
+
+void StreamReader::add_outcome(const RelationMap::Outcome& outcome, const Message& message) {
+  if (outcome.changed == nullptr || skipping_) return;
+  const std::uint32_t table = batch_.table_index(outcome.changed, form_);
+  add_change(outcome.unclear ? Op::unclear : Op::schema, message, false).table = table;
 }
 
 Result<void> StreamReader::on_relation(const Message& message) {
   last_ = nullptr;
-  Relation* changed = TRY(relations_.on_relation(message, top_xid()));
-  if (changed == nullptr || skipping_) return {};
-  const std::uint32_t table = table_of(*changed);
-  add_change(Op::schema, message, false).table = table;
+  add_outcome(TRY(relations_.on_relation(message, place_of(message))), message);
   return {};
 }
 
@@ -186,20 +163,46 @@ Result<void> StreamReader::on_truncate(const Message& message) {
 
 Result<void> StreamReader::on_logical_message(const Message& message) {
   if (message.prefix != ddl_message_prefix || !message.transactional || skipping_) return {};
-  const std::optional<DdlReport> report = parse_report(message.content);
+  const std::optional<DdlReport> report = parse_ddl_report(message.content);
   if (!report) return {};
-  const model::TableSchemaPtr known = relations_.schema_of(report->oid, top_xid());
-  if (known == nullptr) return {};
   last_ = nullptr;
-  if (report->dropped) {
-    const std::uint32_t table = batch_.table_index(known, form_);
-    add_change(Op::drop_table, message).table = table;
+  if (!report->dropped) {
+    add_outcome(TRY(relations_.on_ddl(*report, place_of(message))), message);
     return {};
   }
-  Relation* changed = TRY(relations_.on_ddl(report->oid, top_xid(), report->columns));
-  if (changed == nullptr) return {};
-  const std::uint32_t table = table_of(*changed);
-  add_change(Op::schema, message, false).table = table;
+  bool is_partition = false;
+  const model::TableSchemaPtr table = relations_.on_drop(*report, place_of(message), is_partition);
+  if (table == nullptr) return {};
+  const std::uint32_t index = batch_.table_index(table, form_);
+  add_change(is_partition ? Op::unclear : Op::drop_table, message, !is_partition).table = index;
+  return {};
+}
+
+// A commit record is longer than a byte, and none begins where the server said that it had sent everything below.
+Result<void> StreamReader::look_around(bool due) {
+  if (is_inside()) return {};
+  if (due) TRY(relations_.begin_survey());
+  const std::uint64_t place = through_ > commit_end_ ? through_ : commit_end_ + 1;
+  const bool is_free = place > start_.log && place > own_place_;  // else the next heartbeat makes one
+  if (through_ + 1 < relations_.survey_end() || !is_free) return {};
+  const std::vector<RelationMap::Verdict> verdicts = TRY(relations_.end_survey());
+  last_ = nullptr;
+  if (verdicts.empty()) return {};
+  Message edge;
+  edge.commit_lsn = own_place_ = place;
+  edge.commit_time = batch_.source_time;
+  on_begin(edge);
+  for (const RelationMap::Verdict& verdict : verdicts) {
+    using What = RelationMap::Verdict::What;
+    const std::uint32_t table = batch_.table_index(verdict.table, form_);
+    const Op op = verdict.what == What::changed   ? Op::schema
+                  : verdict.what == What::dropped ? Op::drop_table
+                                                  : Op::unclear;
+    add_change(op, edge, op == Op::drop_table).table = table;
+  }
+  const std::uint64_t commit_end = commit_end_;
+  on_commit(edge);
+  commit_end_ = commit_end;
   return {};
 }
 

@@ -18,13 +18,16 @@ namespace postgres {
 class StreamReader {
  public:
   StreamReader(const std::vector<model::TableSchemaPtr>& tables, const TypeChoices& choices, model::CellForm form,
-               RelationMap::Describe describe, model::Position start, int protocol_version,
+               ShapeSources shapes, model::Position start, int protocol_version,
                std::optional<BinaryTypes> types = std::nullopt);
 
   // Appends what the message says to the batch in hand.
   base::Result<void> take(std::string_view message);
   // The server has sent everything that committed before `lsn`.
   void on_caught_up(std::uint64_t lsn, std::int64_t server_time);
+  // Surveys the catalogue when `due` and none is open, and compares it once everything it saw has come. Only between
+  // transactions; what the log did not tell becomes a transaction of our own, at a place no record of the log begins.
+  base::Result<void> look_around(bool due);
   model::ChangeBatch take_batch();
   const model::ChangeBatch& batch() const { return batch_; }
   bool is_inside() const { return in_transaction_ || decoder_.is_in_block(); }
@@ -35,6 +38,7 @@ class StreamReader {
   base::Result<void> on_relation(const Message& message);
   base::Result<void> on_truncate(const Message& message);
   base::Result<void> on_logical_message(const Message& message);
+  void add_outcome(const RelationMap::Outcome& outcome, const Message& message);
   void on_begin(const Message& message);
   void on_commit(const Message& message);
   void on_stream_end(const Message& message);
@@ -45,6 +49,7 @@ class StreamReader {
   bool add_value(const Relation& relation, std::size_t column, const pgoutput::Value& value);
   base::Result<void> check_misfit(const Relation& relation, std::size_t column, const pgoutput::Value& value) const;
   void fill_unchanged(model::Change& change);
+  RelationMap::Place place_of(const Message& message) const { return {top_xid(), message.xid}; }
   std::uint32_t top_xid() const { return decoder_.is_in_block() ? block_xid_ : 0; }
   std::string place() const;
 
@@ -66,6 +71,8 @@ class StreamReader {
   std::uint32_t xid_ = 0;
   std::uint32_t block_xid_ = 0;
   std::uint64_t through_ = 0;
+  std::uint64_t commit_end_ = 0;  // where the commit record of the last transaction begins
+  std::uint64_t own_place_ = 0;   // of the last transaction of our own
 };
 
 }  // namespace postgres

@@ -48,6 +48,10 @@ class PostgresTarget final : public connect::Target {
   base::Result<void> loaded_all(const std::vector<TableSchemaPtr>& tables) override;
 
   base::Result<void> begin_apply(const model::Position& position, const std::vector<TableSchemaPtr>& tables) override;
+  base::Result<void> resume_apply(const std::vector<TableSchemaPtr>& tables) override {
+    applier_.know(tables);
+    return {};
+  }
   base::Result<connect::ApplyReport> apply(model::ChangeBatch& batch, std::stop_token stop) override;
   base::Result<void> advance(const model::Position& through) override { return applier_.advance(through); }
   base::Result<void> tick() override { return {}; }                         // nothing here depends on time

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/shapes.h"
+
+#include <algorithm>
+
+#include "relay/bytes.h"
+#include "relay/schema_codec.h"
+
+namespace engine {
+
+using base::Result;
+using model::TableSchemaPtr;
+
+namespace {
+
+constexpr std::string_view note_prefix = "engine/shape/";
+constexpr std::uint8_t note_version = 1;
+
+std::string note_key(const model::TableName& name) {
+  std::string key(note_prefix);
+  relay::put_text(key, name.schema);
+  relay::put_text(key, name.table);
+  return key;
+}
+
+// The newest entry whose transaction lies wholly at or before the position.
+TableSchemaPtr shape_at(const std::map<std::uint64_t, TableSchemaPtr>& history, const model::Position& position) {
+  TableSchemaPtr shape;
+  for (const auto& [log, entry] : history) {
+    if (log != 0 && model::Position{log, model::sequence_end, ""} > position) break;
+    shape = entry;
+  }
+  return shape;
+}
+
+}  // namespace
+
+Result<void> ShapeHistory::load() {
+  base::Lock lock(mutex_);
+  histories_.clear();
+  for (const auto& [key, value] : TRY(store_.notes(std::string(note_prefix)))) {
+    relay::Cursor name(std::string_view(key).substr(note_prefix.size()));
+    model::TableName table{name.get_text(), name.get_text()};
+    relay::Cursor cursor(value);
+    const bool is_ours = cursor.get<std::uint8_t>() == note_version;
+    History history;
+    const std::uint64_t count = cursor.get_count(2 * sizeof(std::uint64_t));
+    for (std::uint64_t i = 0; i < count && cursor.ok(); ++i) {
+      const auto log = cursor.get<std::uint64_t>();
+      const std::string_view bytes = cursor.take(cursor.get<std::uint64_t>());
+      std::optional<model::TableSchema> schema;
+      if (!bytes.empty() && !(schema = relay::read_schema(bytes))) cursor.refuse();
+      history[log] = schema ? std::make_shared<const model::TableSchema>(std::move(*schema)) : nullptr;
+    }
+    if (!is_ours || !name.ok() || !cursor.ok() || !cursor.at_end()) {
+      return base::failed(errors::state_damaged, "the note of table {}'s shape is malformed", table.text());
+    }
+    histories_[std::move(table)] = std::move(history);
+  }
+  return {};
+}
+
+Result<void> ShapeHistory::write(const model::TableName& name, const History& history) {
+  std::string value;
+  relay::put(value, note_version);
+  relay::put(value, static_cast<std::uint64_t>(history.size()));
+  for (const auto& [log, shape] : history) {
+    std::string bytes;
+    if (shape) relay::append_schema(*shape, bytes);
+    relay::put(value, log);
+    relay::put(value, static_cast<std::uint64_t>(bytes.size()));
+    value += bytes;
+  }
+  StateChange change;
+  change.notes.emplace_back(note_key(name), std::move(value));
+  return store_.commit(change);
+}
+
+Result<void> ShapeHistory::loaded(const TableSchemaPtr& source) {
+  base::Lock lock(mutex_);
+  History history{{0, source}};
+  TRY(write(source->name, history));
+  histories_[source->name] = std::move(history);
+  return {};
+}
+
+Result<void> ShapeHistory::complete(const std::vector<PlannedTable>& tables) {
+  base::Lock lock(mutex_);
+  for (const PlannedTable& table : tables) {
+    const model::TableName& name = table.source->name;
+    if (histories_.contains(name)) continue;
+    TRY(write(name, {{0, table.source}}));
+    histories_[name] = {{0, table.source}};
+  }
+  return {};
+}
+
+Result<void> ShapeHistory::changed(const model::TableName& source_name, std::uint64_t log, TableSchemaPtr shape,
+                                   const model::Position& durable) {
+  base::Lock lock(mutex_);
+  History history = histories_[source_name];
+  history[log] = std::move(shape);
+  while (history.size() > 1 && model::Position{std::next(history.begin())->first, model::sequence_end, ""} <= durable) {
+    history.erase(history.begin());
+  }
+  TRY(write(source_name, history));
+  histories_[source_name] = std::move(history);
+  return {};
+}
+
+Result<void> ShapeHistory::note(const model::ChangeBatch& batch, const Ledger& ledger, const model::Position& durable) {
+  for (const model::Change& change : batch.changes) {
+    if (change.op != model::Op::schema && change.op != model::Op::drop_table) continue;
+    const TableSchemaPtr& shape = batch.tables[change.table];
+    const std::optional<TableRecord> record = ledger.table(shape->name);
+    if (record && record->fence.holds(change.position.log, change.xid)) continue;
+    TRY(changed(shape->name, change.position.log, change.op == model::Op::schema ? shape : nullptr, durable));
+  }
+  return {};
+}
+
+std::vector<TableSchemaPtr> ShapeHistory::at(const model::Position& position,
+                                             const std::vector<PlannedTable>& tables) const {
+  std::vector<TableSchemaPtr> shapes = gone(position, tables);
+  base::Lock lock(mutex_);
+  for (const PlannedTable& table : tables) {
+    const auto found = histories_.find(table.source->name);
+    if (found == histories_.end()) continue;
+    TableSchemaPtr shape = shape_at(found->second, position);
+    if (shape && shape->source_id == table.source->source_id) shapes.push_back(std::move(shape));
+  }
+  return shapes;
+}
+
+std::vector<TableSchemaPtr> ShapeHistory::gone(const model::Position& position,
+                                               const std::vector<PlannedTable>& tables) const {
+  base::Lock lock(mutex_);
+  std::vector<TableSchemaPtr> shapes;
+  for (const auto& [name, history] : histories_) {
+    TableSchemaPtr shape = shape_at(history, position);
+    if (!shape || shape->source_id == 0) continue;
+    const bool is_planned = std::any_of(tables.begin(), tables.end(), [&, &key = name](const PlannedTable& table) {
+      return table.source->name == key || table.source->source_id == shape->source_id;
+    });
+    if (!is_planned) shapes.push_back(std::move(shape));
+  }
+  return shapes;
+}
+
+}  // namespace engine

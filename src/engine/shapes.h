@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Which shape (columns with their numbers at the source) each table had at which place of the log: durable, so that a
+// task that was stopped does not take a column dropped and added again for the one it knew.
+//
+//   load done        [0: a1 b2 c3]                 whatever was noted before is forgotten
+//   ALTER at 500     [0: a1 b2 c3] [500: a1 b2]    noted before the change may reach the relay or the target
+//   ALTER at 700     ... [700: a1 b2 c4]
+//   resumed at 600   the target stands for a1 b2, and the stream begins with a1 b2
+//   durable at 800   [700: a1 b2 c4]               older ones are forgotten with the next note
+//
+// Killed between note and change: the same change comes again and writes the same note. A table dropped at the source
+// has an entry without a shape. Entries lie in one note a table of the state store. Any thread.
+#pragma once
+
+#include <map>
+
+#include "base/thread.h"
+#include "engine/ledger.h"
+#include "engine/plan.h"
+
+namespace engine {
+
+class ShapeHistory {
+ public:
+  explicit ShapeHistory(StateStore& store) : store_(store) {}
+
+  base::Result<void> load();
+  // The table was loaded with that shape.
+  base::Result<void> loaded(const model::TableSchemaPtr& source);
+  // As loaded(), for those of which nothing is noted.
+  base::Result<void> complete(const std::vector<PlannedTable>& tables);
+  // From the transaction that commits at `log` on; nullptr: dropped there. What lies before `durable` may be forgotten.
+  base::Result<void> changed(const model::TableName& source_name, std::uint64_t log, model::TableSchemaPtr shape,
+                             const model::Position& durable);
+  // All changes of shape in a batch of whole transactions. Called before the batch can become durable anywhere. What a
+  // table's load already held concerns a shape before the one that was loaded: it is left out.
+  base::Result<void> note(const model::ChangeBatch& batch, const Ledger& ledger, const model::Position& durable);
+  // What the tables of the plan looked like at that position, and those that are not in the plan because the source
+  // has dropped them since.
+  std::vector<model::TableSchemaPtr> at(const model::Position& position, const std::vector<PlannedTable>& tables) const;
+  // The ones among them that the plan does not have.
+  std::vector<model::TableSchemaPtr> gone(const model::Position& position,
+                                          const std::vector<PlannedTable>& tables) const;
+
+ private:
+  using History = std::map<std::uint64_t, model::TableSchemaPtr>;
+  base::Result<void> write(const model::TableName& name, const History& history) REQUIRES(mutex_);
+
+  StateStore& store_;
+  mutable base::Mutex mutex_;
+  std::map<model::TableName, History> histories_ GUARDED_BY(mutex_);
+};
+
+}  // namespace engine
