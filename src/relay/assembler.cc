@@ -74,12 +74,12 @@ Result<void> Assembler::take(model::ChangeBatch&& batch, const Sink& sink) {
     for (model::Change& change : batch.changes) TRY(place(change));
     return sink(std::move(batch));
   }
-  if (is_inside_) return base::failed(errors::bad_stream, "streamed changes inside transaction {}", xid_);
   model::ChangeBatch rest;
   rest.through = batch.through;
   rest.source_time = batch.source_time;
   const std::uint64_t xid = only_streamed_xid(batch);
   if (xid != 0) {
+    if (is_inside_) return base::failed(errors::bad_stream, "streamed changes inside transaction {}", xid_);
     TRY(spool_->append(xid, std::move(batch)));
   } else {
     TRY(take_mixed(batch, sink));

@@ -79,6 +79,16 @@ TEST_F(assembler, puts_interleaved_streams_in_commit_order) {
             "b20.0 i31@20.1t1 c20 b30.0 i11@30.1t2 i12@30.2t2 c30 b40.0 i1@40.1t3 c40 b50.0 i41@50.1t4 c50 T50 ");
 }
 
+// Batches end anywhere: one may end a whole transaction and go on with a streamed one.
+TEST_F(assembler, takes_streamed_changes_behind_the_rest_of_a_whole_transaction) {
+  BatchWriter writer;
+  ASSERT_TRUE(take(writer.edge(Op::begin, 20, 8, 1).insert(table, 1, "w").take()).ok());
+  writer.insert(table, 2, "w").edge(Op::commit, 20, 8).insert(table, 11, "a", 6, 6, true);
+  ASSERT_TRUE(take(writer.take()).ok());
+  ASSERT_TRUE(take(writer.edge(Op::stream_commit, 30, 6, 2).take()).ok());
+  EXPECT_EQ(story(), "b20.0 i1@20.1t1 i2@20.2t1 c20 b30.0 i11@30.1t2 c30 ");
+}
+
 TEST_F(assembler, delivers_a_large_one_in_pieces) {
   const std::string text(2000, 'x');
   for (int i = 0; i < 3000; ++i) {
