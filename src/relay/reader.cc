@@ -13,6 +13,7 @@ Reader::Reader(base::Disk& disk, std::string folder, std::shared_ptr<RelayShared
       folder_(std::move(folder)),
       shared_(std::move(shared)),
       after_(std::move(after)),
+      position_(after_),
       segment_(segment) {}
 
 // Goes to the next segment when this one is used up and there is one; the bytes that may be read in it.
@@ -25,8 +26,9 @@ Result<std::uint64_t> Reader::choose_segment() {
   }
   if (found == shared_->segments.end()) return std::uint64_t{0};
   if (found->first != segment_) {
-    // The first segment ever may have any number; after that one follows the other.
-    if (offset_ > 0 && found->first != segment_ + 1) {
+    // Segments in between may have been given up unread: they hold nothing behind what was read (recovery can leave a
+    // segment that is empty).
+    if (found->second.start.position > position_) {
       return base::failed(errors::trimmed, "segment {} is gone", segment_name(segment_ + 1));
     }
     segment_ = found->first;
@@ -80,6 +82,7 @@ Result<std::optional<model::ChangeBatch>> Reader::read_record(std::uint64_t limi
     return base::failed(*header.error().code, "segment {} at offset {}: {}", segment_name(segment_), offset_,
                         header.error().message);
   const std::uint64_t body = offset_ + record_header_size;
+  if (header->kind == RecordKind::batch) position_ = std::max(position_, header->end);
   if (header->size > limit - body) return damaged("the record is cut short");
   if (header->kind == RecordKind::batch && header->end <= after_) {
     offset_ = body + header->size;

@@ -66,6 +66,7 @@ class Reader {
   const std::string folder_;
   std::shared_ptr<RelayShared> shared_;
   const model::Position after_;
+  model::Position position_;  // everything up to here was read
   std::uint64_t segment_;
   std::uint64_t offset_ = 0;  // 0: the segment is not open yet
   std::unique_ptr<base::File> file_;

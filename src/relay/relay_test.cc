@@ -222,6 +222,25 @@ TEST_F(relay_log, trims_whole_segments_and_refuses_what_is_gone) {
   EXPECT_EQ(disk.files.size(), 1u);
 }
 
+// Recovery may leave a segment that holds nothing; it is trimmed before a reader that waits in front of it passed it.
+TEST_F(relay_log, a_reader_passes_an_empty_segment_that_is_gone) {
+  open();
+  ASSERT_TRUE(kept->restart({5, end, {}}).ok());
+  for (std::uint64_t log = 10; log < 20; ++log) append(log);
+  sync();
+  while (disk.files.size() < 4) append(30 + disk.files.size());
+  sync();
+  last_file().resize(segment_header_size);
+  open();
+  const std::uint64_t last = kept->end().log;
+  auto reader = kept->read_after({10, end, {}}).take();
+  EXPECT_FALSE(drain(*reader).empty());
+  append(50);
+  ASSERT_TRUE(kept->trim({last, end, {}}).ok());
+  sync();
+  EXPECT_EQ(drain(*reader), ids(50, 50));
+}
+
 TEST_F(relay_log, holds_its_cap) {
   options.bytes_max = 3000;
   open();
