@@ -75,6 +75,26 @@ TEST(GroupBuilder, gives_out_a_huge_transaction_in_parts) {
   EXPECT_TRUE(builder.at_boundary());
 }
 
+// The target applies changes table by table: a table that comes once from memory and once from our disk is one.
+TEST(GroupBuilder, equal_schemas_are_one_table) {
+  const auto schema = [] {
+    auto made = std::make_shared<model::TableSchema>();
+    made->name = {"public", "t"};
+    return made;
+  };
+  GroupBuilder builder(GroupLimits{});
+  for (int i = 0; i < 3; ++i) {
+    ChangeBatch batch;
+    add_change(batch, Op::insert, 1, "a");
+    batch.changes.back().table = batch.table_index(schema(), model::CellForm::canonical);
+    add_change(batch, Op::commit, 1);
+    builder.add(std::move(batch));
+  }
+  const ChangeBatch group = builder.take();
+  EXPECT_EQ(group.tables.size(), 1u);
+  for (const Change& change : group.changes) EXPECT_TRUE(change.op == Op::commit || change.table == 0);
+}
+
 TEST(GroupBuilder, passes_silence_on) {
   GroupBuilder builder(GroupLimits{});
   ChangeBatch silence;

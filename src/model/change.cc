@@ -8,7 +8,8 @@ namespace model {
 
 std::uint32_t ChangeBatch::table_index(const TableSchemaPtr& table, CellForm form) {
   for (std::uint32_t i = 0; i < tables.size(); ++i) {
-    if (tables[i] == table) return i;
+    if (forms[i] != form) continue;
+    if (tables[i] == table || (tables[i] && table && *tables[i] == *table)) return i;
   }
   tables.push_back(table);
   forms.push_back(form);

@@ -80,7 +80,8 @@ struct ChangeBatch {
   std::string_view cell_bytes(const Cell& cell) const { return std::string_view(bytes).substr(cell.offset, cell.size); }
   std::size_t weight() const { return bytes.size() + cells.size() * sizeof(Cell) + changes.size() * sizeof(Change); }
   bool empty() const { return changes.empty(); }
-  // Index of that schema in `tables`, adding it when new.
+  // Index of that schema in `tables`, adding it when new. Equal schemas are one: what was on our disk comes back as
+  // another object, and changes of one table must not be parted by that.
   std::uint32_t table_index(const TableSchemaPtr& table, CellForm form);
 };
 
