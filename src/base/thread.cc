@@ -13,7 +13,10 @@ Scheduler*& current_scheduler() {
   return scheduler;
 }
 
-std::size_t processor_count() { return std::max(1u, std::thread::hardware_concurrency()); }
+std::size_t processor_count() {
+  if (const Scheduler* scheduler = current_scheduler()) return scheduler->processors();
+  return std::max(1u, std::thread::hardware_concurrency());
+}
 
 void Mutex::lock() {
   if (Scheduler* scheduler = current_scheduler()) return scheduler->lock(*this);

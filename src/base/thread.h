@@ -58,6 +58,7 @@ class Scheduler {
   // Returns when the thread started under that index has ended.
   virtual void join(std::size_t thread) = 0;
   virtual std::size_t threads_started() const = 0;
+  virtual std::size_t processors() const = 0;  // what processor_count() says
 };
 
 // The scheduler of the calling thread, or nullptr in production.

@@ -330,8 +330,8 @@ Result<AttemptEnd> Attempt::stream(bool through_relay, const Until& until, std::
   TRY(sweep_kept_folders(environment_, ledger_));
   TRY(hold_suspended());
   if (!TRY(replay_suspended(*durable, stop))) return AttemptEnd::again;
-  auto relay =
-      TRY(relay::Relay::open(*environment_.disk, relay_options(environment_.data_folder, definition_.relay_cap_bytes)));
+  auto relay = TRY(relay::Relay::open(
+      *environment_.disk, relay_options(environment_.data_folder, definition_.relay_cap_bytes, definition_.budgets)));
   const auto open_monitor = [this] {
     return environment_.open_source(make_context(definition_, environment_, source_journal_.get(), false));
   };

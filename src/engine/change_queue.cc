@@ -17,11 +17,11 @@ constexpr base::Nanos wait_step = std::chrono::milliseconds(20);
 
 }  // namespace
 
-relay::RelayOptions relay_options(const std::string& data_folder, std::uint64_t cap) {
+relay::RelayOptions relay_options(const std::string& data_folder, std::uint64_t cap, const Budgets& budgets) {
   relay::RelayOptions options;
   options.folder = data_folder + "/relay";
   // What is applied is given back by whole segments, never the last one.
-  options.segment_bytes = std::clamp<std::uint64_t>(cap / 8, 64u << 10, options.segment_bytes);
+  options.segment_bytes = std::clamp<std::uint64_t>(cap / 8, budgets.relay_segment_min, budgets.relay_segment);
   return options;
 }
 
@@ -97,7 +97,9 @@ Result<bool> ChangeQueue::try_push(model::ChangeBatch& batch, const std::stop_to
   }
   const bool is_full = relay_.bytes() + weight > limits_.relay_bytes_max || !relay_.has_room(weight);
   // A transaction larger than the cap: its end can only come when its beginning may stay. The same for a huge batch.
-  const bool may_pass = starving_ && (inside_transaction_ || relay_.bytes() <= limits_.relay_bytes_max / 2);
+  // And when nothing in it is needed any more: its last segment goes only when another follows.
+  const bool is_spent = trimmed_ >= appended_;
+  const bool may_pass = starving_ && (inside_transaction_ || is_spent || relay_.bytes() <= limits_.relay_bytes_max / 2);
   if (is_full && !may_pass) {
     mode_ = "source log (relay full)";
     TRY(sync());
@@ -163,6 +165,7 @@ std::optional<std::uint64_t> ChangeQueue::source_log_bytes() const {
 
 Result<void> ChangeQueue::trim(const model::Position& durable) {
   Lock lock(mutex_);
+  trimmed_ = std::max(trimmed_, durable);
   return relay_.trim(durable);
 }
 

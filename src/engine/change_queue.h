@@ -20,6 +20,7 @@
 
 #include "base/channel.h"
 #include "base/clock.h"
+#include "engine/task.h"
 #include "model/change.h"
 #include "relay/relay.h"
 
@@ -32,7 +33,7 @@ struct QueueLimits {
 };
 
 // How the relay of a task is opened.
-relay::RelayOptions relay_options(const std::string& data_folder, std::uint64_t cap);
+relay::RelayOptions relay_options(const std::string& data_folder, std::uint64_t cap, const Budgets& budgets = {});
 
 class ChangeQueue {
  public:
@@ -88,6 +89,7 @@ class ChangeQueue {
   bool starving_ GUARDED_BY(mutex_) = false;            // the applier has read all of the relay
   bool inside_transaction_ GUARDED_BY(mutex_) = false;  // the last batch appended ended before its commit
   model::Position appended_ GUARDED_BY(mutex_);
+  model::Position trimmed_ GUARDED_BY(mutex_);  // the target holds everything up to here
   model::Position durable_ GUARDED_BY(mutex_);
 };
 

@@ -125,6 +125,20 @@ TEST_F(change_queue, room_comes_back_when_the_target_holds_what_is_full) {
   }
 }
 
+// The last segment is only given back when another follows: it must not close the door for good.
+TEST_F(change_queue, a_large_last_segment_leaves_room_when_nothing_in_it_is_needed) {
+  open(true);
+  queue->set_source_log_bytes(2'000'000);
+  EXPECT_EQ(drain(), 0u);
+  ASSERT_TRUE(push_transaction(200, 3000));
+  EXPECT_EQ(drain(), 3000u);
+  EXPECT_FALSE(push_transaction(300, 900)) << "the target does not hold it yet";
+  EXPECT_EQ(drain(), 0u);
+  ASSERT_TRUE(queue->trim({200, model::sequence_end, ""}).ok());
+  EXPECT_TRUE(push_transaction(300, 900));
+  EXPECT_EQ(drain(), 900u);
+}
+
 TEST_F(change_queue, goes_on_behind_what_the_relay_holds) {
   open(true);
   queue->set_source_log_bytes(2'000'000);

@@ -11,7 +11,6 @@ namespace {
 
 using base::Result;
 
-constexpr std::size_t channel_bytes_max = 4u << 20;  // between a chunk's reader and its writer
 constexpr std::uint64_t chunk_bytes_min = 8u << 20;  // tables of few chunks are divided for all processors down to this
 constexpr int chunk_attempts_max = 20;               // a chunk that yielded its locks is tried again
 
@@ -158,7 +157,7 @@ Result<std::uint64_t> Load::copy_chunk(const Work& work, std::stop_token stop) {
   auto reader =
       TRY(snapshot_.read(*table.source, stored_source_columns(table), work.chunk, table.filter, table.read_form));
   auto loader = TRY(target_.loader(table.mapped.target, work.chunk, table.read_form));
-  BlockChannel channel(channel_bytes_max);
+  BlockChannel channel(definition_.budgets.load_bytes);
   base::TaskGroup reading(stop);
   reading.spawn("read", [&](std::stop_token own) {
     Result<void> read = read_blocks(*reader, table, channel, own);

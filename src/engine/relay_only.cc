@@ -54,14 +54,16 @@ Result<void> relay_until(const TaskDefinition& definition, const Environment& en
                          connect::Source& source, const model::Position& forgotten, base::Nanos until,
                          std::stop_token stop) {
   const std::vector<PlannedTable> tables = TRY(plan_tables(definition, source, nullptr));
-  auto relay =
-      TRY(relay::Relay::open(*environment.disk, relay_options(environment.data_folder, definition.relay_cap_bytes)));
+  auto relay = TRY(relay::Relay::open(
+      *environment.disk, relay_options(environment.data_folder, definition.relay_cap_bytes, definition.budgets)));
   QueueLimits limits;
+  limits.memory_bytes_max = definition.budgets.queue_bytes;
   limits.relay_bytes_max = definition.relay_cap_bytes;
   // What the source has forgotten is in the relay alone, when the relay reaches that far: then it is kept whole.
   const model::Position after = relay->end() >= forgotten ? std::min(relay->start(), forgotten) : forgotten;
   auto queue = TRY(ChangeQueue::open(*relay, after, true, limits, *environment.clock));
-  auto assembler = TRY(relay::Assembler::open(*environment.disk, environment.data_folder + "/spool"));
+  auto assembler = TRY(
+      relay::Assembler::open(*environment.disk, environment.data_folder + "/spool", definition.budgets.spool_bytes));
   const std::optional<std::string> noted = TRY(environment.store->note(std::string(cell_form_note)));
   const model::CellForm form = noted == "native" ? model::CellForm::native : model::CellForm::canonical;
   ShapeHistory shapes(*environment.store);

@@ -34,9 +34,11 @@ Result<StreamEnd> Streaming::run(relay::Relay& relay, const model::Position& dur
   add_gone_tables(durable);
   QueueLimits limits;
   limits.source_log_bytes_max = definition_.source_log_cap_bytes;
+  limits.memory_bytes_max = definition_.budgets.queue_bytes;
   limits.relay_bytes_max = definition_.relay_cap_bytes;
   queue_ = TRY(ChangeQueue::open(relay, durable, through_relay, limits, *environment_.clock));
-  assembler_ = TRY(relay::Assembler::open(*environment_.disk, environment_.data_folder + "/spool"));
+  assembler_ = TRY(
+      relay::Assembler::open(*environment_.disk, environment_.data_folder + "/spool", definition_.budgets.spool_bytes));
   const model::CellForm form = cell_form(tables_, source_, target_);
   connect::CapturePlan plan = capture_plan(definition_, tables_);
   plan.shapes = history_.at(queue_->stream_start(), tables_);
@@ -153,7 +155,7 @@ Result<void> Streaming::fill_group(GroupBuilder& builder, std::stop_token stop) 
 }
 
 Result<void> Streaming::apply(std::stop_token stop) {
-  GroupBuilder builder(GroupLimits{});
+  GroupBuilder builder(GroupLimits{definition_.budgets.group_bytes, definition_.budgets.group_changes});
   while (!stop.stop_requested()) {
     Result<void> filled = fill_group(builder, stop);
     if (!filled.ok() && filled.error().kind() == base::Kind::canceled) break;
@@ -188,7 +190,8 @@ Result<bool> Streaming::try_group(ChangeBatch& group, const Change& last, bool i
   });
   if (report.suspended.empty()) {
     TRY(kept_.settle());
-    if (concerns_us || inside_transaction_) report = TRY(target_.apply(group, stop));
+    // The last part of a huge transaction ends it on the target, though it may hold nothing else for us.
+    if (concerns_us || !is_whole) report = TRY(target_.apply(group, stop));
   }
   for (const auto& [table, error] : report.suspended) TRY(suspend(table, error));
   if (!report.suspended.empty()) {
@@ -196,9 +199,11 @@ Result<bool> Streaming::try_group(ChangeBatch& group, const Change& last, bool i
     router_.unroute(group);
     return false;
   }
-  if (concerns_us || inside_transaction_) note_applied(report, last);
+  if (concerns_us || !is_whole) note_applied(report, last);
   TRY(note_dropped(group));
-  if (last.op == Op::commit && concerns_us) advanced_through_ = std::max(applied_through_, last.position.log);
+  if (last.op == Op::commit && (concerns_us || !is_whole)) {
+    advanced_through_ = std::max(applied_through_, last.position.log);
+  }
   return true;
 }
 

@@ -27,6 +27,18 @@ namespace engine {
 enum class MigrationType { full_load, cdc, full_load_and_cdc };
 enum class StartType { start_replication, resume_processing, reload_target };
 
+// What one task may hold in memory, by purpose. What does not fit waits at the source or goes to the disk. The sum,
+// with the connectors' own buffers, is the budget of a task.
+struct Budgets {
+  std::size_t queue_bytes = 24u << 20;        // between capture and apply
+  std::size_t group_bytes = 24u << 20;        // one call of Target::apply
+  std::size_t group_changes = 100'000;        // the same, in changes
+  std::size_t spool_bytes = 32u << 20;        // transactions that the source streams before their end
+  std::size_t load_bytes = 4u << 20;          // between a chunk's reader and its writer
+  std::uint64_t relay_segment = 64ull << 20;  // a file of the relay
+  std::uint64_t relay_segment_min = 64u << 10;
+};
+
 struct TaskDefinition {
   std::string identifier;       // ReplicationTaskIdentifier
   std::string task_id;          // short and stable, [a-z0-9_]: names the slot; of identifier and data-dir
@@ -42,6 +54,7 @@ struct TaskDefinition {
   std::uint64_t source_log_cap_bytes = 4ull << 30;   // MillraceSourceLogCapMB: beyond it the relay takes over
   std::uint64_t relay_cap_bytes = 16ull << 30;       // MillraceRelayCapMB
   bool insert_only_without_identity = false;         // MillraceInsertOnlyWithoutIdentity
+  Budgets budgets;
 };
 
 // When run() shall end by itself.

@@ -101,6 +101,21 @@ TEST(memory_to_memory, goes_on_after_each_transient_failure) {
   }
 }
 
+// A transaction that comes in parts, of which the last holds nothing but its end.
+TEST(memory_to_memory, ends_a_transaction_whose_last_part_is_only_its_commit) {
+  World world;
+  ASSERT_TRUE(world.run().ok());
+  for (int i = 0; i < 5; ++i) world.move_money(false);
+  engine::TaskDefinition definition = world.definition();
+  definition.budgets.group_changes = 1;
+  engine::Task task(std::move(definition), world.environment());
+  std::stop_source stop;
+  const auto outcome =
+      task.run(engine::StartType::resume_processing, {engine::Until::Kind::caught_up, "", 0}, stop.get_token());
+  ASSERT_TRUE(outcome.ok()) << outcome.error().text();
+  world.expect_equal();
+}
+
 TEST(memory_to_memory, names_a_position_that_is_gone) {
   World world;
   ASSERT_TRUE(world.run().ok());
