@@ -31,6 +31,8 @@ DECLARATION = re.compile(
 def codes():
     found = {}
     for path in sorted((TOP / "src").rglob("*.h")):
+        if path.relative_to(TOP / "src").parts[0] == "sim":
+            continue  # no part of the program
         for name, kind, text in DECLARATION.findall(path.read_text()):
             advice = "".join(re.findall(r'"((?:\\.|[^"\\])*)"', text)).replace('\\"', '"').replace("\\\\", "\\")
             found[name] = (kind, advice)

@@ -33,8 +33,8 @@ def main():
     source, output = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
     headers, names = [], []
     for header in sorted(source.rglob("*.h")):
-        if header.stem.endswith(("_for_test", "_fixture")):
-            continue
+        if header.stem.endswith(("_for_test", "_fixture")) or header.relative_to(source).parts[0] == "sim":
+            continue  # no part of the program
         if found := codes_of(header):
             headers.append(header.relative_to(source).as_posix())
             names += found

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/plan.h"
+
+#include <algorithm>
+
+namespace sim {
+
+namespace {
+
+model::Column column(const char* name, model::Type type, bool nullable, std::int32_t ordinal) {
+  model::Column column;
+  column.name = name;
+  column.type.type = type;
+  column.nullable = nullable;
+  column.ordinal = ordinal;
+  return column;
+}
+
+// Cells: id, second, version, unique, text, large. A bank has: id, amount, version.
+model::TableSchemaPtr make_schema(std::size_t number, TableKind kind) {
+  auto schema = std::make_shared<model::TableSchema>();
+  schema->name = {"app", kind == TableKind::bank ? "bank" : fmt::format("t{}", number)};
+  schema->source_name = schema->name;
+  schema->family = "simulated";
+  schema->source_id = 1000 + number;
+  schema->columns.push_back(column("id", model::Type::int8, false, 1));
+  schema->columns.push_back(column(kind == TableKind::bank ? "amount" : "second", model::Type::int8, false, 2));
+  schema->columns.push_back(column("version", model::Type::int8, false, 3));
+  if (kind != TableKind::bank) {
+    schema->columns.push_back(column("single", model::Type::int8, true, 4));
+    schema->columns.push_back(column("words", model::Type::wstring, true, 5));
+    schema->columns.push_back(column("large", model::Type::nclob, true, 6));
+  }
+  schema->primary_key = {0};
+  if (kind == TableKind::two_keys) schema->primary_key = {0, 1};
+  if (kind == TableKind::no_key) schema->primary_key = {};
+  if (kind == TableKind::unique) schema->unique_keys = {{3}};
+  schema->old_key = schema->primary_key;
+  const bool whole = kind == TableKind::no_key || kind == TableKind::whole_image;
+  schema->old_image = whole ? model::OldImage::full : model::OldImage::key;
+  if (whole) {
+    schema->old_key.clear();
+    for (std::uint32_t i = 0; i < schema->columns.size(); ++i) schema->old_key.push_back(i);
+  }
+  return schema;
+}
+
+void draw_weather(Weather& weather, Chance& chance) {
+  const auto share = [&](std::uint64_t of_runs, std::int64_t max) -> std::uint64_t {
+    return chance.percent(of_runs) ? std::uint64_t(chance.skewed(max)) : 0;
+  };
+  weather.source.cut_share = share(50, 8'000);
+  weather.source.half_open_share = share(30, 4'000);
+  weather.source.slow_share = share(40, 50'000);
+  weather.source.yield_share = share(30, 100'000);
+  weather.source.batch_changes_max = std::size_t(1 + chance.skewed(60));
+  weather.target.cut_share = share(50, 8'000);
+  weather.target.lost_answer_share = share(50, 30'000);
+  weather.target.slow_share = share(40, 100'000);
+  weather.target.slow_max = std::chrono::milliseconds(chance.between(1, 3'000));
+  weather.disk.full_share = share(20, 10'000);
+  weather.disk.sync_fails_share = share(30, 30'000);
+  weather.disk.slow_share = share(30, 30'000);
+  weather.store.fails_share = share(15, 20'000);
+}
+
+void draw_lives(std::vector<LifePlan>& lives, Chance& chance) {
+  const std::int64_t count = chance.skewed(7);
+  for (std::int64_t i = 0; i < count; ++i) {
+    LifePlan life;
+    const std::uint64_t kind = chance.below(100);
+    life.end = kind < 60 ? LifePlan::End::crash_at_step : kind < 80 ? LifePlan::End::killed : LifePlan::End::stopped;
+    life.step = chance.skewed(chance.percent(30) ? 400 : 80);
+    life.after = chance.percent(50);
+    life.length = std::chrono::milliseconds(chance.skewed(20'000));
+    life.power_cut = life.end != LifePlan::End::stopped && chance.percent(60);
+    lives.push_back(life);
+  }
+}
+
+void draw_workload(WorkloadPlan& workload, Chance& chance) {
+  workload.sessions = std::size_t(chance.between(1, 4));
+  workload.transactions = std::size_t(5 + chance.skewed(150));
+  workload.changes_max = 1 + chance.skewed(12);
+  if (chance.percent(25)) {
+    workload.giant_share = 4;
+    workload.giant_changes = chance.between(50, 400);
+  }
+  workload.streamed_share = chance.below(50);
+  workload.savepoint_share = chance.below(40);
+  workload.rollback_share = chance.below(20);
+  workload.prepared_share = chance.percent(40) ? chance.below(20) : 0;
+  workload.truncate_share = chance.percent(40) ? 1 + chance.below(4) : 0;
+  workload.text_bytes = 1 + chance.skewed(40);
+  workload.large_bytes = 1 + chance.skewed(800);
+  workload.pause_max = std::chrono::milliseconds(1 + chance.skewed(400));
+}
+
+// Small budgets and caps, so that little data goes the ways of much.
+void draw_budgets(RunPlan& plan, Chance& chance) {
+  plan.chunk_bytes = std::uint64_t(100 + chance.skewed(10'000));
+  if (chance.percent(50)) plan.queue_bytes = std::size_t(chance.between(200, 20'000));
+  if (chance.percent(50)) plan.group_bytes = std::size_t(chance.between(200, 20'000));
+  if (chance.percent(30)) plan.group_changes = std::size_t(chance.between(1, 50));
+  if (chance.percent(50)) plan.spool_bytes = std::size_t(chance.between(100, 5'000));
+  if (chance.percent(50)) plan.source_log_cap = std::uint64_t(chance.between(500, 20'000));
+  if (chance.percent(50)) plan.relay_cap = std::uint64_t(chance.between(2'000, 100'000));
+}
+
+void cut_plan(RunPlan& plan, const Cuts& cuts) {
+  if (cuts.transactions >= 0) plan.workload.transactions = std::size_t(cuts.transactions);
+  if (cuts.sessions >= 0) plan.workload.sessions = std::size_t(cuts.sessions);
+  if (cuts.lives >= 0 && plan.lives.size() > std::size_t(cuts.lives)) plan.lives.resize(std::size_t(cuts.lives));
+  if (cuts.calm_weather) {
+    const std::size_t batch = plan.weather.source.batch_changes_max;
+    plan.weather = Weather();
+    plan.weather.source.batch_changes_max = batch;
+  }
+  if (cuts.few_switches) plan.scheduler.switch_share = 0;
+}
+
+}  // namespace
+
+RunPlan draw_plan(std::uint64_t seed, const Cuts& cuts) {
+  Chance chance(mix(seed + 0x51ed270b));
+  RunPlan plan;
+  plan.seed = seed;
+  plan.scheduler.by_rank = chance.percent(30);
+  plan.scheduler.switch_share = std::uint64_t(chance.skewed(500'000));
+  plan.scheduler.spurious_share = chance.percent(30) ? std::uint64_t(chance.skewed(50'000)) : 0;
+  const std::int64_t tables = chance.between(1, 4);
+  for (std::int64_t i = 0; i < tables; ++i) {
+    const TableKind kind = TableKind(chance.below(5));
+    plan.tables.push_back({make_schema(std::size_t(i), kind), kind, chance.skewed(60)});
+  }
+  if (chance.percent(60)) {
+    plan.tables.push_back({make_schema(std::size_t(tables), TableKind::bank), TableKind::bank, chance.between(2, 20)});
+  }
+  draw_workload(plan.workload, chance);
+  draw_weather(plan.weather, chance);
+  draw_lives(plan.lives, chance);
+  plan.compacts = chance.percent(60);
+  draw_budgets(plan, chance);
+  cut_plan(plan, cuts);
+  return plan;
+}
+
+std::string describe(const RunPlan& plan) {
+  static const char* const kinds[] = {"keyed", "two keys", "whole image", "no key", "unique", "bank"};
+  std::string text = fmt::format("seed {}\n", plan.seed);
+  for (const TablePlan& table : plan.tables) {
+    text += fmt::format("  table {}: {}, {} rows at first\n", table.schema->name.text(), kinds[int(table.kind)],
+                        table.rows);
+  }
+  const WorkloadPlan& work = plan.workload;
+  text += fmt::format("  {} sessions, {} transactions of up to {} changes (giant: {}), target {}\n", work.sessions,
+                      work.transactions, work.changes_max, work.giant_share == 0 ? 0 : work.giant_changes,
+                      plan.compacts ? "compacts" : "applies one by one");
+  text += fmt::format("  queue {} B, group {} B, spool {} B, source log cap {} B, relay cap {} B\n", plan.queue_bytes,
+                      plan.group_bytes, plan.spool_bytes, plan.source_log_cap, plan.relay_cap);
+  for (const LifePlan& life : plan.lives) {
+    if (life.end == LifePlan::End::crash_at_step) {
+      text += fmt::format("  life: dies {} durable step {}", life.after ? "after" : "before", life.step);
+    } else {
+      text += fmt::format("  life: {} after {} ms", life.end == LifePlan::End::killed ? "killed" : "stopped",
+                          life.length.count() / 1'000'000);
+    }
+    text += life.power_cut ? ", power cut\n" : "\n";
+  }
+  return text;
+}
+
+}  // namespace sim

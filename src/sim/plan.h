@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a seed stands for: everything that a run contains, drawn at its beginning. A plan may also be bent by hand, part
+// by part, which is how a failing seed is shrunk: `Cuts` leave parts out and everything else as it was.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "sim/disk.h"
+#include "sim/scheduler.h"
+#include "sim/source_connector.h"
+#include "sim/store.h"
+#include "sim/target_connector.h"
+
+namespace sim {
+
+enum class TableKind { keyed, two_keys, whole_image, no_key, unique, bank };
+
+struct TablePlan {
+  model::TableSchemaPtr schema;
+  TableKind kind = TableKind::keyed;
+  std::int64_t rows = 0;  // at the beginning
+};
+
+// How a life of the engine's process ends.
+struct LifePlan {
+  enum class End { crash_at_step, killed, stopped } end = End::stopped;
+  std::int64_t step = 0;
+  bool after = false;
+  base::Nanos length{0};
+  bool power_cut = false;  // with a crash or kill
+};
+
+struct Weather {
+  DiskWeather disk;
+  StoreWeather store;
+  SourceWeather source;
+  TargetWeather target;
+};
+
+// What applications do, in shares of a hundred or counts.
+struct WorkloadPlan {
+  std::size_t sessions = 2;
+  std::size_t transactions = 50;   // of all sessions
+  std::int64_t changes_max = 6;    // of most transactions
+  std::int64_t giant_changes = 0;  // of a giant one
+  std::uint64_t giant_share = 0;
+  std::uint64_t streamed_share = 20;
+  std::uint64_t savepoint_share = 20;
+  std::uint64_t rollback_share = 8;
+  std::uint64_t prepared_share = 5;
+  std::uint64_t truncate_share = 0;
+  std::uint64_t alter_share = 0;
+  std::int64_t text_bytes = 12;
+  std::int64_t large_bytes = 300;
+  base::Nanos pause_max = std::chrono::milliseconds(50);
+};
+
+struct Cuts {
+  std::int64_t transactions = -1;  // at most so many
+  std::int64_t lives = -1;
+  bool calm_weather = false;
+  bool few_switches = false;
+  std::int64_t sessions = -1;
+};
+
+struct RunPlan {
+  std::uint64_t seed = 0;
+  SchedulerStyle scheduler;
+  std::vector<TablePlan> tables;
+  WorkloadPlan workload;
+  Weather weather;
+  std::vector<LifePlan> lives;  // before the last, in which nothing fails
+  bool compacts = false;
+  std::string settings = "{}";
+  std::uint64_t chunk_bytes = 1000;
+  std::uint64_t source_log_cap = 1u << 20;
+  std::uint64_t relay_cap = 1u << 22;
+  std::size_t queue_bytes = 24u << 20, group_bytes = 24u << 20, group_changes = 100'000, spool_bytes = 32u << 20;
+};
+
+RunPlan draw_plan(std::uint64_t seed, const Cuts& cuts);
+// One line for each thing worth knowing.
+std::string describe(const RunPlan& plan);
+
+}  // namespace sim

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One life of the engine's process, as the world sees it. Whatever the engine does to the world (disk, state store,
+// source, target) passes here first: another thread may go on, a fault may strike, the process may die.
+//
+// Death is that the world hears no more of the process: from the step at which it dies every call fails with sim.died
+// and has no effect, so the engine's own code unwinds by itself while it changes nothing. A durable step is counted;
+// the plan says at which one the process dies, and whether before or after it took effect (the answer is lost).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <stop_token>
+#include <string>
+#include <utility>
+
+#include "base/result.h"
+#include "sim/trace.h"
+
+namespace sim {
+
+namespace errors {
+inline constexpr base::Code died{"sim.died", base::Kind::task, "The simulated process is dead."};
+inline constexpr base::Code cut{"sim.cut", base::Kind::transient, "The simulated connection was cut."};
+inline constexpr base::Code timed_out{"sim.timed_out", base::Kind::transient, "The simulated server did not answer."};
+}  // namespace errors
+
+// How often the process died at each kind of step, before and after it.
+struct CrashCounts {
+  std::uint64_t before = 0, after = 0, passed = 0;
+};
+using CrashReport = std::map<std::string, CrashCounts>;
+
+struct CrashPlan {
+  std::int64_t at_step = -1;  // counted from 0; -1: never
+  bool after = false;
+};
+
+class Process {
+ public:
+  Process(SimScheduler& scheduler, Trace& trace, CrashReport& report, CrashPlan plan)
+      : scheduler_(scheduler), trace_(trace), report_(report), plan_(plan) {}
+
+  // At the head of every call into the world.
+  base::Result<void> enter() {
+    scheduler_.step();
+    if (dead_) return gone();
+    return {};
+  }
+  // A step whose effect outlives the process.
+  template <typename Effect>
+  auto durable(const std::string& point, Effect&& effect) -> decltype(effect()) {
+    TRY(enter());
+    CrashCounts& counts = report_[point];
+    const bool dies = steps_++ == plan_.at_step;
+    if (dies && !plan_.after) {
+      counts.before += 1;
+      die("before " + point);
+      return gone();
+    }
+    auto outcome = effect();
+    counts.passed += 1;
+    if (dies && !dead_) {
+      counts.after += 1;
+      die("after " + point);
+    }
+    if (dead_) return gone();
+    return outcome;
+  }
+
+  void die(const std::string& why) {
+    if (dead_) return;
+    dead_ = true;
+    trace_.note("the process dies {}", why);
+    stop_.request_stop();
+  }
+  bool is_dead() const { return dead_; }
+  std::int64_t steps() const { return steps_; }
+  std::stop_source& stop() { return stop_; }
+
+ private:
+  base::Error gone() const { return base::failed(errors::died, "the process is dead"); }
+
+  SimScheduler& scheduler_;
+  Trace& trace_;
+  CrashReport& report_;
+  const CrashPlan plan_;
+  std::int64_t steps_ = 0;
+  bool dead_ = false;
+  std::stop_source stop_;
+};
+
+}  // namespace sim

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/run.h"
+
+#include <algorithm>
+
+#include "engine/errors.h"
+#include "engine/task.h"
+#include "relay/errors.h"
+#include "sim/checks/check.h"
+#include "sim/workload.h"
+
+namespace sim {
+namespace {
+
+using base::Result;
+
+constexpr base::WallMicros start_of_time = 1'790'000'000'000'000;
+constexpr base::Nanos stop_limit = std::chrono::minutes(2);       // from the request to the end
+constexpr base::Nanos catch_up_limit = std::chrono::minutes(30);  // of the last life
+constexpr base::Nanos restart_pause = std::chrono::milliseconds(500);
+constexpr char data_folder[] = "/data";
+constexpr char selection[] =
+    R"({"rules":[{"rule-type":"selection","rule-id":"1","rule-name":"1",
+        "object-locator":{"schema-name":"%","table-name":"%"},"rule-action":"include"}]})";
+
+class TraceLog final : public base::Log {
+ public:
+  explicit TraceLog(Trace& trace) : trace_(trace) {}
+  void write(base::Level, std::string_view component, std::string_view text) override {
+    trace_.note("log {}: {}", component, text);
+  }
+
+ private:
+  Trace& trace_;
+};
+
+class World final : public SourceWatch, public TargetWatch {
+ public:
+  World(const RunPlan& plan, bool keeps_trace, CrashReport& crashes)
+      : plan_(plan),
+        crashes_(crashes),
+        chance_(mix(plan.seed) ^ 0x2545f491),
+        scheduler_(chance_.fork("scheduler"), plan.scheduler),
+        trace_(scheduler_, keeps_trace),
+        clock_(scheduler_, start_of_time),
+        disk_(chance_.fork("disk")),
+        source_(scheduler_, trace_, clock_),
+        workload_(plan, source_, scheduler_, chance_.fork("workload")),
+        source_chance_(chance_.fork("source")),
+        target_chance_(chance_.fork("target")),
+        engine_chance_(chance_.fork("engine")),
+        store_chance_(chance_.fork("store")) {}
+
+  RunReport run() {
+    weather_ = plan_.weather;
+    disk_.weather = plan_.weather.disk;
+    const std::string verdict = scheduler_.run([this] { live(); });
+    if (!verdict.empty()) findings_.push_back(verdict + "\n" + scheduler_.describe());
+    RunReport report;
+    report.findings = findings_;
+    report.checksum = trace_.checksum();
+    report.steps = scheduler_.steps();
+    report.time = scheduler_.now();
+    report.commits_shown = target_.commits();
+    report.lines = trace_.lines();
+    return report;
+  }
+
+  // --- what checkers see
+  void slot_begun(const model::Position& start) override {
+    for_checks([&](Check& check) { check.slot_begun(start); });
+  }
+  void snapshot_taken(const model::Fence& fence) override {
+    for_checks([&](Check& check) { check.snapshot_taken(fence); });
+  }
+  void confirmed(const model::Position& position) override {
+    for_checks([&](Check& check) { check.confirmed(position); });
+  }
+  void prepared(const model::TableName& table) override {
+    for_checks([&](Check& check) { check.prepared(table); });
+  }
+  void loaded(const model::TableName& table) override {
+    for_checks([&](Check& check) { check.loaded(table); });
+  }
+  void position_forgotten() override {
+    for_checks([&](Check& check) { check.position_forgotten(); });
+  }
+  void shown(const std::optional<model::Position>& position) override {
+    for_checks([&](Check& check) { check.shown(position); });
+  }
+
+ private:
+  template <typename Call>
+  void for_checks(Call&& call) {
+    for (const auto& check : checks_) {
+      call(*check);
+      if (check->findings().empty() || !findings_.empty()) continue;
+      for (const std::string& finding : check->findings()) report(finding);
+    }
+  }
+  // The first finding ends the run: what follows would be its consequences.
+  void report(const std::string& finding) {
+    trace_.note("FOUND {}", finding);
+    findings_.push_back(finding);
+    if (process_) process_->die("because the run has failed");
+  }
+
+  void live();
+  void run_life(const LifePlan& life);
+  void run_last_life();
+  Result<engine::Outcome> run_task(const engine::Until& until);
+  void judge(const Result<engine::Outcome>& outcome, bool is_last);
+  engine::TaskDefinition definition() const;
+  engine::Environment environment();
+
+  const RunPlan& plan_;
+  CrashReport& crashes_;
+  Chance chance_;
+  SimScheduler scheduler_;
+  Trace trace_;
+  SimClock clock_;
+  DiskServer disk_;
+  SourceServer source_;
+  TargetServer target_;
+  engine::MemoryStore store_;
+  Workload workload_;
+  Weather weather_;
+  Chance source_chance_, target_chance_, engine_chance_, store_chance_;
+  std::vector<std::unique_ptr<Check>> checks_;
+  std::vector<std::string> findings_;
+
+  // Of the life that is lived now.
+  std::unique_ptr<Process> process_;
+  std::unique_ptr<ProcessDisk> process_disk_;
+  std::unique_ptr<ProcessStore> process_store_;
+  std::unique_ptr<TraceLog> log_;
+};
+
+engine::TaskDefinition World::definition() const {
+  engine::TaskDefinition task;
+  task.identifier = "simulated";
+  task.task_id = "simulated_1";
+  task.definition_hash = "hash";
+  task.migration_type = engine::MigrationType::full_load_and_cdc;
+  task.chunk_bytes = plan_.chunk_bytes;
+  task.source_log_cap_bytes = plan_.source_log_cap;
+  task.relay_cap_bytes = plan_.relay_cap;
+  task.budgets.queue_bytes = plan_.queue_bytes;
+  task.budgets.group_bytes = plan_.group_bytes;
+  task.budgets.group_changes = plan_.group_changes;
+  task.budgets.spool_bytes = plan_.spool_bytes;
+  task.budgets.relay_segment_min = 1000;
+  task.mapping = mapping::Mapping::parse(selection).take();
+  task.settings = engine::Settings::parse(plan_.settings).take();
+  return task;
+}
+
+engine::Environment World::environment() {
+  engine::Environment environment;
+  environment.clock = &clock_;
+  environment.random = &engine_chance_;
+  environment.disk = process_disk_.get();
+  environment.log = log_.get();
+  environment.store = process_store_.get();
+  environment.data_folder = data_folder;
+  environment.open_source = [this](const connect::Context&) {
+    return open_source({scheduler_, trace_, source_, *process_, weather_.source, *this, source_chance_});
+  };
+  environment.open_target = [this](const connect::Context&) {
+    return open_target(
+        {scheduler_, trace_, target_, *process_, weather_.target, *this, target_chance_, plan_.compacts});
+  };
+  environment.source_text = "the simulated source";
+  environment.target_text = "the simulated target";
+  return environment;
+}
+
+// As a user would: start what was never started, resume everything else.
+Result<engine::Outcome> World::run_task(const engine::Until& until) {
+  const bool is_known = store_.load().take().task.has_value();
+  const auto start = is_known ? engine::StartType::resume_processing : engine::StartType::start_replication;
+  engine::Task task(definition(), environment());
+  Result<engine::Outcome> outcome = task.run(start, until, process_->stop().get_token());
+  trace_.note("the task ends: {}", outcome.ok() ? std::string("well") : outcome.error().text());
+  return outcome;
+}
+
+// Faults may end a task with an error that a user answers by starting it again; nothing else may.
+void World::judge(const Result<engine::Outcome>& outcome, bool is_last) {
+  if (outcome.ok() || process_->is_dead()) return;
+  const base::Error& error = outcome.error();
+  const std::string text = error.text();
+  const bool is_ours = text.find("sim.cut") != std::string::npos || text.find("sim.timed_out") != std::string::npos ||
+                       text.find("disk.full") != std::string::npos || text.find("disk.failed") != std::string::npos ||
+                       text.find("engine.state_failed") != std::string::npos;
+  const bool is_known = error.kind() == base::Kind::transient || error.is(engine::errors::retries_exhausted) || is_ours;
+  if (is_last || !is_known) report("the task stopped: " + text);
+}
+
+void World::run_life(const LifePlan& life) {
+  CrashPlan crash;
+  if (life.end == LifePlan::End::crash_at_step) crash = {life.step, life.after};
+  process_ = std::make_unique<Process>(scheduler_, trace_, crashes_, crash);
+  process_disk_ = std::make_unique<ProcessDisk>(disk_, process_.get(), scheduler_);
+  process_store_ = std::make_unique<ProcessStore>(store_, *process_, store_chance_.fork("life"), weather_.store);
+  trace_.note("a process begins");
+  base::Nanos asked{0};
+  std::stop_source over;
+  base::TaskGroup fate;
+  fate.spawn("fate", [&](std::stop_token) -> Result<void> {
+    const base::Nanos length =
+        life.end == LifePlan::End::crash_at_step ? base::Nanos(std::chrono::minutes(3)) : life.length;
+    if (!scheduler_.pause(length, over.get_token())) return {};
+    asked = scheduler_.now();
+    if (life.end == LifePlan::End::stopped) {
+      trace_.note("the user stops the task");
+      process_->stop().request_stop();
+    } else {
+      process_->die("killed");
+    }
+    return {};
+  });
+  judge(run_task({engine::Until::Kind::forever, "", 0}), false);
+  over.request_stop();
+  (void)fate.join();
+  if (asked != base::Nanos{0} && scheduler_.now() - asked > stop_limit) {
+    report(fmt::format("waits: the task took {} s to end", (scheduler_.now() - asked).count() / 1'000'000'000));
+  }
+  if (process_->is_dead() && life.power_cut) {
+    trace_.note("the power is cut");
+    disk_.cut_power();
+  }
+}
+
+void World::run_last_life() {
+  weather_ = Weather();
+  weather_.source.batch_changes_max = plan_.weather.source.batch_changes_max;
+  disk_.weather = DiskWeather();
+  process_ = std::make_unique<Process>(scheduler_, trace_, crashes_, CrashPlan());
+  process_disk_ = std::make_unique<ProcessDisk>(disk_, process_.get(), scheduler_);
+  process_store_ = std::make_unique<ProcessStore>(store_, *process_, store_chance_.fork("life"), weather_.store);
+  trace_.note("the last process begins: nothing fails any more");
+  const base::Nanos began = scheduler_.now();
+  const Result<engine::Outcome> outcome = run_task({engine::Until::Kind::caught_up, "", 0});
+  judge(outcome, true);
+  if (outcome.ok() && *outcome != engine::Outcome::finished) report("the last process ended before it caught up");
+  if (scheduler_.now() - began > catch_up_limit) {
+    report(fmt::format("waits: it took {} s to catch up", (scheduler_.now() - began).count() / 1'000'000'000));
+  }
+}
+
+void World::live() {
+  log_ = std::make_unique<TraceLog>(trace_);
+  workload_.fill();
+  const Servers servers{
+      plan_, scheduler_, source_, target_, disk_, std::string(data_folder) + "/relay", workload_.bank_total()};
+  checks_ = all_checks(servers);
+  base::TaskGroup sessions;
+  for (std::size_t i = 0; i < plan_.workload.sessions; ++i) {
+    sessions.spawn(fmt::format("session-{}", i), [this](std::stop_token stop) -> Result<void> {
+      workload_.run_session(stop);
+      return {};
+    });
+  }
+  for (const LifePlan& life : plan_.lives) {
+    if (!findings_.empty()) break;
+    run_life(life);
+    scheduler_.pause(restart_pause, {});
+  }
+  if (!findings_.empty()) sessions.request_stop();
+  (void)sessions.join();
+  if (findings_.empty()) run_last_life();
+  if (findings_.empty()) {
+    for_checks([](Check& check) { check.ended(); });
+  }
+  process_store_.reset();
+  process_disk_.reset();
+  checks_.clear();
+}
+
+}  // namespace
+
+RunReport run_plan(const RunPlan& plan, bool keeps_trace, CrashReport& crashes) {
+  World world(plan, keeps_trace, crashes);
+  return world.run();
+}
+
+}  // namespace sim

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/workload.h"
+
+namespace sim {
+
+namespace {
+
+enum Place : std::size_t { id, second, version, single, words, large };
+constexpr std::size_t amount = second;
+constexpr std::int64_t ids = 80;  // few, so that keys come and go
+
+}  // namespace
+
+void Workload::fill() {
+  left_ = plan_.workload.transactions;
+  const std::uint64_t xid = server_.begin();
+  for (const TablePlan& table : plan_.tables) {
+    server_.create_table(table.schema);
+    for (std::int64_t i = 0; i < table.rows; ++i) {
+      Row row;
+      if (table.kind == TableKind::bank) {
+        row = {whole_number(i), whole_number(1000), whole_number(next_version_++)};
+        bank_total_ += 1000;
+      } else {
+        row = make_row(table);
+      }
+      server_.insert(xid, table.schema->name, std::move(row));
+    }
+  }
+  server_.commit(xid);
+}
+
+std::string Workload::text(std::int64_t bytes_max) {
+  std::string text;
+  const std::int64_t bytes = chance_.skewed(bytes_max);
+  const auto letter = static_cast<char>('a' + chance_.below(26));
+  for (std::int64_t i = 0; i < bytes; ++i) text += static_cast<char>('a' + (letter - 'a' + i) % 26);
+  return text;
+}
+
+Row Workload::make_row(const TablePlan& table) {
+  Row row(6);
+  row[id] = whole_number(chance_.between(0, ids - 1));
+  row[second] = whole_number(chance_.between(0, 2));
+  row[version] = whole_number(next_version_++);
+  if (table.kind == TableKind::no_key && chance_.percent(30)) row[version] = whole_number(0);  // equal rows
+  if (chance_.percent(70)) row[single] = whole_number(next_version_++);
+  if (chance_.percent(80)) row[words] = text(plan_.workload.text_bytes);
+  if (chance_.percent(50)) row[large] = text(plan_.workload.large_bytes);
+  return row;
+}
+
+// Most updates leave the key and the large value alone.
+Row Workload::changed_row(const TablePlan& table, const Row& before) {
+  Row row = before;
+  Row fresh = make_row(table);
+  row[version] = fresh[version];
+  if (chance_.percent(15)) row[id] = fresh[id];
+  if (chance_.percent(20)) row[second] = fresh[second];
+  if (chance_.percent(30)) row[single] = fresh[single];
+  if (chance_.percent(60)) row[words] = fresh[words];
+  if (chance_.percent(25)) row[large] = fresh[large];
+  return row;
+}
+
+const Row* Workload::pick_row(const TablePlan& table) {
+  const auto found = server_.tables().find(table.schema->name);
+  if (found == server_.tables().end()) return nullptr;
+  return found->second.rows.at(chance_.next());
+}
+
+bool Workload::move_money(std::uint64_t xid, const TablePlan& bank) {
+  const Row* from = pick_row(bank);
+  const Row* to = pick_row(bank);
+  if (from == nullptr || from == to) return false;
+  const model::TableName& name = bank.schema->name;
+  if (server_.is_locked(name, *from, xid) || server_.is_locked(name, *to, xid)) return false;
+  const std::int64_t moved = chance_.between(1, 50);
+  const Row old_from = *from;
+  const Row old_to = *to;
+  Row new_from = old_from;
+  Row new_to = old_to;
+  new_from[amount] = whole_number(model::load_fixed(*old_from[amount]) - moved);
+  new_to[amount] = whole_number(model::load_fixed(*old_to[amount]) + moved);
+  new_from[version] = whole_number(next_version_++);
+  new_to[version] = whole_number(next_version_++);
+  const bool is_taken = server_.update(xid, name, old_from, std::move(new_from));
+  return is_taken && server_.update(xid, name, old_to, std::move(new_to));
+}
+
+// Two rows exchange their unique values; the source checks at the end of the statement.
+bool Workload::swap_singles(std::uint64_t xid, const TablePlan& table) {
+  const Row* first = pick_row(table);
+  const Row* other = pick_row(table);
+  if (first == nullptr || first == other) return false;
+  const model::TableName& name = table.schema->name;
+  if (server_.is_locked(name, *first, xid) || server_.is_locked(name, *other, xid)) return false;
+  const Row old_first = *first;
+  const Row old_other = *other;
+  Row new_first = old_first;
+  Row new_other = old_other;
+  std::swap(new_first[single], new_other[single]);
+  new_first[version] = whole_number(next_version_++);
+  new_other[version] = whole_number(next_version_++);
+  const bool is_taken = server_.update(xid, name, old_first, std::move(new_first));
+  return is_taken && server_.update(xid, name, old_other, std::move(new_other));
+}
+
+bool Workload::change_table(std::uint64_t xid, const TablePlan& table) {
+  const model::TableName& name = table.schema->name;
+  if (table.kind == TableKind::unique && chance_.percent(20)) return swap_singles(xid, table);
+  if (plan_.workload.truncate_share > 0 && chance_.below(1000) < plan_.workload.truncate_share) {
+    return server_.truncate(xid, name);
+  }
+  const std::uint64_t kind = chance_.below(100);
+  if (kind < 40) return server_.insert(xid, name, make_row(table));
+  const Row* row = pick_row(table);
+  if (row == nullptr) return false;
+  const Row before = *row;
+  if (server_.is_locked(name, before, xid)) return false;
+  if (kind < 75) return server_.update(xid, name, before, changed_row(table, before));
+  return server_.remove(xid, name, before);
+}
+
+bool Workload::change(std::uint64_t xid) {
+  const TablePlan& table = plan_.tables[chance_.below(plan_.tables.size())];
+  return table.kind == TableKind::bank ? move_money(xid, table) : change_table(xid, table);
+}
+
+void Workload::run_transaction(const std::stop_token& stop) {
+  const WorkloadPlan& work = plan_.workload;
+  const std::uint64_t xid = server_.begin();
+  const bool is_giant = chance_.percent(work.giant_share);
+  const bool is_streamed = chance_.percent(work.streamed_share);
+  const std::int64_t changes = is_giant ? work.giant_changes : 1 + chance_.skewed(work.changes_max);
+  int depth = 0;
+  for (std::int64_t i = 0; i < changes; ++i) {
+    if (chance_.percent(work.savepoint_share) && depth < 3) {
+      server_.savepoint(xid);
+      depth += 1;
+    }
+    change(xid);
+    if (is_streamed && chance_.percent(40)) server_.stream_out(xid);
+    if (depth > 0 && chance_.percent(40)) {
+      depth -= 1;
+      if (chance_.percent(50)) {
+        server_.rollback_to_savepoint(xid);
+      } else {
+        server_.release_savepoint(xid);
+      }
+    }
+    scheduler_.step();
+    if (chance_.percent(5)) scheduler_.pause(base::Nanos(chance_.between(1, work.pause_max.count())), stop);
+  }
+  while (depth-- > 0) server_.release_savepoint(xid);
+  finish(xid, stop);
+}
+
+// A prepared transaction keeps its locks until a later one ends it.
+void Workload::finish(std::uint64_t xid, const std::stop_token&) {
+  if (!prepared_.empty() && chance_.percent(50)) {
+    const std::uint64_t other = prepared_.back();
+    prepared_.pop_back();
+    if (chance_.percent(80)) {
+      server_.commit(other);
+    } else {
+      server_.rollback(other);
+    }
+  }
+  if (chance_.percent(plan_.workload.prepared_share)) {
+    prepared_.push_back(xid);
+  } else if (chance_.percent(plan_.workload.rollback_share)) {
+    server_.rollback(xid);
+  } else {
+    server_.commit(xid);
+  }
+}
+
+void Workload::run_session(const std::stop_token& stop) {
+  while (left_ > 0 && !stop.stop_requested()) {
+    left_ -= 1;
+    run_transaction(stop);
+    scheduler_.pause(base::Nanos(chance_.between(1, plan_.workload.pause_max.count())), stop);
+  }
+  if (left_ > 0) return;
+  while (!prepared_.empty()) {
+    const std::uint64_t xid = prepared_.back();
+    prepared_.pop_back();
+    server_.commit(xid);
+  }
+}
+
+}  // namespace sim

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The applications that write to the source while the engine works: sessions, each a simulated thread, that run random
+// transactions of the plan's shape. Every row carries a version that no other write of the run has, so that an old row
+// is never taken for a new one; the bank's transactions move money and never make any.
+//
+// Order: fill() once, then run_session in as many threads as the plan says.
+#pragma once
+
+#include "sim/plan.h"
+
+namespace sim {
+
+class Workload {
+ public:
+  Workload(const RunPlan& plan, SourceServer& server, SimScheduler& scheduler, Chance chance)
+      : plan_(plan), server_(server), scheduler_(scheduler), chance_(chance) {}
+
+  void fill();  // the tables and their first rows
+  void run_session(const std::stop_token& stop);
+  bool is_done() const { return left_ == 0; }
+  std::int64_t bank_total() const { return bank_total_; }
+
+ private:
+  void run_transaction(const std::stop_token& stop);
+  bool change(std::uint64_t xid);
+  bool change_table(std::uint64_t xid, const TablePlan& table);
+  bool move_money(std::uint64_t xid, const TablePlan& bank);
+  bool swap_singles(std::uint64_t xid, const TablePlan& table);
+  Row make_row(const TablePlan& table);
+  Row changed_row(const TablePlan& table, const Row& before);
+  std::string text(std::int64_t bytes_max);
+  const Row* pick_row(const TablePlan& table);
+  void finish(std::uint64_t xid, const std::stop_token& stop);
+
+  const RunPlan& plan_;
+  SourceServer& server_;
+  SimScheduler& scheduler_;
+  Chance chance_;
+  std::size_t left_ = 0;
+  std::int64_t next_version_ = 1;
+  std::int64_t bank_total_ = 0;
+  std::vector<std::uint64_t> prepared_;
+};
+
+}  // namespace sim
