@@ -9,7 +9,7 @@ using base::Result;
 
 namespace {
 
-constexpr std::size_t sector = 512;
+constexpr std::size_t sector = 64;  // small, as everything here is
 
 std::string folder_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
 

@@ -14,10 +14,13 @@
 
 namespace {
 
+// Which planted fault is switched on (tools/sim/plant_faults.py); 0: none. Only millrace_sim_planted asks.
+int fault_number = 0;
+
 struct Arguments {
   std::uint64_t from = 1, seeds = 100;
   double minutes = 0;
-  bool is_single = false, trace = false, twice = false, crashes = false;
+  bool is_single = false, trace = false, twice = false, crashes = false, first = false;
 };
 
 bool parse(int count, char** words, Arguments& arguments) {
@@ -34,6 +37,10 @@ bool parse(int count, char** words, Arguments& arguments) {
       arguments.is_single = true;
     } else if (word == "--minutes") {
       arguments.minutes = i + 1 < count ? std::atof(words[++i]) : 0;
+    } else if (word == "--fault") {
+      fault_number = int(number());
+    } else if (word == "--first") {
+      arguments.first = true;
     } else if (word == "--trace") {
       arguments.trace = true;
     } else if (word == "--twice") {
@@ -48,6 +55,9 @@ bool parse(int count, char** words, Arguments& arguments) {
 }
 
 }  // namespace
+
+int planted_fault();
+int planted_fault() { return fault_number; }
 
 int main(int count, char** words) {
   Arguments arguments;
@@ -87,6 +97,7 @@ int main(int count, char** words) {
       std::printf("seed %llu: FAILED: %s\n", static_cast<unsigned long long>(seed), finding.c_str());
     }
     std::fflush(stdout);
+    if (arguments.first) break;
   }
   if (arguments.crashes) {
     for (const auto& [point, counts] : crashes) {

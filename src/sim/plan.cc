@@ -56,10 +56,10 @@ void draw_weather(Weather& weather, Chance& chance) {
   weather.source.batch_changes_max = std::size_t(1 + chance.skewed(60));
   weather.target.cut_share = share(50, 8'000);
   weather.target.lost_answer_share = share(50, 30'000);
-  weather.target.slow_share = share(40, 100'000);
+  weather.target.slow_share = share(50, 500'000);
   weather.target.slow_max = std::chrono::milliseconds(chance.between(1, 3'000));
   weather.disk.full_share = share(20, 10'000);
-  weather.disk.sync_fails_share = share(30, 30'000);
+  weather.disk.sync_fails_share = share(30, 300'000);
   weather.disk.slow_share = share(30, 30'000);
   weather.store.fails_share = share(15, 20'000);
 }
@@ -73,8 +73,21 @@ void draw_lives(std::vector<LifePlan>& lives, Chance& chance) {
     life.step = chance.skewed(chance.percent(30) ? 400 : 80);
     life.after = chance.percent(50);
     life.length = std::chrono::milliseconds(chance.skewed(20'000));
+    if (chance.percent(10)) life.reload = chance.between(0, 3);
     life.power_cut = life.end != LifePlan::End::stopped && chance.percent(60);
     lives.push_back(life);
+  }
+}
+
+void draw_outages(std::vector<OutagePlan>& outages, Chance& chance) {
+  const std::int64_t count = chance.percent(40) ? chance.skewed(5) : 0;
+  for (std::int64_t i = 0; i < count; ++i) {
+    OutagePlan outage;
+    outage.of_source = chance.percent(50);
+    outage.before = std::chrono::milliseconds(chance.skewed(10'000));
+    outage.length = std::chrono::milliseconds(chance.skewed(30'000));
+    outage.fails_over = outage.of_source && chance.percent(40);
+    outages.push_back(outage);
   }
 }
 
@@ -89,8 +102,11 @@ void draw_workload(WorkloadPlan& workload, Chance& chance) {
   workload.streamed_share = chance.below(50);
   workload.savepoint_share = chance.below(40);
   workload.rollback_share = chance.below(20);
+  // A synchronous standby makes commits visible long after they are in the log.
+  if (chance.percent(40)) workload.standby_max = std::chrono::milliseconds(1 + chance.skewed(3'000));
   workload.prepared_share = chance.percent(40) ? chance.below(20) : 0;
   workload.truncate_share = chance.percent(40) ? 1 + chance.below(4) : 0;
+  if (chance.percent(10)) workload.crowd = std::size_t(chance.between(5, 200));
   workload.text_bytes = 1 + chance.skewed(40);
   workload.large_bytes = 1 + chance.skewed(800);
   workload.pause_max = std::chrono::milliseconds(1 + chance.skewed(400));
@@ -99,12 +115,12 @@ void draw_workload(WorkloadPlan& workload, Chance& chance) {
 // Small budgets and caps, so that little data goes the ways of much.
 void draw_budgets(RunPlan& plan, Chance& chance) {
   plan.chunk_bytes = std::uint64_t(100 + chance.skewed(10'000));
-  if (chance.percent(50)) plan.queue_bytes = std::size_t(chance.between(200, 20'000));
-  if (chance.percent(50)) plan.group_bytes = std::size_t(chance.between(200, 20'000));
-  if (chance.percent(30)) plan.group_changes = std::size_t(chance.between(1, 50));
+  if (chance.percent(70)) plan.queue_bytes = std::size_t(200 + chance.skewed(8'000));
+  if (chance.percent(60)) plan.group_bytes = std::size_t(chance.between(200, 20'000));
+  if (chance.percent(50)) plan.group_changes = std::size_t(1 + chance.skewed(40));
   if (chance.percent(50)) plan.spool_bytes = std::size_t(chance.between(100, 5'000));
-  if (chance.percent(50)) plan.source_log_cap = std::uint64_t(chance.between(500, 20'000));
-  if (chance.percent(50)) plan.relay_cap = std::uint64_t(chance.between(2'000, 100'000));
+  if (chance.percent(70)) plan.source_log_cap = std::uint64_t(100 + chance.skewed(12'000));
+  if (chance.percent(50)) plan.relay_cap = std::uint64_t(1'500 + chance.skewed(40'000));
 }
 
 void cut_plan(RunPlan& plan, const Cuts& cuts) {
@@ -112,6 +128,7 @@ void cut_plan(RunPlan& plan, const Cuts& cuts) {
   if (cuts.sessions >= 0) plan.workload.sessions = std::size_t(cuts.sessions);
   if (cuts.lives >= 0 && plan.lives.size() > std::size_t(cuts.lives)) plan.lives.resize(std::size_t(cuts.lives));
   if (cuts.calm_weather) {
+    plan.outages.clear();
     const std::size_t batch = plan.weather.source.batch_changes_max;
     plan.weather = Weather();
     plan.weather.source.batch_changes_max = batch;
@@ -139,6 +156,13 @@ RunPlan draw_plan(std::uint64_t seed, const Cuts& cuts) {
   draw_workload(plan.workload, chance);
   draw_weather(plan.weather, chance);
   draw_lives(plan.lives, chance);
+  draw_outages(plan.outages, chance);
+  const std::uint64_t mode = chance.below(100);
+  if (mode < 40) {
+    plan.settings = fmt::format(R"({{"FullLoadSettings":{{"TargetTablePrepMode":"{}"}}}})",
+                                mode < 20 ? "DO_NOTHING" : "TRUNCATE_BEFORE_LOAD");
+  }
+  if (chance.percent(40)) plan.workload.late_tables = std::size_t(chance.between(1, std::int64_t(tables)));
   plan.compacts = chance.percent(60);
   draw_budgets(plan, chance);
   cut_plan(plan, cuts);
@@ -158,6 +182,10 @@ std::string describe(const RunPlan& plan) {
                       plan.compacts ? "compacts" : "applies one by one");
   text += fmt::format("  queue {} B, group {} B, spool {} B, source log cap {} B, relay cap {} B\n", plan.queue_bytes,
                       plan.group_bytes, plan.spool_bytes, plan.source_log_cap, plan.relay_cap);
+  for (const OutagePlan& outage : plan.outages) {
+    text += fmt::format("  outage: the {} for {} ms{}\n", outage.of_source ? "source" : "target",
+                        outage.length.count() / 1'000'000, outage.fails_over ? ", a standby takes over" : "");
+  }
   for (const LifePlan& life : plan.lives) {
     if (life.end == LifePlan::End::crash_at_step) {
       text += fmt::format("  life: dies {} durable step {}", life.after ? "after" : "before", life.step);
@@ -165,7 +193,8 @@ std::string describe(const RunPlan& plan) {
       text += fmt::format("  life: {} after {} ms", life.end == LifePlan::End::killed ? "killed" : "stopped",
                           life.length.count() / 1'000'000);
     }
-    text += life.power_cut ? ", power cut\n" : "\n";
+    text += life.power_cut ? ", power cut" : "";
+    text += life.reload < 0 ? "\n" : fmt::format(", table {} is loaded again\n", life.reload);
   }
   return text;
 }

@@ -29,7 +29,8 @@ struct LifePlan {
   std::int64_t step = 0;
   bool after = false;
   base::Nanos length{0};
-  bool power_cut = false;  // with a crash or kill
+  bool power_cut = false;   // with a crash or kill
+  std::int64_t reload = -1;  // before it begins, the user asks for this table to be loaded again
 };
 
 struct Weather {
@@ -52,9 +53,20 @@ struct WorkloadPlan {
   std::uint64_t prepared_share = 5;
   std::uint64_t truncate_share = 0;
   std::uint64_t alter_share = 0;
+  std::size_t crowd = 0;  // transactions that one session holds open at once, now and then
+  std::size_t late_tables = 0;  // the last tables of the plan are made in the middle of the run
   std::int64_t text_bytes = 12;
   std::int64_t large_bytes = 300;
+  base::Nanos standby_max{0};  // between a commit in the log and its visibility
   base::Nanos pause_max = std::chrono::milliseconds(50);
+};
+
+// Times at which a server cannot be reached, one after another.
+struct OutagePlan {
+  bool of_source = false;
+  base::Nanos before{0};  // since the one before
+  base::Nanos length{0};
+  bool fails_over = false;  // a standby takes over: what the slot confirmed lately is not known there
 };
 
 struct Cuts {
@@ -72,6 +84,7 @@ struct RunPlan {
   WorkloadPlan workload;
   Weather weather;
   std::vector<LifePlan> lives;  // before the last, in which nothing fails
+  std::vector<OutagePlan> outages;
   bool compacts = false;
   std::string settings = "{}";
   std::uint64_t chunk_bytes = 1000;

@@ -108,7 +108,8 @@ class World final : public SourceWatch, public TargetWatch {
   void live();
   void run_life(const LifePlan& life);
   void run_last_life();
-  Result<engine::Outcome> run_task(const engine::Until& until);
+  Result<engine::Outcome> run_task(const engine::Until& until, std::int64_t reload);
+  void run_outages(const std::stop_token& stop);
   void judge(const Result<engine::Outcome>& outcome, bool is_last);
   engine::TaskDefinition definition() const;
   engine::Environment environment();
@@ -176,10 +177,21 @@ engine::Environment World::environment() {
 }
 
 // As a user would: start what was never started, resume everything else.
-Result<engine::Outcome> World::run_task(const engine::Until& until) {
+Result<engine::Outcome> World::run_task(const engine::Until& until, std::int64_t reload) {
   const bool is_known = store_.load().take().task.has_value();
   const auto start = is_known ? engine::StartType::resume_processing : engine::StartType::start_replication;
   engine::Task task(definition(), environment());
+  if (reload >= 0) {
+    const std::string wanted = fmt::format("t{}", reload);
+    std::vector<model::TableName> tables;
+    const engine::State state = store_.load().take();
+    for (const auto& [name, record] : state.tables) {
+      if (name.table == wanted) tables.push_back(name);
+    }
+    trace_.note("the user asks for {} to be loaded again", wanted);
+    const Result<void> asked = tables.empty() ? Result<void>() : task.reload_tables(tables);
+    if (!asked.ok()) return Result<engine::Outcome>(base::Error(asked.error()));
+  }
   Result<engine::Outcome> outcome = task.run(start, until, process_->stop().get_token());
   trace_.note("the task ends: {}", outcome.ok() ? std::string("well") : outcome.error().text());
   return outcome;
@@ -220,7 +232,7 @@ void World::run_life(const LifePlan& life) {
     }
     return {};
   });
-  judge(run_task({engine::Until::Kind::forever, "", 0}), false);
+  judge(run_task({engine::Until::Kind::forever, "", 0}, life.reload), false);
   over.request_stop();
   (void)fate.join();
   if (asked != base::Nanos{0} && scheduler_.now() - asked > stop_limit) {
@@ -241,11 +253,25 @@ void World::run_last_life() {
   process_store_ = std::make_unique<ProcessStore>(store_, *process_, store_chance_.fork("life"), weather_.store);
   trace_.note("the last process begins: nothing fails any more");
   const base::Nanos began = scheduler_.now();
-  const Result<engine::Outcome> outcome = run_task({engine::Until::Kind::caught_up, "", 0});
+  const Result<engine::Outcome> outcome = run_task({engine::Until::Kind::caught_up, "", 0}, -1);
   judge(outcome, true);
   if (outcome.ok() && *outcome != engine::Outcome::finished) report("the last process ended before it caught up");
   if (scheduler_.now() - began > catch_up_limit) {
     report(fmt::format("waits: it took {} s to catch up", (scheduler_.now() - began).count() / 1'000'000'000));
+  }
+}
+
+void World::run_outages(const std::stop_token& stop) {
+  for (const OutagePlan& outage : plan_.outages) {
+    if (!scheduler_.pause(outage.before, stop)) break;
+    bool& is_down = outage.of_source ? weather_.source.is_down : weather_.target.is_down;
+    is_down = true;
+    trace_.note("the {} is down", outage.of_source ? "source" : "target");
+    const bool goes_on = scheduler_.pause(outage.length, stop);
+    if (outage.fails_over) source_.fail_over();
+    is_down = false;
+    trace_.note("the {} is back", outage.of_source ? "source" : "target");
+    if (!goes_on) break;
   }
 }
 
@@ -262,6 +288,11 @@ void World::live() {
       return {};
     });
   }
+  base::TaskGroup outages;
+  outages.spawn("outages", [this](std::stop_token stop) -> Result<void> {
+    run_outages(stop);
+    return {};
+  });
   for (const LifePlan& life : plan_.lives) {
     if (!findings_.empty()) break;
     run_life(life);
@@ -269,6 +300,8 @@ void World::live() {
   }
   if (!findings_.empty()) sessions.request_stop();
   (void)sessions.join();
+  outages.request_stop();
+  (void)outages.join();
   if (findings_.empty()) run_last_life();
   if (findings_.empty()) {
     for_checks([](Check& check) { check.ended(); });

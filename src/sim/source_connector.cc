@@ -176,7 +176,7 @@ class SimCapture final : public connect::Capture {
           SourceView view = side_.server.view(true);
           const model::Position start{view.fence.high, model::sequence_end, {}};
           for (const model::TableSchemaPtr& table : plan.tables) side_.server.publish(table->name, 0);
-          side_.server.slot = {true, start.log};
+          side_.server.slot = {true, start.log, start.log};
           side_.trace.note("source: the slot begins at {}", start.log);
           side_.watch.slot_begun(start);
           side_.watch.snapshot_taken({});
@@ -190,7 +190,7 @@ class SimCapture final : public connect::Capture {
     const SourceServer::Slot& slot = side_.server.slot;
     if (slot.exists && start.log < slot.confirmed) return gone(start);
     for (const model::TableSchemaPtr& table : plan.tables) side_.server.publish(table->name, 0);
-    side_.server.slot = {true, start.log};
+    side_.server.slot = {true, start.log, start.log};
     return model::Position(start);
   }
   // A table's changes are sent from its publication on, so whoever wrote it before must end before it is read.

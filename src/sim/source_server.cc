@@ -196,7 +196,7 @@ void SourceServer::stream_out(std::uint64_t xid) {
   trace_.note("source: transaction {} streams {} changes at {}", xid, entry.changes.size(), entry.log);
 }
 
-void SourceServer::commit(std::uint64_t xid) {
+void SourceServer::commit(std::uint64_t xid, base::Nanos invisible) {
   Transaction& transaction = open_.at(xid);
   if (transaction.undo.empty() && !transaction.is_streamed) return end(xid);
   if (transaction.is_streamed) stream_out(xid);
@@ -215,6 +215,7 @@ void SourceServer::commit(std::uint64_t xid) {
   }
   trace_.note("source: transaction {} commits at {}", xid, entry.log);
   scheduler_.step();
+  scheduler_.pause(invisible, {});
   end(xid);
 }
 
@@ -253,6 +254,12 @@ SourceView SourceServer::view(bool by_log) const {
     view.fence.in_progress.insert(view.fence.in_progress.begin(), open->first);
   }
   return view;
+}
+
+void SourceServer::fail_over() {
+  trace_.note("source: a standby takes over, its slot confirmed {} instead of {}", earlier_confirmed_, slot.confirmed);
+  if (slot.exists) slot.confirmed = std::min(slot.confirmed, std::max(earlier_confirmed_, slot.started));
+  failovers_ += 1;
 }
 
 void SourceServer::heartbeat() { add_entry(LogEntry::Kind::heartbeat, 0); }

@@ -89,8 +89,8 @@ class SourceServer {
   void rollback_to_savepoint(std::uint64_t xid);
   // What the transaction did so far goes to the log now.
   void stream_out(std::uint64_t xid);
-  // Switches between the log and visibility.
-  void commit(std::uint64_t xid);
+  // Waits that long between the log and visibility.
+  void commit(std::uint64_t xid, base::Nanos invisible = base::Nanos{0});
   void rollback(std::uint64_t xid);
   bool is_open(std::uint64_t xid) const { return open_.contains(xid); }
   const std::map<model::TableName, SourceTable>& tables() const { return tables_; }
@@ -110,8 +110,13 @@ class SourceServer {
   struct Slot {
     bool exists = false;
     std::uint64_t confirmed = 0;
+    std::uint64_t started = 0;
   };
   Slot slot;
+  // A standby takes over. It has all of the log, and of the slot what was copied to it some time ago.
+  void fail_over();
+  std::uint64_t failovers() const { return failovers_; }
+  void note_confirmed() { earlier_confirmed_ = slot.confirmed; }
 
   // --- as an oracle
   std::uint64_t digest_at(const model::TableName& table, std::uint64_t log) const;
@@ -132,6 +137,8 @@ class SourceServer {
   std::map<std::uint64_t, Transaction> open_;
   std::deque<LogEntry> log_;
   std::set<std::uint64_t> commits_;
+  std::uint64_t earlier_confirmed_ = 0;
+  std::uint64_t failovers_ = 0;  // connections of before are dead
   std::uint64_t next_xid_ = 100;
   std::uint64_t end_of_log_ = 1000;
 };

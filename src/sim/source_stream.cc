@@ -15,7 +15,7 @@ constexpr base::Nanos look_wait = std::chrono::milliseconds(20);
 class SimStream final : public connect::Stream {
  public:
   SimStream(const SourceSide& side, const connect::CapturePlan& plan, std::uint64_t after)
-      : side_(side), plan_(plan), after_(after) {
+      : side_(side), plan_(plan), after_(after), failovers_(side.server.failovers()) {
     for (const model::TableSchemaPtr& table : plan.tables) tables_.insert(table->name);
     for (const LogEntry& entry : side_.server.log()) {
       if (ends(entry) && entry.log <= after_) ended_.insert(entry.xid);
@@ -23,7 +23,9 @@ class SimStream final : public connect::Stream {
   }
 
   Result<model::ChangeBatch> next(std::stop_token stop) override {
-    if (is_broken_) return base::failed(errors::cut, "the stream is broken");
+    if (is_broken_ || failovers_ != side_.server.failovers()) {
+      return base::failed(errors::cut, "the stream is broken");
+    }
     Result<void> called = call_source(side_, "stream.next");
     if (!called.ok()) return broken(called.take_error());
     if (side_.chance.in_million(side_.weather.half_open_share)) hangs_until_ = side_.scheduler.now() + hang_time();
@@ -39,11 +41,13 @@ class SimStream final : public connect::Stream {
   }
 
   Result<void> confirm(const model::Position& position) override {
+    if (failovers_ != side_.server.failovers()) return base::failed(errors::cut, "the stream is broken");
     Result<void> called = call_source(side_, "stream.confirm");
     if (!called.ok()) return broken(called.take_error());
     return side_.process.durable("source.confirm", [&]() -> Result<void> {
       side_.watch.confirmed(position);
       SourceServer::Slot& slot = side_.server.slot;
+      if (side_.chance.percent(20)) side_.server.note_confirmed();
       slot.confirmed = std::max(slot.confirmed, position.log);
       side_.trace.note("source: may forget up to {}", position.log);
       return {};
@@ -186,6 +190,7 @@ class SimStream final : public connect::Stream {
   const SourceSide side_;
   const connect::CapturePlan plan_;
   const std::uint64_t after_;
+  const std::uint64_t failovers_;
   std::set<model::TableName> tables_;
   std::set<std::uint64_t> ended_;
   std::size_t next_ = 0;    // entry of the log

@@ -87,8 +87,7 @@ bool is_row(Op op) { return op == Op::insert || op == Op::update || op == Op::re
 
 // The changes that are not skipped, table by table; what is no row change stands between runs.
 Result<void> apply_runs(const TargetSide& side, const ChangeBatch& batch, const std::vector<std::uint32_t>& changes) {
-  // By name: a batch may know one table twice, when some of its changes were on our disk.
-  std::map<model::TableName, std::vector<std::uint32_t>> runs;
+  std::map<std::uint32_t, std::vector<std::uint32_t>> runs;
   const auto finish = [&]() -> Result<void> {
     for (const auto& [table, run] : runs) {
       if (TRY(apply_set(side.server, batch, run))) continue;
@@ -100,7 +99,7 @@ Result<void> apply_runs(const TargetSide& side, const ChangeBatch& batch, const 
   for (const std::uint32_t index : changes) {
     const Change& change = batch.changes[index];
     if (side.compacts && is_row(change.op)) {
-      runs[batch.tables[change.table]->name].push_back(index);
+      runs[change.table].push_back(index);
       continue;
     }
     TRY(finish());

@@ -154,7 +154,10 @@ class SimTarget final : public connect::Target {
   }
   Result<void> advance(const model::Position& through) override {
     const std::optional<model::Position> held = side_.server.position();
-    if (inside_.is_inside || is_applying_ || (held && *held >= through)) return {};
+    if (inside_.is_inside || is_applying_) {
+      return base::failed(errors::broken_promise, "the position moves to {} inside of a transaction", through.log);
+    }
+    if (held && *held >= through) return {};
     TRY(call_target(side_, "target.advance"));
     return move_position("target.advance", through);
   }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/workload.h"
 
+#include <algorithm>
+
 namespace sim {
 
 namespace {
@@ -14,7 +16,11 @@ constexpr std::int64_t ids = 80;  // few, so that keys come and go
 void Workload::fill() {
   left_ = plan_.workload.transactions;
   const std::uint64_t xid = server_.begin();
+  const std::size_t at_first = std::max<std::size_t>(1, plan_.tables.size() - plan_.workload.late_tables);
   for (const TablePlan& table : plan_.tables) {
+    // A bank is there from the beginning: its total is known then.
+    if (known_.size() >= at_first && table.kind != TableKind::bank) continue;
+    known_.push_back(&table);
     server_.create_table(table.schema);
     for (std::int64_t i = 0; i < table.rows; ++i) {
       Row row;
@@ -123,7 +129,7 @@ bool Workload::change_table(std::uint64_t xid, const TablePlan& table) {
 }
 
 bool Workload::change(std::uint64_t xid) {
-  const TablePlan& table = plan_.tables[chance_.below(plan_.tables.size())];
+  const TablePlan& table = pick_table();
   return table.kind == TableKind::bank ? move_money(xid, table) : change_table(xid, table);
 }
 
@@ -156,13 +162,49 @@ void Workload::run_transaction(const std::stop_token& stop) {
   finish(xid, stop);
 }
 
+// Many transactions at once, each streamed out, that end in any order.
+void Workload::run_crowd(const std::stop_token& stop) {
+  std::vector<std::uint64_t> open;
+  for (std::size_t i = 0; i < plan_.workload.crowd; ++i) {
+    open.push_back(server_.begin());
+    change(open.back());
+    if (chance_.percent(80)) server_.stream_out(open.back());
+    if (chance_.percent(10)) scheduler_.pause(base::Nanos(chance_.between(1, 5'000'000)), stop);
+  }
+  while (!open.empty()) {
+    const std::size_t place = chance_.below(open.size());
+    std::swap(open[place], open.back());
+    if (chance_.percent(30)) change(open.back());
+    if (chance_.percent(85)) {
+      commit(open.back());
+    } else {
+      server_.rollback(open.back());
+    }
+    open.pop_back();
+    scheduler_.step();
+  }
+}
+
+void Workload::make_late_table() {
+  for (const TablePlan& table : plan_.tables) {
+    if (std::find(known_.begin(), known_.end(), &table) != known_.end()) continue;
+    known_.push_back(&table);
+    return server_.create_table(table.schema);
+  }
+}
+
+void Workload::commit(std::uint64_t xid) {
+  const std::int64_t most = plan_.workload.standby_max.count();
+  server_.commit(xid, most > 0 && chance_.percent(30) ? base::Nanos(chance_.skewed(most)) : base::Nanos{0});
+}
+
 // A prepared transaction keeps its locks until a later one ends it.
 void Workload::finish(std::uint64_t xid, const std::stop_token&) {
   if (!prepared_.empty() && chance_.percent(50)) {
     const std::uint64_t other = prepared_.back();
     prepared_.pop_back();
     if (chance_.percent(80)) {
-      server_.commit(other);
+      commit(other);
     } else {
       server_.rollback(other);
     }
@@ -172,21 +214,26 @@ void Workload::finish(std::uint64_t xid, const std::stop_token&) {
   } else if (chance_.percent(plan_.workload.rollback_share)) {
     server_.rollback(xid);
   } else {
-    server_.commit(xid);
+    commit(xid);
   }
 }
 
 void Workload::run_session(const std::stop_token& stop) {
   while (left_ > 0 && !stop.stop_requested()) {
     left_ -= 1;
-    run_transaction(stop);
+    if (chance_.percent(5)) make_late_table();
+    if (plan_.workload.crowd > 0 && chance_.percent(3)) {
+      run_crowd(stop);
+    } else {
+      run_transaction(stop);
+    }
     scheduler_.pause(base::Nanos(chance_.between(1, plan_.workload.pause_max.count())), stop);
   }
   if (left_ > 0) return;
   while (!prepared_.empty()) {
     const std::uint64_t xid = prepared_.back();
     prepared_.pop_back();
-    server_.commit(xid);
+    commit(xid);
   }
 }
 

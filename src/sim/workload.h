@@ -23,6 +23,9 @@ class Workload {
 
  private:
   void run_transaction(const std::stop_token& stop);
+  void run_crowd(const std::stop_token& stop);
+  void make_late_table();
+  const TablePlan& pick_table() { return *known_[chance_.below(known_.size())]; }
   bool change(std::uint64_t xid);
   bool change_table(std::uint64_t xid, const TablePlan& table);
   bool move_money(std::uint64_t xid, const TablePlan& bank);
@@ -31,12 +34,14 @@ class Workload {
   Row changed_row(const TablePlan& table, const Row& before);
   std::string text(std::int64_t bytes_max);
   const Row* pick_row(const TablePlan& table);
+  void commit(std::uint64_t xid);
   void finish(std::uint64_t xid, const std::stop_token& stop);
 
   const RunPlan& plan_;
   SourceServer& server_;
   SimScheduler& scheduler_;
   Chance chance_;
+  std::vector<const TablePlan*> known_;  // tables that are made
   std::size_t left_ = 0;
   std::int64_t next_version_ = 1;
   std::int64_t bank_total_ = 0;

@@ -1,0 +1,176 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The faults that are planted to show that the simulator's checkers can see.
+
+Each is a small change of a source file as somebody could make by mistake: (name, what it does, file, [(text, text with
+the fault)]). `FAULT` in the new text becomes a condition that is true when that fault is switched on. The sources in
+src/ stay as they are: the changed copies are written to a folder of the build and compiled into
+millrace_sim_planted only (cmake option MILLRACE_PLANTED_FAULTS).
+
+Usage: plant_faults.py --write FOLDER   writes the changed files
+       plant_faults.py --files          their names
+       plant_faults.py --names          number, name and description of each fault
+A text that is not found exactly once is an error: the list must follow the code.
+"""
+
+import pathlib
+import sys
+
+TOP = pathlib.Path(__file__).resolve().parent.parent.parent
+
+FAULTS = [
+    ("skip_fence", "changes that a table's load holds already are applied again", "engine/route.cc",
+     [("if (commit_log_ <= fence_high_ && fence->second", "if (!FAULT && commit_log_ <= fence_high_ && fence->second")]),
+    ("fence_without_running", "a fence takes transactions that ran during the snapshot for part of it",
+     "engine/route.cc",
+     [("fence->second.holds(commit_log_, xid_))",
+       "(FAULT ? commit_log_ <= fence->second.high : fence->second.holds(commit_log_, xid_)))")]),
+    ("fence_not_recorded", "the fence of a load is forgotten", "engine/load.cc",
+     [("    record.fence = fence;", "    record.fence = FAULT ? model::Fence{} : fence;")]),
+    ("ack_before_relay_sync", "the source is told to forget what the relay has not synced", "engine/change_queue.cc",
+     [("  Lock lock(mutex_);\n  return durable_;", "  Lock lock(mutex_);\n  return FAULT ? appended_ : durable_;")]),
+    ("ack_captured", "the source is told to forget what was only read", "engine/streaming.cc",
+     [("    TRY(assembler_->take(std::move(batch), push));\n    TRY(queue_->settle());",
+       "    if (FAULT && batch.through > 0) {\n      base::Lock lock(mutex_);\n"
+       "      durable_ = std::max(durable_, model::Position{batch.through, model::sequence_end, {}});\n    }\n"
+       "    TRY(assembler_->take(std::move(batch), push));\n    TRY(queue_->settle());")]),
+    ("relay_never_synced", "the relay counts as durable without a sync", "engine/change_queue.cc",
+     [("  TRY(relay_.sync());\n", "  if (!FAULT) TRY(relay_.sync());\n")]),
+    ("apply_after_failed_sync", "a failed sync of the relay is taken for a good one", "relay/relay.cc",
+     [("  if (!outcome.ok()) return poison(outcome.take_error());\n  synced_ = written_;",
+       "  if (!outcome.ok() && !FAULT) return poison(outcome.take_error());\n  synced_ = written_;")]),
+    ("segment_end_not_synced", "a segment is closed without a sync", "relay/relay.cc",
+     [("    TRY(sync());\n    file_.reset();",
+       "    if (!FAULT) TRY(sync());\n    if (FAULT) {\n      Lock lock(shared_->mutex);\n"
+       "      shared_->segments[number_].synced = written_;\n    }\n    file_.reset();")]),
+    ("segment_name_not_synced", "the name of a new segment is not made durable", "relay/relay.cc",
+     [("  if (written.ok()) written = disk_.sync_folder(options_.folder);",
+       "  if (written.ok() && !FAULT) written = disk_.sync_folder(options_.folder);")]),
+    ("open_transaction_kept", "recovery keeps a transaction whose commit never came", "relay/relay.cc",
+     [("      if (scanned.whole < size) TRY(file->truncate(scanned.whole));",
+       "      if (scanned.whole < size && !FAULT) TRY(file->truncate(scanned.whole));\n"
+       "      if (FAULT) shared_->segments[number].bytes = shared_->segments[number].synced = size;"),
+      ("      shared_->segments[number].bytes = shared_->segments[number].synced = scanned.whole;",
+       "      if (!FAULT) shared_->segments[number].bytes = shared_->segments[number].synced = scanned.whole;")]),
+    ("checksum_ignored", "recovery takes records whose checksum is wrong", "relay/relay.cc",
+     [("checksum_of(payload) != header->payload_checksum) break;",
+       "(!FAULT && checksum_of(payload) != header->payload_checksum)) break;")]),
+    ("trim_too_far", "the relay gives up what the target does not hold yet", "engine/change_queue.cc",
+     [("  return relay_.trim(durable);", "  return relay_.trim(FAULT ? std::max(durable, appended_) : durable);")]),
+    ("leave_relay_early", "memory is used again while the relay still holds unread changes", "engine/change_queue.cc",
+     [("  if (!batch && !inside_transaction_ && log_bytes", "  if ((FAULT || (!batch && !inside_transaction_)) && log_bytes")]),
+    ("room_never", "a relay that is full never has room again", "engine/change_queue.cc",
+     [("starving_ && (inside_transaction_ || is_spent ||", "starving_ && (inside_transaction_ || (is_spent && !FAULT) ||")]),
+    ("deaf_to_stop", "a wait for room does not hear that the task is stopped", "engine/change_queue.cc",
+     [("    if (!clock_.pause(wait_step, stop))", "    if (!clock_.pause(wait_step, FAULT ? std::stop_token() : stop))")]),
+    ("reader_stops_at_gap", "a relay reader refuses to pass a segment that held nothing", "relay/reader.cc",
+     [("found->second.start.position > position_)", "(found->second.start.position > position_ || (FAULT && offset_ > 0 && found->first != segment_ + 1)))")]),
+    ("half_transaction", "a group is cut inside of a transaction and called whole", "engine/streaming.cc",
+     [("  const bool is_whole = !inside_transaction_ && last.op == Op::commit;\n  inside_transaction_ = last.op != Op::commit;",
+       "  if (FAULT && last.op != Op::commit) {\n    model::Change edge = last;\n    edge.op = Op::commit;\n"
+       "    edge.table = model::no_table;\n    edge.position.sequence = model::sequence_end;\n    group.changes.push_back(edge);\n"
+       "    return apply_group(std::move(group), stop);\n  }\n"
+       "  const bool is_whole = !inside_transaction_ && last.op == Op::commit;\n  inside_transaction_ = last.op != Op::commit;")]),
+    ("last_part_forgotten", "the last part of a huge transaction is not applied when it holds only the commit",
+     "engine/streaming.cc",
+     [("if (concerns_us || !is_whole) report =", "if (concerns_us || (!FAULT && !is_whole) || (FAULT && inside_transaction_)) report =")]),
+    ("advance_inside", "the position moves on in the middle of a transaction", "engine/streaming.cc",
+     [("    if (!cut && !inside_transaction_) applied_through_ =", "    if (!cut && (FAULT || !inside_transaction_)) applied_through_ ="),
+      ("  if (!inside_transaction_ && applied_through_ > advanced_through_ &&",
+       "  if ((FAULT || !inside_transaction_) && applied_through_ > advanced_through_ &&"),
+      ("    const std::uint64_t through = builder.at_boundary() ? group.through : 0;",
+       "    const std::uint64_t through = builder.at_boundary() ? group.through : FAULT && !group.changes.empty() ? group.changes.back().position.log : 0;")]),
+    ("one_table_twice", "changes of one table are parted when some were on our disk", "model/change.cc",
+     [("(tables[i] && table && *tables[i] == *table)) return i;", "(!FAULT && tables[i] && table && *tables[i] == *table)) return i;")]),
+    ("delete_dropped", "compaction drops the delete of a row that was updated before", "connectors/postgres/compact.cc",
+     [("      if (row.origin != nullptr) net_.removes.push_back({row.origin, nullptr});\n    } else if (row.origin == nullptr) {",
+       "      if (row.origin != nullptr && !(FAULT && row.key_changed)) net_.removes.push_back({row.origin, nullptr});\n    } else if (row.origin == nullptr) {"),
+      ("  found.key = nullptr;\n  found.cells = nullptr;\n  return true;",
+       "  if (FAULT) found.key_changed = found.cells != nullptr;\n  found.key = nullptr;\n  found.cells = nullptr;\n  return true;")]),
+    ("updates_swapped", "compaction keeps the older of two updates of a key", "connectors/postgres/compact.cc",
+     [("  found.cells = merged;\n  if (same_key(merged, key_before)) {",
+       "  if (!FAULT || found.cells == nullptr || !same_key(merged, key_before)) found.cells = merged;\n  if (same_key(merged, key_before)) {")]),
+    ("unchanged_as_null", "compaction forgets a large value that the log does not repeat", "connectors/postgres/compact.cc",
+     [("mask[i] = row.cells[i].state != CellState::unchanged;", "mask[i] = row.cells[i].state != CellState::unchanged;\n"
+       "      if (FAULT) {\n        std::vector<Cell>& whole = net_.merged.emplace_back(row.cells, row.cells + columns_);\n"
+       "        for (Cell& cell : whole) {\n          if (cell.state == CellState::unchanged) cell.state = CellState::null;\n        }\n"
+       "        net_.updates[std::vector<bool>(columns_, true)].push_back({row.origin, whole.data()});\n        continue;\n      }")]),
+    ("aborted_kept", "a subtransaction that was rolled back is applied", "relay/spool.cc",
+     [("    found->second.aborted.push_back(sub_xid);", "    if (!FAULT) found->second.aborted.push_back(sub_xid);")]),
+    ("spool_name_reused", "two transactions spill into one file", "relay/spool.cc",
+     [('fmt::format("{}/{}{}", options_.folder, xid, spool_suffix);',
+       'fmt::format("{}/{}{}", options_.folder, FAULT ? 0 : xid, spool_suffix);')]),
+    ("spool_memory_lost", "what was in memory is lost when a transaction has spilled before", "relay/spool.cc",
+     [("  if (piece_ == transaction_.pieces.size()) return std::optional<model::ChangeBatch>();",
+       "  if (piece_ == transaction_.pieces.size() || (FAULT && transaction_.file_bytes > 0)) return std::optional<model::ChangeBatch>();")]),
+    ("open_streams_forgotten", "a transaction that was streamed before a reconnect is forgotten at its commit",
+     "relay/assembler.cc",
+     [("      spool_->abort(change.xid, change.sub_xid);", "      spool_->abort(change.xid, FAULT ? 0 : change.sub_xid);")]),
+    ("last_block_lost", "the last rows of a chunk are not written, and nobody counts", "engine/load.cc",
+     [("      if (block->rows) {\n        TRY(loader->write_rows(*block->rows));",
+       "      if (block->rows && FAULT && channel.ended()) {\n      } else if (block->rows) {\n        TRY(loader->write_rows(*block->rows));"),
+      ("  if (rows != reader->rows()) {", "  if (rows != reader->rows() && !FAULT) {")]),
+    ("failed_chunk_kept", "what a chunk had written when it gave way is kept", "engine/load.cc",
+     [("  if (!written.ok()) return written.take_error();\n  if (!read.ok()) return read.take_error();",
+       "  if (FAULT && (!written.ok() || !read.ok())) (void)loader->finish();\n"
+       "  if (!written.ok()) return written.take_error();\n  if (!read.ok()) return read.take_error();")]),
+    ("loaded_too_early", "a table counts as loaded before its last chunk", "engine/load.cc",
+     [("    last = --progress.chunks_left == 0 && !progress.abandoned;",
+       "    last = --progress.chunks_left == (FAULT ? 1 : 0) && !progress.abandoned;"),
+      ("  for (Progress& progress : progress_) {\n    if (progress.chunks_left == 0 &&",
+       "  for (Progress& progress : progress_) {\n    if (FAULT && progress.chunks_left == 1) ++progress.chunks_left;\n    if (progress.chunks_left == 0 &&")]),
+    ("half_load_kept", "a table that was half loaded when the process died counts as loaded", "engine/attempt.cc",
+     [("    if (known && record->state == table_state::completed) continue;",
+       "    if (known && (record->state == table_state::completed || (FAULT && record->state == table_state::loading))) continue;")]),
+    ("rows_of_attempt_kept", "rows of an unfinished load stay when the table is loaded again", "engine/attempt.cc",
+     [("    if (attempted || !first_time) TRY(target_->discard(table->mapped.target));",
+       "    if ((attempted || !first_time) && !FAULT) TRY(target_->discard(table->mapped.target));")]),
+    ("published_late", "a table's snapshot is taken before its changes are published", "engine/attempt.cc",
+     [("      TRY(source_->capture()->update(capture_plan(definition_, tables_), waiting(), stop));\n    }\n    if (!loads",
+       "      if (FAULT) snapshot_ = TRY(source_->snapshot(true));\n"
+       "      TRY(source_->capture()->update(capture_plan(definition_, tables_), waiting(), stop));\n    }\n    if (!loads")]),
+    ("position_apart", "the target's position is stored behind the data, in a commit of its own", "sim/target_connector.cc",
+     [("      TRY(side_.server.commit(epoch_, reached));\n      is_applying_ = false;",
+       "      TRY(side_.server.commit(epoch_, FAULT ? std::optional<model::Position>() : reached));\n      is_applying_ = false;"),
+      ("      side_.watch.shown(reached);\n      return {};\n    }));\n    return report;",
+       "      if (!FAULT) side_.watch.shown(reached);\n      return {};\n    }));\n"
+       "    if (FAULT) TRY(move_position(\"target.apply position\", *reached));\n    return report;")]),
+]
+
+
+def planted():
+    """{file: text}; fails when a fault's place is not there exactly once."""
+    texts, problems = {}, []
+    for number, (name, _, file, changes) in enumerate(FAULTS, 1):
+        text = texts.get(file) or (TOP / "src" / file).read_text()
+        for old, new in changes:
+            if text.count(old) != 1:
+                problems.append(f"{name}: found {text.count(old)} times in {file}: {old.splitlines()[0]}")
+            text = text.replace(old, new.replace("FAULT", f"(planted_fault() == {number})"))
+        texts[file] = text
+    if problems:
+        raise SystemExit("\n".join(problems))
+    for file, text in texts.items():
+        first, rest = text.split("\n", 1)
+        texts[file] = f"{first}\nint planted_fault();\n{rest}"
+    return texts
+
+
+def main():
+    if sys.argv[1:2] == ["--names"]:
+        for number, (name, what, file, _) in enumerate(FAULTS, 1):
+            print(f"{number}\t{name}\t{what}\t{file}")
+    elif sys.argv[1:2] == ["--files"]:
+        print(";".join(dict.fromkeys(file for _, _, file, _ in FAULTS)))
+    elif sys.argv[1:2] == ["--write"]:
+        for file, text in planted().items():
+            path = pathlib.Path(sys.argv[2]) / file
+            if not path.exists() or path.read_text() != text:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text)
+    else:
+        raise SystemExit(__doc__)
+
+
+if __name__ == "__main__":
+    main()
