@@ -43,7 +43,8 @@ void DiskServer::tear(Inode& inode) {
     inode.synced = inode.bytes.size();
   }
   const std::size_t unsynced = inode.bytes.size() - std::min(inode.synced, inode.bytes.size());
-  const std::size_t kept = chance_.percent(40) ? 0 : chance_.below(unsynced + 1);
+  const std::uint64_t fate = chance_.below(100);
+  const std::size_t kept = fate < 30 ? 0 : fate < 60 ? unsynced : chance_.below(unsynced + 1);
   inode.bytes.resize(inode.bytes.size() - unsynced + kept);
   const auto zero = [&](std::size_t from, std::size_t to) {
     for (std::size_t at = from; at < to; at = (at / sector + 1) * sector) {

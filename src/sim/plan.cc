@@ -123,6 +123,20 @@ void draw_budgets(RunPlan& plan, Chance& chance) {
   if (chance.percent(50)) plan.relay_cap = std::uint64_t(1'500 + chance.skewed(40'000));
 }
 
+// A target that is far behind, and a machine that loses its power again and again: all goes through the relay.
+void lean_on_relay(RunPlan& plan, Chance& chance) {
+  plan.source_log_cap = 50;
+  plan.queue_bytes = 200;
+  plan.workload.pause_max = std::chrono::milliseconds(200);
+  plan.weather.target.slow_share = 700'000;
+  plan.weather.target.slow_max = std::chrono::milliseconds(chance.between(100, 5'000));
+  for (LifePlan& life : plan.lives) {
+    life.power_cut = life.end != LifePlan::End::stopped;
+    life.end = life.end == LifePlan::End::stopped ? LifePlan::End::stopped : LifePlan::End::killed;
+    life.length = std::chrono::milliseconds(chance.between(800, 5'000));
+  }
+}
+
 void cut_plan(RunPlan& plan, const Cuts& cuts) {
   if (cuts.transactions >= 0) plan.workload.transactions = std::size_t(cuts.transactions);
   if (cuts.sessions >= 0) plan.workload.sessions = std::size_t(cuts.sessions);
@@ -165,6 +179,7 @@ RunPlan draw_plan(std::uint64_t seed, const Cuts& cuts) {
   if (chance.percent(40)) plan.workload.late_tables = std::size_t(chance.between(1, std::int64_t(tables)));
   plan.compacts = chance.percent(60);
   draw_budgets(plan, chance);
+  if (chance.percent(20)) lean_on_relay(plan, chance);
   cut_plan(plan, cuts);
   return plan;
 }

@@ -29,7 +29,7 @@ struct LifePlan {
   std::int64_t step = 0;
   bool after = false;
   base::Nanos length{0};
-  bool power_cut = false;   // with a crash or kill
+  bool power_cut = false;    // with a crash or kill
   std::int64_t reload = -1;  // before it begins, the user asks for this table to be loaded again
 };
 
@@ -53,7 +53,7 @@ struct WorkloadPlan {
   std::uint64_t prepared_share = 5;
   std::uint64_t truncate_share = 0;
   std::uint64_t alter_share = 0;
-  std::size_t crowd = 0;  // transactions that one session holds open at once, now and then
+  std::size_t crowd = 0;        // transactions that one session holds open at once, now and then
   std::size_t late_tables = 0;  // the last tables of the plan are made in the middle of the run
   std::int64_t text_bytes = 12;
   std::int64_t large_bytes = 300;

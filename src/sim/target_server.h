@@ -60,6 +60,6 @@ namespace errors {
 inline constexpr base::Code broken_promise{"sim.broken_promise", base::Kind::task,
                                            "The engine called the target in a way that connect/ rules out."};
 inline constexpr base::Code fenced_off{"sim.fenced_off", base::Kind::task, "A newer process owns the target."};
-}
+}  // namespace errors
 
 }  // namespace sim
