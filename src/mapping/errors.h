@@ -21,4 +21,14 @@ inline constexpr base::Code bad_filter{
     "mapping.bad_filter", base::Kind::input,
     "Correct the filter: it names columns of the source table, and values that fit the column's type."};
 
+inline constexpr base::Code bad_expression{
+    "mapping.bad_expression", base::Kind::input,
+    "Correct the rule's expression: one SQLite expression over $COLUMN names and the functions of docs/mappings.md."};
+inline constexpr base::Code bad_transformation{
+    "mapping.bad_transformation", base::Kind::input,
+    "The rule does not fit the source's table; correct the columns or types it names."};
+inline constexpr base::Code row_failed{
+    "mapping.row_failed", base::Kind::table,
+    "A rule cannot be carried out for a row; correct the rule or the row, then reload the table."};
+
 }  // namespace mapping::errors

@@ -57,26 +57,13 @@ bool fits(Type type, std::string_view value) {
   }
 }
 
-base::Result<std::string> literal(const Filter& filter, const model::ColumnType& type, const std::string& value,
-                                  const Quote& quote_literal) {
-  if (value.find('\0') != std::string::npos) {
-    return base::failed(errors::bad_filter, "rule {}: the filter on column {} compares with a NUL character",
-                        filter.rule_id, filter.column);
-  }
-  if (!fits(type.type, value)) {
-    return base::failed(errors::bad_filter, "rule {}: the filter on column {} compares with a value that is no {}",
-                        filter.rule_id, filter.column, type.native.empty() ? model::type_name(type.type) : type.native);
-  }
-  return quote_literal(value);
-}
-
 base::Result<std::string> condition_sql(const Filter& filter, const FilterCondition& condition,
                                         const std::string& column, const model::ColumnType& type,
                                         const Quote& quote_literal) {
   std::string low;
   std::string high;
-  if (takes_value(condition.op)) low = TRY(literal(filter, type, condition.value, quote_literal));
-  if (takes_end(condition.op)) high = TRY(literal(filter, type, condition.end, quote_literal));
+  if (takes_value(condition.op)) low = TRY(typed_literal(filter.rule_id, filter.column, type, condition.value, quote_literal));
+  if (takes_end(condition.op)) high = TRY(typed_literal(filter.rule_id, filter.column, type, condition.end, quote_literal));
   switch (condition.op) {
     case FilterOperator::eq: return column + " = " + low;
     case FilterOperator::noteq: return column + " <> " + low;
@@ -125,6 +112,19 @@ base::Result<std::string> one_filter_sql(const Filter& filter, const model::Tabl
 }
 
 }  // namespace
+
+base::Result<std::string> typed_literal(const std::string& rule_id, const std::string& column,
+                                        const model::ColumnType& type, const std::string& value,
+                                        const Quote& quote_literal) {
+  if (value.find('\0') != std::string::npos) {
+    return base::failed(errors::bad_filter, "rule {}: column {} is compared with a NUL character", rule_id, column);
+  }
+  if (!fits(type.type, value)) {
+    return base::failed(errors::bad_filter, "rule {}: the filter on column {} compares with a value that is no {}",
+                        rule_id, column, type.native.empty() ? model::type_name(type.type) : type.native);
+  }
+  return quote_literal(value);
+}
 
 base::Result<std::string> filter_sql(std::span<const Filter> filters, const model::TableSchema& source,
                                      const Quote& quote_identifier, const Quote& quote_literal) {

@@ -38,4 +38,9 @@ using Quote = std::function<std::string(std::string_view)>;
 base::Result<std::string> filter_sql(std::span<const Filter> filters, const model::TableSchema& source,
                                      const Quote& quote_identifier, const Quote& quote_literal);
 
+// A literal for that column, or bad_filter when the text cannot be of its type.
+base::Result<std::string> typed_literal(const std::string& rule_id, const std::string& column,
+                                        const model::ColumnType& type, const std::string& value,
+                                        const Quote& quote_literal);
+
 }  // namespace mapping

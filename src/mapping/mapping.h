@@ -23,12 +23,63 @@ namespace mapping {
 
 struct RuleSet;  // mapping/rules.h
 
+inline constexpr std::uint32_t no_column = 0xffffffff;
+
+// What a $NAME of an expression stands for.
+struct Variable {
+  enum class Kind : std::uint8_t {
+    column,
+    before,  // the column's value before an update
+    constant,
+    stream_position,
+    timestamp,
+    commit_timestamp,
+    operation,
+    change_sequence,
+  };
+  Kind kind = Kind::column;
+  std::uint32_t column = no_column;  // index into source.columns
+  std::string constant;
+};
+
+// How the value of a target column comes about.
+struct ColumnSource {
+  enum class Kind : std::uint8_t { copied, converted, computed, before_image };
+  enum class Mask : std::uint8_t { none, digits, random_digits, hash };
+  Kind kind = Kind::copied;
+  Mask mask = Mask::none;
+  char mask_character = 0;
+  bool repeatable = true;            // the same source row gives the same value
+  std::uint32_t column = no_column;  // copied, converted, before_image: index into source.columns
+  std::string expression;            // computed
+  std::vector<Variable> variables;
+  std::vector<std::string> rule_ids;  // of the rules that made it so, naming included
+
+  bool is_as_read() const { return kind == Kind::copied && mask == Mask::none; }
+};
+
 struct MappedTable {
   model::TableSchemaPtr target;        // name, source_name and Column::source_name are set
-  std::vector<std::uint32_t> columns;  // target->columns[i] comes from source.columns[columns[i]]
-  bool identity_columns = false;       // all columns, in order, under their own names
-  // Secondary objects that could not be carried over because a column they need was removed or renamed.
+  std::vector<std::uint32_t> columns;  // target->columns[i] comes from source.columns[columns[i]]; or no_column
+  std::vector<ColumnSource> sources;   // parallel to target->columns
+  bool identity_columns = false;       // all columns, in order, under their own names, as they are
+  // Rows must go through a RowTransform: cells are then needed in canonical form.
+  bool computes = false;
+  bool marks_deletes = false;  // operation_indicator: deletes become updates
+  // What the load reads when it computes: `read` has the source's columns read_columns, in that order.
+  std::vector<std::uint32_t> read_columns;
+  model::TableSchemaPtr read;
+  // Secondary objects that could not be carried over, and why.
   std::vector<std::string> left_out;
+  // Why the table cannot be streamed with these rules; empty: it can.
+  std::vector<std::string> stream_problems;
+  std::string schema_rule, table_rule;  // ids of the naming rules, empty: none
+};
+
+// A part of a table that is loaded on its own: table-settings with parallel-load ranges.
+struct Segments {
+  std::string rule_id;
+  std::vector<std::string> sql;  // native conditions; every row of the table meets exactly one
 };
 
 class Mapping {
@@ -48,10 +99,22 @@ class Mapping {
   base::Result<std::string> filter_sql(const model::TableSchema& source, const Quote& quote_identifier,
                                        const Quote& quote_literal) const;
 
-  model::TableName map_name(const model::TableName& source) const;
+  // Which rule selects or excludes a table, for people; empty when none matches it.
+  std::string selection_rule(const model::TableName& table, bool is_view) const;
+  // The ranges of that table's parallel-load; no SQL when there are none. mapping.bad_transformation when a column is
+  // not there or cannot be a range.
+  base::Result<Segments> segments(const model::TableSchema& source, const Quote& quote_identifier,
+                                  const Quote& quote_literal) const;
+  // Rules that are understood and have no effect here.
+  std::vector<std::string> remarks() const;
+  // Transformation and table-settings rules that match none of these tables, and selection rules likewise.
+  std::vector<std::string> idle_rules(std::span<const model::TableName> tables) const;
+
+  // Fails with mapping.row_failed when an expression gives no name.
+  base::Result<model::TableName> map_name(const model::TableName& source) const;
   // The target name of a column, nullopt when it is removed.
-  std::optional<std::string> map_column(const model::TableName& table, const model::Column& column) const;
-  // Fails with mapping.collision (two columns, one name) or mapping.no_columns.
+  base::Result<std::optional<std::string>> map_column(const model::TableName& table, const model::Column& column) const;
+  // Fails with mapping.collision (two columns, one name), mapping.no_columns or mapping.bad_transformation.
   base::Result<MappedTable> map(const model::TableSchema& source) const;
   // mapping.collision when two tables would get one name on the target.
   base::Result<void> check_collisions(std::span<const MappedTable> tables) const;

@@ -3,11 +3,38 @@
 // Case is folded for ASCII letters only, as databases fold identifiers, so that a name never depends on a locale.
 #include <algorithm>
 
+#include "mapping/errors.h"
 #include "mapping/rules.h"
 
 namespace mapping {
 
-std::string renamed(const TransformationRule& rule, std::string_view name) {
+namespace {
+
+// An engine for one evaluation: names are made when a task is planned, not for each row.
+base::Result<std::string> name_by_expression(const TransformationRule& rule, const NamedObject& object) {
+  const auto engine = TRY(ExpressionEngine::open());
+  const std::size_t expression = TRY(engine->prepare(rule.expression));
+  std::vector<Value> values;
+  for (const std::string& name : rule.facts.variables) {
+    const std::string_view text = name == "AR_M_SOURCE_SCHEMA"       ? object.table.schema
+                                  : name == "AR_M_SOURCE_TABLE_NAME" ? object.table.table
+                                  : name == "AR_M_SOURCE_COLUMN_NAME" ? object.column
+                                                                      : object.column_type;
+    values.push_back(Value::of(text));
+  }
+  base::Result<Value> value = engine->evaluate(expression, values);
+  if (!value.ok()) {
+    return base::failed(errors::bad_expression, "rule {}, table {}: {}", rule.id, object.table.text(),
+                        value.error().message);
+  }
+  if (value->kind != Value::Kind::text || value->bytes.empty() || value->bytes.find('\0') != std::string_view::npos) {
+    return base::failed(errors::bad_expression, "rule {}, table {}: the expression gives no text for a name", rule.id,
+                        object.table.text());
+  }
+  return std::string(value->bytes);
+}
+
+std::string renamed_plainly(const TransformationRule& rule, std::string_view name) {
   std::string out(name);
   switch (rule.action) {
     case RuleAction::rename: return rule.value;
@@ -28,10 +55,15 @@ std::string renamed(const TransformationRule& rule, std::string_view name) {
       std::transform(out.begin(), out.end(), out.begin(),
                      [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
       return out;
-    case RuleAction::include_column:
-    case RuleAction::remove_column: return out;
+    default: return out;
   }
-  return out;
+}
+
+}  // namespace
+
+base::Result<std::string> renamed(const TransformationRule& rule, std::string_view name, const NamedObject& object) {
+  if (rule.action == RuleAction::rename && !rule.expression.empty()) return name_by_expression(rule, object);
+  return renamed_plainly(rule, name);
 }
 
 }  // namespace mapping

@@ -1,5 +1,23 @@
-room(mapping SOURCES mapping/pattern.cc mapping/filter.cc mapping/rules.cc mapping/naming.cc mapping/mapping.cc
-     DEPENDS base model)
+room(mapping
+  SOURCES
+    mapping/expression.cc
+    mapping/filter.cc
+    mapping/mapping.cc
+    mapping/mask.cc
+    mapping/naming.cc
+    mapping/other_rules.cc
+    mapping/pattern.cc
+    mapping/rule_text.cc
+    mapping/rules.cc
+    mapping/segments.cc
+    mapping/sha256.cc
+    mapping/table_mapper.cc
+    mapping/transform.cc
+    mapping/transform_stream.cc
+    mapping/transformation_rules.cc
+    mapping/value.cc
+  DEPENDS base model
+  LINKS SQLite::SQLite3)
 unit_test(mapping_test
   SOURCES src/mapping/pattern_test.cc src/mapping/filter_test.cc src/mapping/mapping_test.cc src/mapping/cases_test.cc
   DEPENDS mapping)

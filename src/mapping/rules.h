@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "mapping/expression.h"
 #include "mapping/filter.h"
 #include "mapping/pattern.h"
 #include "model/schema.h"
@@ -42,8 +43,31 @@ enum class RuleAction {
   replace_suffix,
   include_column,
   remove_column,
+  add_column,
+  change_data_type,
+  define_primary_key,
+  add_before_image_columns,
+  mask_digits,
+  randomize_digits,
+  hash,
 };
 constexpr bool is_naming(RuleAction action) { return action < RuleAction::include_column; }
+constexpr bool is_choice(RuleAction action) {
+  return action == RuleAction::include_column || action == RuleAction::remove_column;
+}
+constexpr bool is_mask(RuleAction action) { return action >= RuleAction::mask_digits; }
+
+struct KeyDefinition {
+  std::string name;
+  bool unique_index = false;  // origin unique-index: a unique index beside the source's primary key
+  std::vector<std::string> columns;
+};
+
+struct BeforeImage {
+  enum class Columns { key, not_large, all };
+  std::string prefix, suffix;
+  Columns columns = Columns::key;
+};
 
 struct TransformationRule {
   std::string id;
@@ -54,17 +78,44 @@ struct TransformationRule {
   std::optional<model::Type> data_type;
   std::string value;
   std::string old_value;
+  std::optional<model::ColumnType> new_type;  // add-column, change-data-type
+  std::string expression;                     // add-column; with rename: gives the new name
+  ExpressionFacts facts;                      // of the expression
+  KeyDefinition key;
+  BeforeImage before_image;
+};
+
+struct TableSettingsRule {
+  std::string id;
+  model::TableName table;
+  // Boundary tuples over these columns, ascending: n of them make n + 1 segments. Empty: our own chunks.
+  std::vector<std::string> range_columns;
+  std::vector<std::vector<std::string>> boundaries;
+};
+
+// A rule that is understood and changes nothing on the way to our targets.
+struct KeptRule {
+  std::string id;
+  std::string what;  // "rule 7: object-mapping is for streaming targets and has no effect here"
 };
 
 struct RuleSet {
   std::vector<SelectionRule> selections;
   std::vector<TransformationRule> transformations;  // lower rule-id first
+  std::vector<TableSettingsRule> table_settings;
+  std::vector<KeptRule> kept;
   std::string target_schema;
 };
 
 base::Result<RuleSet> parse_rules(std::string_view json_text);
 
-// The name after a naming action.
-std::string renamed(const TransformationRule& rule, std::string_view name);
+// What an expression of a rename may name.
+struct NamedObject {
+  const model::TableName& table;
+  std::string_view column;
+  std::string_view column_type;
+};
+// The name after a naming action. mapping.row_failed when an expression gives no text.
+base::Result<std::string> renamed(const TransformationRule& rule, std::string_view name, const NamedObject& object);
 
 }  // namespace mapping

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mapping/transform.h"
+
+#include <algorithm>
+
+#include "mapping/errors.h"
+#include "mapping/mask.h"
+#include "model/cell_text.h"
+
+namespace mapping {
+
+using base::Result;
+using model::Type;
+using Kind = ColumnSource::Kind;
+using Mask = ColumnSource::Mask;
+using What = Variable::Kind;
+
+namespace {
+
+std::uint32_t place_in(const std::vector<std::uint32_t>& columns, std::uint32_t column) {
+  const auto found = std::find(columns.begin(), columns.end(), column);
+  return found == columns.end() ? no_column : static_cast<std::uint32_t>(found - columns.begin());
+}
+
+bool holds(const std::vector<std::uint32_t>& columns, std::uint32_t column) {
+  return std::find(columns.begin(), columns.end(), column) != columns.end();
+}
+
+struct Limits {
+  std::int64_t low, high;
+};
+
+Limits limits_of(Type type) {
+  switch (type) {
+    case Type::int1: return {-128, 127};
+    case Type::int2: return {-32768, 32767};
+    case Type::int4: return {-2147483648LL, 2147483647};
+    case Type::uint1: return {0, 255};
+    case Type::uint2: return {0, 65535};
+    case Type::uint4: return {0, 4294967295LL};
+    default: return {std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max()};
+  }
+}
+
+void append(model::ColumnVector& out, const PlainCell& cell) {
+  if (cell.is_null) {
+    out.add_null();
+  } else if (model::is_fixed(out.type)) {
+    out.add_fixed(cell.fixed);
+  } else if (model::is_real(out.type)) {
+    out.add_real(cell.real);
+  } else {
+    out.add_bytes(cell.bytes);
+  }
+}
+
+Value value_in(const model::ColumnVector& column, std::size_t row, NumericView view, std::string& scratch) {
+  if (column.present[row] == 0) return {};
+  if (model::is_fixed(column.type)) return value_of_fixed(column.type, column.fixed[row], scratch);
+  if (model::is_real(column.type)) return value_of_real(column.real[row]);
+  return value_of_bytes(column.type, column.bytes_at(row), view);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<RowTransform>> RowTransform::open(const model::TableSchema& source, const MappedTable& mapped,
+                                                         PositionText position_text) {
+  std::unique_ptr<RowTransform> made(new RowTransform(source, mapped, std::move(position_text)));
+  TRY(made->set_up());
+  return made;
+}
+
+RowTransform::RowTransform(const model::TableSchema& source, const MappedTable& mapped, PositionText position_text)
+    : source_(source), mapped_(mapped), position_text_(std::move(position_text)) {}
+
+Result<void> RowTransform::set_up() {
+  engine_ = TRY(ExpressionEngine::open());
+  for (const std::uint32_t column : model::stored_columns(*mapped_.target)) {
+    slots_.push_back(TRY(make_slot(column)));
+  }
+  std::size_t inputs = 0;
+  for (const Slot& slot : slots_) inputs = std::max(inputs, slot.inputs.size());
+  values_.resize(inputs);
+  scratches_.resize(inputs + 1);
+  whole_row_is_key_ = mapped_.target->primary_key.empty();
+  return {};
+}
+
+Result<RowTransform::Slot> RowTransform::make_slot(std::uint32_t column) {
+  Slot slot;
+  slot.origin = &mapped_.sources[column];
+  slot.target = &mapped_.target->columns[column];
+  slot.in_key = holds(mapped_.target->primary_key, column);
+  if (slot.origin->kind == Kind::computed) {
+    slot.expression = TRY(engine_->prepare(slot.origin->expression));
+    for (const Variable& variable : slot.origin->variables) slot.inputs.push_back(make_input(variable));
+    return slot;
+  }
+  const std::uint32_t from = slot.origin->column;
+  slot.from = source_.columns[from].type.type;
+  slot.converts = slot.origin->kind == Kind::converted ||
+                  (slot.origin->kind == Kind::before_image && !(source_.columns[from].type == slot.target->type) &&
+                   slot.origin->mask != Mask::hash);
+  slot.in_old_key = holds(source_.old_key, from);
+  slot.load_place = place_in(mapped_.read_columns, from);
+  slot.stream_place = place_in(model::stored_columns(source_), from);
+  return slot;
+}
+
+RowTransform::Input RowTransform::make_input(const Variable& variable) const {
+  Input input;
+  input.kind = variable.kind;
+  input.constant = variable.constant;
+  if (variable.column == no_column) return input;
+  input.type = source_.columns[variable.column].type.type;
+  input.load_place = place_in(mapped_.read_columns, variable.column);
+  input.stream_place = place_in(model::stored_columns(source_), variable.column);
+  input.in_old_key = holds(source_.old_key, variable.column);
+  return input;
+}
+
+// ---- both ----
+
+// The cell holds a value of the target's type, or the source's text when a hash is made of it.
+bool RowTransform::mask(const Slot& slot, PlainCell& cell) const {
+  const Mask kind = slot.origin->mask;
+  if (kind == Mask::none || cell.is_null) return true;
+  const Type type = slot.target->type.type;
+  if (model::is_fixed(type)) {
+    const Limits limits = limits_of(type);
+    cell.fixed = random_integer(cell.fixed, limits.low, limits.high);
+  } else if (type == Type::numeric) {
+    cell.bytes = random_number(cell.bytes);
+  } else {
+    cell.bytes = masked_text(kind, slot.origin->mask_character, cell.bytes);
+  }
+  return true;
+}
+
+// ---- full load ----
+
+base::Error RowTransform::load_failure(const Slot& slot, std::size_t row, std::string_view cause) const {
+  return base::failed(errors::row_failed, "table {}, column {} (rule {}), row {} of the chunk: {}", source_.name.text(),
+                      slot.target->name, slot.origin->rule_ids.empty() ? "" : slot.origin->rule_ids.back(),
+                      rows_loaded_ + row + 1, cause);
+}
+
+void RowTransform::load_header(const Input& input, base::WallMicros now, Value& value, std::string& scratch) const {
+  switch (input.kind) {
+    case What::timestamp:
+    case What::commit_timestamp:
+      scratch = model::fixed_text(Type::datetime, now);
+      value = Value::of(std::string_view(scratch));
+      return;
+    case What::operation: value = Value::of(std::string_view("INSERT")); return;
+    case What::constant: value = Value::of(std::string_view(input.constant)); return;
+    case What::before: value = {}; return;
+    default: value = Value::of(std::string_view("")); return;
+  }
+}
+
+Result<void> RowTransform::load_computed(const model::RowBatch& in, std::size_t number, base::WallMicros now,
+                                         model::ColumnVector& out) {
+  const Slot& slot = slots_[number];
+  const std::span<const Value> values(values_.data(), slot.inputs.size());
+  for (std::size_t i = 0; i < slot.inputs.size(); ++i) {
+    if (slot.inputs[i].kind != What::column) load_header(slot.inputs[i], now, values_[i], scratches_[i]);
+  }
+  for (std::size_t row = 0; row < in.rows; ++row) {
+    for (std::size_t i = 0; i < slot.inputs.size(); ++i) {
+      const Input& input = slot.inputs[i];
+      if (input.kind != What::column) continue;
+      values_[i] = value_in(in.columns[input.load_place], row, NumericView::arithmetic, scratches_[i]);
+    }
+    const Result<Value> value = engine_->evaluate(slot.expression, values);
+    if (!value.ok()) return load_failure(slot, row, value.error().message);
+    if (!to_cell(*value, slot.target->type, cell_)) {
+      return load_failure(slot, row,
+                          fmt::format("the expression's value is no {}", model::type_name(slot.target->type.type)));
+    }
+    append(out, cell_);
+  }
+  return {};
+}
+
+Result<void> RowTransform::load_changed(const model::ColumnVector& in, const Slot& slot, model::ColumnVector& out) {
+  model::ColumnType as_is;
+  as_is.type = slot.from;
+  const model::ColumnType& wanted = slot.converts ? slot.target->type : as_is;
+  for (std::size_t row = 0; row < in.present.size(); ++row) {
+    const Value value = value_in(in, row, NumericView::exact, scratches_[0]);
+    if (!to_cell(value, wanted, cell_)) {
+      return load_failure(slot, row, fmt::format("the value is no {}", model::type_name(wanted.type)));
+    }
+    mask(slot, cell_);
+    append(out, cell_);
+  }
+  return {};
+}
+
+Result<std::unique_ptr<model::RowBatch>> RowTransform::load(model::RowBatch& in, base::WallMicros now) {
+  auto out = std::make_unique<model::RowBatch>(mapped_.target);
+  out->rows = in.rows;
+  engine_->set_operation(RowOperation::load);
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    const Slot& slot = slots_[i];
+    model::ColumnVector& column = out->columns[i];
+    if (slot.origin->kind == Kind::computed) {
+      TRY(load_computed(in, i, now, column));
+    } else if (slot.origin->kind == Kind::before_image) {
+      for (std::size_t row = 0; row < in.rows; ++row) column.add_null();
+    } else if (!slot.origin->is_as_read()) {
+      TRY(load_changed(in.columns[slot.load_place], slot, column));
+    }
+  }
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    if (slots_[i].origin->is_as_read()) out->columns[i] = std::move(in.columns[slots_[i].load_place]);
+  }
+  rows_loaded_ += in.rows;
+  return out;
+}
+
+}  // namespace mapping
