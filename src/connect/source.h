@@ -15,6 +15,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <stop_token>
 
 #include "base/clock.h"
@@ -65,6 +66,7 @@ struct CapturePlan {
   // open_stream only: the shapes that tables had at the position it opens at, as an earlier stream told them; tables
   // that are gone since are among them. A table that is not here had the shape of `tables`.
   std::vector<model::TableSchemaPtr> shapes;
+  std::set<model::TableName> canonical;       // their rows are computed with: canonical cells in every stream
   bool insert_only_without_identity = false;  // publish inserts of tables that have no usable identity
 };
 

@@ -288,7 +288,7 @@ Result<bool> Attempt::replay_suspended(const model::Position& durable, std::stop
     if (!kept.contains(name) || !handover_.replayable.contains(name)) continue;
     statistics_.set_phase("replaying " + name.text());
     const bool is_back =
-        TRY(replay_kept(definition_, environment_, statistics_, ledger_, *target_, name, durable, stop));
+        TRY(replay_kept(definition_, environment_, statistics_, ledger_, *source_, *target_, name, durable, stop));
     handover_.replayable.erase(name);
     if (!is_back) return false;
     progressed_ = true;

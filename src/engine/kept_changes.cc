@@ -173,12 +173,12 @@ bool cut_after(ChangeBatch& batch, const model::Position& durable) {
 class Replay {
  public:
   Replay(const TaskDefinition& definition, const Environment& environment, Statistics& statistics,
-         connect::Target& target, model::TableName name)
+         connect::Target& target, model::TableName name, Router::PositionText position_text)
       : uncounted_(*environment.clock),
         statistics_(statistics),
         target_(target),
         name_(std::move(name)),
-        router_(definition.mapping, uncounted_) {
+        router_(definition.mapping, uncounted_, std::move(position_text)) {
     router_.add_table(name_, model::Fence{});
   }
 
@@ -228,13 +228,14 @@ class Replay {
 }  // namespace
 
 Result<bool> replay_kept(const TaskDefinition& definition, const Environment& environment, Statistics& statistics,
-                         Ledger& ledger, connect::Target& target, const model::TableName& source_name,
-                         const model::Position& durable, std::stop_token stop) {
+                         Ledger& ledger, const connect::Source& source, connect::Target& target,
+                         const model::TableName& source_name, const model::Position& durable, std::stop_token stop) {
   const KeptTable kept = ledger.kept().at(source_name);
   environment.log->info("task", "table {}: its kept changes are replayed", source_name.text());
   auto relay = TRY(open_kept(environment, source_name, kept));
   auto reader = TRY(relay->read_after(kept.since));
-  Replay replay(definition, environment, statistics, target, source_name);
+  Replay replay(definition, environment, statistics, target, source_name,
+                [&source](const model::Position& position) { return source.position_text(position); });
   const std::optional<base::Error> refused = TRY(replay.run(*reader, durable, stop));
   if (refused) {
     const std::string reason = refused->text() + std::string(kept_advice);

@@ -5,6 +5,7 @@
 
 #include "base/channel.h"
 #include "engine/errors.h"
+#include "mapping/transform.h"
 
 namespace engine {
 namespace {
@@ -12,7 +13,8 @@ namespace {
 using base::Result;
 
 constexpr std::uint64_t chunk_bytes_min = 8u << 20;  // tables of few chunks are divided for all processors down to this
-constexpr int chunk_attempts_max = 20;               // a chunk that yielded its locks is tried again
+constexpr std::uint64_t undivided_bytes = 1ull << 60;
+constexpr int chunk_attempts_max = 20;  // a chunk that yielded its locks is tried again
 
 // What travels from the reading to the writing thread: raw bytes or rows.
 struct Block {
@@ -21,6 +23,7 @@ struct Block {
 };
 
 std::vector<std::uint32_t> stored_source_columns(const PlannedTable& table) {
+  if (table.mapped.computes) return table.mapped.read_columns;
   std::vector<std::uint32_t> columns;
   for (std::size_t i = 0; i < table.mapped.columns.size(); ++i) {
     if (!table.mapped.target->columns[i].generated) columns.push_back(table.mapped.columns[i]);
@@ -31,13 +34,16 @@ std::vector<std::uint32_t> stored_source_columns(const PlannedTable& table) {
 using BlockChannel = base::Channel<Block>;
 
 Result<void> read_blocks(connect::ChunkReader& reader, const PlannedTable& table, BlockChannel& channel,
-                         const std::stop_token& stop) {
+                         base::Clock& clock, const std::stop_token& stop) {
+  std::unique_ptr<mapping::RowTransform> transform;
+  if (table.mapped.computes) transform = TRY(mapping::RowTransform::open(*table.source, table.mapped, nullptr));
   while (true) {
     Block block;
     bool more = false;
     if (table.read_form == connect::ReadForm::rows) {
-      block.rows = std::make_unique<model::RowBatch>(table.mapped.target);
+      block.rows = std::make_unique<model::RowBatch>(transform ? table.mapped.read : table.mapped.target);
       more = TRY(reader.next_rows(*block.rows, stop));
+      if (transform && more) block.rows = TRY(transform->load(*block.rows, clock.wall()));
     } else {
       more = TRY(reader.next_raw(block.raw, stop));
     }
@@ -51,13 +57,33 @@ Result<void> read_blocks(connect::ChunkReader& reader, const PlannedTable& table
 
 }  // namespace
 
-Result<void> Load::plan_table_chunks(Progress& progress) {
+// The table's own segments, when its rules name some; else chunks of its bytes.
+Result<std::vector<Load::Work>> Load::cut(Progress& progress) {
   const PlannedTable& table = *progress.table;
+  std::vector<Work> out;
+  if (!table.segments.sql.empty()) {
+    for (const connect::Chunk& part : TRY(snapshot_.chunks(*table.source, undivided_bytes))) {
+      for (const std::string& segment : table.segments.sql) {
+        const std::string filter = table.filter.empty() ? segment : fmt::format("({}) AND ({})", table.filter, segment);
+        out.push_back(Work{part, filter, &progress});
+        out.back().chunk.number = static_cast<std::uint32_t>(out.size() - 1);
+        out.back().chunk.bytes_estimate = part.bytes_estimate / table.segments.sql.size();
+      }
+    }
+    return out;
+  }
   std::vector<connect::Chunk> chunks = TRY(snapshot_.chunks(*table.source, definition_.chunk_bytes));
   std::uint64_t bytes = 0;
   for (const connect::Chunk& chunk : chunks) bytes += chunk.bytes_estimate;
   const std::uint64_t share = std::max<std::uint64_t>(bytes / base::processor_count(), chunk_bytes_min);
   if (chunks.size() < base::processor_count() && bytes > share) chunks = TRY(snapshot_.chunks(*table.source, share));
+  for (connect::Chunk& chunk : chunks) out.push_back(Work{std::move(chunk), table.filter, &progress});
+  return out;
+}
+
+Result<void> Load::plan_table_chunks(Progress& progress) {
+  const PlannedTable& table = *progress.table;
+  std::vector<Work> chunks = TRY(cut(progress));
   progress.chunks_left = static_cast<std::uint32_t>(chunks.size());
   const base::WallMicros now = environment_.clock->wall();
   const model::Fence fence = snapshot_.fence();
@@ -83,7 +109,7 @@ Result<void> Load::plan_table_chunks(Progress& progress) {
     status.load_ended = 0;
   });
   base::Lock lock(mutex_);
-  for (connect::Chunk& chunk : chunks) queue_.push_back(Work{std::move(chunk), &progress});
+  for (Work& chunk : chunks) queue_.push_back(std::move(chunk));
   return {};
 }
 
@@ -155,12 +181,12 @@ Result<void> Load::load_chunk(const Work& work, std::stop_token stop) {
 Result<std::uint64_t> Load::copy_chunk(const Work& work, std::stop_token stop) {
   const PlannedTable& table = *work.progress->table;
   auto reader =
-      TRY(snapshot_.read(*table.source, stored_source_columns(table), work.chunk, table.filter, table.read_form));
+      TRY(snapshot_.read(*table.source, stored_source_columns(table), work.chunk, work.filter, table.read_form));
   auto loader = TRY(target_.loader(table.mapped.target, work.chunk, table.read_form));
   BlockChannel channel(definition_.budgets.load_bytes);
   base::TaskGroup reading(stop);
   reading.spawn("read", [&](std::stop_token own) {
-    Result<void> read = read_blocks(*reader, table, channel, own);
+    Result<void> read = read_blocks(*reader, table, channel, *environment_.clock, own);
     if (!read.ok()) channel.fail(read.error());
     return read;
   });

@@ -44,11 +44,13 @@ class Load {
   };
   struct Work {
     connect::Chunk chunk;
+    std::string filter;  // of the table, and of its segment
     Progress* progress = nullptr;
   };
 
   base::Result<void> plan_chunks(const std::vector<const PlannedTable*>& tables);
   base::Result<void> plan_table_chunks(Progress& progress);
+  base::Result<std::vector<Work>> cut(Progress& progress);
   base::Result<void> work(std::stop_token stop);
   std::optional<Work> next_work();
   base::Result<void> load_chunk(const Work& work, std::stop_token stop);

@@ -28,7 +28,7 @@ bool table_errors_stop(const TaskDefinition& definition, std::size_t tables_in_e
 // Raw forms pass the source's bytes through undecoded; only when the target understands them and no type changes.
 static connect::ReadForm read_form(const connect::Source& source, const connect::Target& target,
                                    const PlannedTable& table) {
-  if (source.family() != target.family()) return connect::ReadForm::rows;
+  if (source.family() != target.family() || table.mapped.computes) return connect::ReadForm::rows;
   const auto portable = [&](std::uint32_t column) { return table.source->columns[column].type.native_portable; };
   const bool binary = std::all_of(table.mapped.columns.begin(), table.mapped.columns.end(), portable);
   if (binary && target.takes_raw(*table.mapped.target, connect::ReadForm::raw_binary)) {
@@ -50,6 +50,7 @@ static Result<PlannedTable> plan_table(const TaskDefinition& definition, connect
   const auto quote_literal = [&](std::string_view text) { return source.quote_literal(text); };
   table.filter = TRY(
       mapping::filter_sql(definition.mapping.filters(listing.name), *table.source, quote_identifier, quote_literal));
+  table.segments = TRY(definition.mapping.segments(*table.source, quote_identifier, quote_literal));
   if (target == nullptr) return table;
   table.read_form = read_form(source, *target, table);
   for (const model::Column& column : table.mapped.target->columns) {
@@ -92,6 +93,7 @@ connect::CapturePlan capture_plan(const TaskDefinition& definition, const std::v
   for (const PlannedTable& table : tables) {
     plan.tables.push_back(table.source);
     if (!table.filter.empty()) plan.filters[table.source->name] = table.filter;
+    if (table.mapped.computes) plan.canonical.insert(table.source->name);
   }
   return plan;
 }
@@ -105,8 +107,9 @@ std::vector<model::TableSchemaPtr> target_schemas(const std::vector<PlannedTable
 model::CellForm cell_form(const std::vector<PlannedTable>& tables, const connect::Source& source,
                           const connect::Target& target) {
   if (source.family() != target.family()) return model::CellForm::canonical;
-  const bool native = std::all_of(tables.begin(), tables.end(),
-                                  [&](const PlannedTable& table) { return target.takes_native(*table.mapped.target); });
+  const bool native = std::all_of(tables.begin(), tables.end(), [&](const PlannedTable& table) {
+    return table.mapped.computes || target.takes_native(*table.mapped.target);
+  });
   return native ? model::CellForm::native : model::CellForm::canonical;
 }
 
@@ -119,6 +122,14 @@ Result<std::vector<connect::Finding>> find_problems(const TaskDefinition& defini
        TRY(target.check(target_schemas(tables), preparation(definition), streams(definition)))) {
     findings.push_back(std::move(finding));
   }
+  std::vector<model::TableName> names;
+  for (const PlannedTable& table : tables) names.push_back(table.source->name);
+  for (const std::string& idle : definition.mapping.idle_rules(names)) {
+    findings.push_back({connect::Finding::Severity::warning, "TableMappings", idle, ""});
+  }
+  for (const std::string& remark : definition.mapping.remarks()) {
+    findings.push_back({connect::Finding::Severity::note, "TableMappings", remark, ""});
+  }
   for (const PlannedTable& table : tables) {
     if (streams(definition) && table.source->old_image == model::OldImage::key &&
         table.mapped.target->old_image == model::OldImage::none) {
@@ -128,9 +139,15 @@ Result<std::vector<connect::Finding>> find_problems(const TaskDefinition& defini
            "Keep the key's columns in the mapping, or have the source log whole rows (PostgreSQL: ALTER TABLE "
            "... REPLICA IDENTITY FULL)."});
     }
+    for (const std::string& problem : table.mapped.stream_problems) {
+      if (!streams(definition)) break;
+      findings.push_back({connect::Finding::Severity::refusal, "table " + table.source->name.text(), problem,
+                          "Change the rule, have the source log whole rows (PostgreSQL: ALTER TABLE ... REPLICA "
+                          "IDENTITY FULL), or run a full-load task."});
+    }
     for (const std::string& object : table.mapped.left_out) {
       findings.push_back({connect::Finding::Severity::warning, "table " + table.source->name.text(),
-                          object + " is not made on the target, because a column it needs is removed or renamed", ""});
+                          object + " and is not made on the target", ""});
     }
   }
   return findings;

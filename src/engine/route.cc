@@ -34,6 +34,11 @@ base::Result<Router::Route*> Router::find_route(const model::TableSchemaPtr& sou
   if (route.taken) {
     mapping::MappedTable mapped = TRY(mapping_.map(*source));
     route.target = mapped.target;
+    if (mapped.computes) {
+      route.mapped = std::make_shared<const mapping::MappedTable>(std::move(mapped));
+      route.transform = TRY(mapping::RowTransform::open(*source, *route.mapped, position_text_));
+      return &routes_.emplace(source.get(), std::move(route)).first->second;
+    }
     const std::vector<std::uint32_t> ranks = stored_ranks(*source);
     for (std::uint32_t i = 0; i < mapped.columns.size(); ++i) {
       if (!mapped.target->columns[i].generated) route.cells.push_back(ranks[mapped.columns[i]]);
@@ -65,6 +70,20 @@ void Router::remap_cells(ChangeBatch& batch, Change& change, const Route& route)
   };
   remap(change.old_first, change.old_count);
   remap(change.new_first, change.new_count);
+}
+
+base::Result<void> Router::map_change(ChangeBatch& batch, Change& change, std::size_t place, Route& route) {
+  if (!route.transform && route.same_cells) return {};
+  source_cells_.push_back({place, change.op, change.old_first, change.old_count, change.new_first, change.new_count});
+  if (!route.transform) {
+    remap_cells(batch, change, route);
+    return {};
+  }
+  if (batch.forms[change.table] != model::CellForm::canonical) {
+    return base::failed(mapping::errors::row_failed, "table {}: changes kept before the rules changed values",
+                        route.source->name.text());
+  }
+  return route.transform->change(batch, change);
 }
 
 void Router::count(const Change& change, Counted& counted) const {
@@ -121,9 +140,15 @@ base::Result<void> Router::route(ChangeBatch& batch,
     }
     if (kept != nullptr && (way == Way::aside || change.table == model::no_table)) TRY(kept->take(batch, change));
     if (way == Way::aside) continue;
-    if (change.table != model::no_table && !routes[change.table]->same_cells) {
-      source_cells_.push_back({left, change.old_first, change.old_count, change.new_first, change.new_count});
-      remap_cells(batch, change, *routes[change.table]);
+    if (change.table != model::no_table) {
+      const model::TableName& name = routes[change.table]->source->name;
+      base::Result<void> mapped = map_change(batch, change, left, *routes[change.table]);
+      if (!mapped.ok() && mapped.error().kind() != base::Kind::table) return mapped;
+      // The caller suspends the table and routes again what came back from unroute().
+      if (!mapped.ok() && !suspended_.contains(name)) {
+        failed_tables.emplace_back(name, mapped.take_error());
+        suspend(name);
+      }
     }
     if (left != i) batch.changes[left] = std::move(change);
     ++left;
@@ -148,6 +173,7 @@ void Router::unroute(ChangeBatch& batch) {
   batch.tables = source_tables_;
   for (const Cells& cells : source_cells_) {
     Change& change = batch.changes[cells.change];
+    change.op = cells.op;
     change.old_first = cells.old_first;
     change.old_count = cells.old_count;
     change.new_first = cells.new_first;

@@ -12,7 +12,7 @@
 #include <unordered_map>
 
 #include "engine/statistics.h"
-#include "mapping/mapping.h"
+#include "mapping/transform.h"
 
 namespace engine {
 
@@ -20,7 +20,10 @@ class KeptChanges;
 
 class Router {
  public:
-  Router(const mapping::Mapping& mapping, Statistics& statistics) : mapping_(mapping), statistics_(statistics) {}
+  using PositionText = mapping::RowTransform::PositionText;
+
+  Router(const mapping::Mapping& mapping, Statistics& statistics, PositionText position_text)
+      : mapping_(mapping), statistics_(statistics), position_text_(std::move(position_text)) {}
 
   // A table of the plan; changes of others are dropped.
   void add_table(const model::TableName& source_name, model::Fence fence);
@@ -43,7 +46,9 @@ class Router {
     model::TableSchemaPtr target;
     std::vector<std::uint32_t> cells;  // target cell i is source cell cells[i]
     bool same_cells = false;
-    bool taken = false;  // selected, planned, not suspended
+    std::shared_ptr<const mapping::MappedTable> mapped;  // kept for `transform`
+    std::unique_ptr<mapping::RowTransform> transform;    // nullptr: cells stay as they are
+    bool taken = false;                                  // selected, planned, not suspended
   };
   struct Counted {
     std::uint64_t inserts = 0, updates = 0, deletes = 0, ddls = 0;
@@ -52,16 +57,19 @@ class Router {
   base::Result<Route*> find_route(const model::TableSchemaPtr& source);
   enum class Way { target, aside, nowhere };
   Way way_of(const model::Change& change, const std::vector<Route*>& routes) const;
+  base::Result<void> map_change(model::ChangeBatch& batch, model::Change& change, std::size_t place, Route& route);
   void remap_cells(model::ChangeBatch& batch, model::Change& change, const Route& route) const;
   void count(const model::Change& change, Counted& counted) const;
 
   const mapping::Mapping& mapping_;
   Statistics& statistics_;
+  const PositionText position_text_;
   std::map<model::TableName, model::Fence> fences_;  // also the set of planned tables
   std::set<model::TableName> suspended_;
   std::unordered_map<const model::TableSchema*, Route> routes_;
   struct Cells {
     std::size_t change = 0;
+    model::Op op = model::Op::message;
     std::uint32_t old_first = 0, old_count = 0, new_first = 0, new_count = 0;
   };
   std::vector<model::TableSchemaPtr> source_tables_;  // of the last batch routed, and its changes that were remapped

@@ -54,7 +54,8 @@ class Streaming {
         target_(target),
         tables_(tables),
         shapes_(std::move(shapes)),
-        router_(definition.mapping, statistics),
+        router_(definition.mapping, statistics,
+                [&source](const model::Position& position) { return source.position_text(position); }),
         kept_(environment, ledger, statistics, definition.relay_cap_bytes) {}
 
   // The target holds everything up to `durable`. `goal` is asked once the stream is open: where the source's log ends

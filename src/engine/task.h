@@ -116,6 +116,7 @@ struct PlannedTable {
   model::TableSchemaPtr source;
   mapping::MappedTable mapped;
   std::string filter;  // native SQL, empty: none
+  mapping::Segments segments;
   std::int64_t rows_estimate = -1;
   std::uint64_t bytes = 0;
   std::int64_t load_order = 0;

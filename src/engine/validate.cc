@@ -54,9 +54,13 @@ class TableComparison {
       : table_(table), source_(source), target_(target) {
     const model::TableSchema& schema = *table.mapped.target;
     for (std::uint32_t i = 0; i < schema.columns.size(); ++i) {
-      if (!schema.columns[i].generated) compared_.push_back(i);
+      // What a rule computes, converts or masks has no counterpart at the source.
+      if (!schema.columns[i].generated && table.mapped.sources[i].is_as_read()) compared_.push_back(i);
     }
-    order_ = schema.primary_key.empty() ? compared_ : schema.primary_key;
+    const bool keyed = !schema.primary_key.empty() &&
+                       std::all_of(schema.primary_key.begin(), schema.primary_key.end(),
+                                   [&](std::uint32_t column) { return table.mapped.sources[column].is_as_read(); });
+    order_ = keyed ? schema.primary_key : compared_;
     for (const std::uint32_t column : order_) {
       key_cells_.push_back(
           static_cast<std::size_t>(std::find(compared_.begin(), compared_.end(), column) - compared_.begin()));

@@ -47,7 +47,12 @@ class UnorderedComparison {
   UnorderedComparison(const PlannedTable& table, connect::Comparable& target, std::vector<Difference>& differences)
       : table_(table), target_(target), differences_(differences) {
     const model::TableSchema& schema = *table.mapped.target;
-    stored_ = model::stored_columns(schema);
+    for (const std::uint32_t column : model::stored_columns(schema)) {
+      // What a rule computes, converts or masks has no counterpart at the source.
+      if (!table.mapped.sources[column].is_as_read()) continue;
+      stored_.push_back(column);
+      read_.columns.push_back(schema.columns[column]);
+    }
     for (std::size_t i = 0; i < stored_.size(); ++i) all_cells_.push_back(i);
     for (const std::uint32_t column : schema.primary_key) {
       for (std::size_t i = 0; i < stored_.size(); ++i) {
@@ -65,7 +70,7 @@ class UnorderedComparison {
     for (const std::uint32_t column : stored_) columns.push_back(table_.mapped.columns[column]);
     for (const connect::Chunk& chunk : chunks) {
       auto reader = TRY(snapshot.read(*table_.source, columns, chunk, table_.filter, connect::ReadForm::rows));
-      model::RowBatch batch(table_.mapped.target);
+      model::RowBatch batch(std::make_shared<const model::TableSchema>(read_));
       while (TRY(reader->next_rows(batch, stop))) {
         for (std::size_t row = 0; row < batch.rows; ++row) keep(batch, row, pass, passes);
         batch.clear();
@@ -130,6 +135,7 @@ class UnorderedComparison {
   connect::Comparable& target_;
   std::vector<Difference>& differences_;
   std::vector<std::uint32_t> stored_;
+  model::TableSchema read_;  // the columns in stored_
   std::vector<std::size_t> all_cells_, key_cells_;
   std::unordered_map<Hash, Kept, HashOfHash> kept_;
 };

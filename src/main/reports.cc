@@ -61,8 +61,14 @@ std::string table_plan_text(const PlannedTable& table) {
   if (!table.filter.empty()) out += "  where " + printable(table.filter, 500) + "\n";
   TableText columns({"column", "source type", "on the way", "target column", "target type", ""});
   for (std::size_t i = 0; i < table.mapped.columns.size(); ++i) {
-    const model::Column& from = source.columns[table.mapped.columns[i]];
     const model::Column& to = target.columns[i];
+    if (table.mapped.columns[i] == mapping::no_column) {
+      columns.add({"(rule " + table.mapped.sources[i].rule_ids.back() + ")", "",
+                   std::string(model::type_name(to.type.type)), to.name,
+                   i < table.target_types.size() ? table.target_types[i] : "", "added"});
+      continue;
+    }
+    const model::Column& from = source.columns[table.mapped.columns[i]];
     const bool raw = table.read_form != connect::ReadForm::rows;
     std::string marks = from.nullable ? "" : "not null";
     if (from.generated) marks += marks.empty() ? "generated" : ", generated";
@@ -175,8 +181,10 @@ std::string plan_json(const engine::Plan& plan, const std::vector<std::string>& 
     row["left_out"] = table.mapped.left_out;
     row["columns"] = ordered_json::array();
     for (std::size_t i = 0; i < table.mapped.columns.size(); ++i) {
-      const model::Column& from = table.source->columns[table.mapped.columns[i]];
-      row["columns"].push_back({{"source", from.name},
+      const bool is_added = table.mapped.columns[i] == mapping::no_column;
+      const model::Column& from =
+          is_added ? table.mapped.target->columns[i] : table.source->columns[table.mapped.columns[i]];
+      row["columns"].push_back({{"source", is_added ? "" : from.name},
                                 {"source_type", from.type.native},
                                 {"type", model::type_name(from.type.type)},
                                 {"target", table.mapped.target->columns[i].name},

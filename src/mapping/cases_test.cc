@@ -2,7 +2,7 @@
 //
 // Runs tests/cases/mapping/*.test. A file holds a TableMappings document, a line ----, and then one expectation a line:
 //   public.orders(id, name) => crm.t_orders(id, z)     the table with its columns, mapped
-//   public.log(id) => not selected
+//   public.log(id, day:date) => not selected           with types, where a rule looks at them
 //   view public.v(id) => public.v(id)
 //   refused => the whole message                       the document itself
 // Lines that begin with # are comments.
@@ -36,6 +36,10 @@ model::TableSchema table_of(const std::string& text) {
   for (std::string name; std::getline(names, name, ',');) {
     model::Column column;
     column.name = trimmed(name);
+    if (const std::size_t colon = column.name.find(':'); colon != std::string::npos) {
+      column.type.type = model::type_from_name(column.name.substr(colon + 1)).value_or(model::Type::string);
+      column.name.resize(colon);
+    }
     schema.columns.push_back(column);
   }
   return schema;

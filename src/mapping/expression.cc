@@ -22,12 +22,12 @@ constexpr int value_bytes_max = 256 << 20;
 
 // DMS's own functions, what SQLite calls its operators, and what has no effect outside of its value.
 constexpr std::array<std::string_view, 42> functions{
-    "abs",     "char",     "coalesce", "date",       "datetime",    "format",              "glob",
-    "hex",     "hash_sha256", "ifnull", "iif",       "instr",       "julianday",           "length",
-    "like",    "lower",    "ltrim",    "max",        "min",         "nullif",              "operation_indicator",
-    "printf",  "quote",    "random",   "randomblob", "replace",     "replacechars",        "round",
-    "rtrim",   "sign",     "strftime", "substr",     "substring",   "time",                "trim",
-    "typeof",  "unicode",  "unixepoch", "upper",     "zeroblob",    "current_date",        "current_timestamp"};
+    "abs",    "char",        "coalesce",  "date",       "datetime",  "format",       "glob",
+    "hex",    "hash_sha256", "ifnull",    "iif",        "instr",     "julianday",    "length",
+    "like",   "lower",       "ltrim",     "max",        "min",       "nullif",       "operation_indicator",
+    "printf", "quote",       "random",    "randomblob", "replace",   "replacechars", "round",
+    "rtrim",  "sign",        "strftime",  "substr",     "substring", "time",         "trim",
+    "typeof", "unicode",     "unixepoch", "upper",      "zeroblob",  "current_date", "current_timestamp"};
 
 std::string lower(std::string_view text) {
   std::string out(text);
@@ -240,7 +240,8 @@ base::Result<Value> ExpressionEngine::evaluate(std::size_t expression, std::span
   if (code == SQLITE_ROW) return result_of(statement);
   if (code == SQLITE_INTERRUPT) return base::failed(errors::row_failed, "the expression takes too many steps");
   // SQLite's own words hold no values of the row, but functions' might.
-  return base::failed(errors::row_failed, "the expression fails with SQLite code {}", sqlite3_extended_errcode(database_));
+  return base::failed(errors::row_failed, "the expression fails with SQLite code {}",
+                      sqlite3_extended_errcode(database_));
 }
 
 base::Result<ExpressionFacts> examine_expression(std::string_view text) {

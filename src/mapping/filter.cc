@@ -62,8 +62,10 @@ base::Result<std::string> condition_sql(const Filter& filter, const FilterCondit
                                         const Quote& quote_literal) {
   std::string low;
   std::string high;
-  if (takes_value(condition.op)) low = TRY(typed_literal(filter.rule_id, filter.column, type, condition.value, quote_literal));
-  if (takes_end(condition.op)) high = TRY(typed_literal(filter.rule_id, filter.column, type, condition.end, quote_literal));
+  if (takes_value(condition.op))
+    low = TRY(typed_literal(filter.rule_id, filter.column, type, condition.value, quote_literal));
+  if (takes_end(condition.op))
+    high = TRY(typed_literal(filter.rule_id, filter.column, type, condition.end, quote_literal));
   switch (condition.op) {
     case FilterOperator::eq: return column + " = " + low;
     case FilterOperator::noteq: return column + " <> " + low;

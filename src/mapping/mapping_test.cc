@@ -79,14 +79,14 @@ TEST(Mapping, names) {
   const Mapping mapping = with(rule("2", "schema", "rename", R"("schema-name":"public")", R"(,"value":"crm")") + "," +
                                rule("5", "table", "convert-uppercase", orders) + "," +
                                rule("3", "table", "add-prefix", orders, R"(,"value":"t_")"));
-  EXPECT_EQ(mapping.map_name({"public", "orders"}), (TableName{"crm", "t_orders"}));  // the lower rule-id
-  EXPECT_EQ(mapping.map_name({"other", "x"}), (TableName{"other", "x"}));
+  EXPECT_EQ(*mapping.map_name({"public", "orders"}), (TableName{"crm", "t_orders"}));  // the lower rule-id
+  EXPECT_EQ(*mapping.map_name({"other", "x"}), (TableName{"other", "x"}));
 }
 
 TEST(Mapping, schema_rule_wins_over_target_schema) {
-  EXPECT_EQ(with("", "dwh").map_name({"public", "x"}), (TableName{"dwh", "x"}));
-  EXPECT_EQ(with(rule("2", "schema", "add-suffix", R"("schema-name":"%")", R"(,"value":"_x")"), "dwh")
-                .map_name({"public", "x"}),
+  EXPECT_EQ(*with("", "dwh").map_name({"public", "x"}), (TableName{"dwh", "x"}));
+  EXPECT_EQ(*with(rule("2", "schema", "add-suffix", R"("schema-name":"%")", R"(,"value":"_x")"), "dwh")
+                 .map_name({"public", "x"}),
             (TableName{"public_x", "x"}));
 }
 
@@ -149,9 +149,13 @@ TEST(Mapping, refuses_by_name) {
     return fmt::format(R"({{"rules":[{},{}]}})", all_of_public, more);
   };
   EXPECT_EQ(refusal(document(rule("5", "column", "add-column", orders))),
-            "mapping.not_supported: rule 5: rule-action add-column is not supported yet");
-  EXPECT_EQ(refusal(document(R"({"rule-type":"table-settings","rule-id":"6"})")),
-            "mapping.not_supported: rule 6: rule-type table-settings is not supported yet");
+            "mapping.bad_rule: rule 5 (rules[1]): expression is missing");
+  EXPECT_EQ(refusal(document(rule("5", "table-tablespace", "rename", orders, R"(,"value":"x")"))),
+            "mapping.not_supported: rule 5 (rules[1]): rule-target table-tablespace: only an Oracle target has "
+            "tablespaces, and there is none here");
+  EXPECT_EQ(refusal(document(R"({"rule-type":"table-settings","rule-id":"6","object-locator":)"
+                             R"({"schema-name":"public","table-name":"%"}})")),
+            "mapping.bad_rule: rule 6 (rules[1]): object-locator: exact schema and table name required");
   EXPECT_EQ(refusal(document(rule("5", "table", "rename", orders))),
             "mapping.bad_rule: rule 5 (rules[1]): value is missing");
   EXPECT_EQ(refusal(document(rule("1", "table", "rename", orders))),

@@ -16,8 +16,8 @@ base::Result<std::string> name_by_expression(const TransformationRule& rule, con
   const std::size_t expression = TRY(engine->prepare(rule.expression));
   std::vector<Value> values;
   for (const std::string& name : rule.facts.variables) {
-    const std::string_view text = name == "AR_M_SOURCE_SCHEMA"       ? object.table.schema
-                                  : name == "AR_M_SOURCE_TABLE_NAME" ? object.table.table
+    const std::string_view text = name == "AR_M_SOURCE_SCHEMA"        ? object.table.schema
+                                  : name == "AR_M_SOURCE_TABLE_NAME"  ? object.table.table
                                   : name == "AR_M_SOURCE_COLUMN_NAME" ? object.column
                                                                       : object.column_type;
     values.push_back(Value::of(text));

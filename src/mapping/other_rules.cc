@@ -37,8 +37,7 @@ base::Result<void> parse_ranges(const RuleText& rule, const json& load, TableSet
     const std::string place = fmt::format("parallel-load.boundaries[{}]", i);
     out.boundaries.push_back(TRY(texts_of(rule, &(*boundaries)[i], place)));
     if (out.boundaries.back().size() != out.range_columns.size()) {
-      return rule.bad("{} has {} values for {} columns", place, out.boundaries.back().size(),
-                      out.range_columns.size());
+      return rule.bad("{} has {} values for {} columns", place, out.boundaries.back().size(), out.range_columns.size());
     }
   }
   return {};
@@ -123,8 +122,8 @@ base::Result<KeptRule> parse_kept_rule(const RuleText& rule, const std::string& 
       return rule.bad("rule-action \"{}\" is not one of map-record-to-record, map-record-to-document",
                       printable(action));
     }
-    return KeptRule{rule.id, fmt::format("rule {}: object-mapping is for streaming targets and has no effect here",
-                                         rule.id)};
+    return KeptRule{rule.id,
+                    fmt::format("rule {}: object-mapping is for streaming targets and has no effect here", rule.id)};
   }
   TRY(only_members(rule, rule.members, "",
                    {"rule-type", "rule-id", "rule-name", "rule-action", "rule-target", "object-locator",

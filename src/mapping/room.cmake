@@ -19,7 +19,7 @@ room(mapping
   DEPENDS base model
   LINKS SQLite::SQLite3)
 unit_test(mapping_test
-  SOURCES src/mapping/pattern_test.cc src/mapping/filter_test.cc src/mapping/mapping_test.cc src/mapping/cases_test.cc
+  SOURCES src/mapping/expression_test.cc src/mapping/transform_test.cc src/mapping/value_test.cc src/mapping/pattern_test.cc src/mapping/filter_test.cc src/mapping/mapping_test.cc src/mapping/cases_test.cc
   DEPENDS mapping)
 if(TARGET mapping_test)
   target_compile_definitions(mapping_test PRIVATE MILLRACE_SOURCE_FOLDER="${CMAKE_SOURCE_DIR}")

@@ -65,7 +65,8 @@ base::Result<model::TableName> exact_table(const RuleText& rule, const json& loc
   model::TableName name;
   name.schema = TRY(text_of(rule, locator, "schema-name", "object-locator.", true));
   name.table = TRY(text_of(rule, locator, "table-name", "object-locator.", true));
-  if (name.schema.empty() || name.table.empty() || !TRY(pattern_of(rule, "schema-name", name.schema)).names_one_object() ||
+  if (name.schema.empty() || name.table.empty() ||
+      !TRY(pattern_of(rule, "schema-name", name.schema)).names_one_object() ||
       !TRY(pattern_of(rule, "table-name", name.table)).names_one_object()) {
     return rule.bad("object-locator: exact schema and table name required");
   }

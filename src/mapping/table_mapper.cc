@@ -345,10 +345,12 @@ class TableMapper {
 
   base::Result<Variable> variable(const TransformationRule& rule, const std::string& name) {
     using What = Variable::Kind;
-    static const std::map<std::string_view, What> headers{
-        {"AR_H_STREAM_POSITION", What::stream_position}, {"AR_H_TIMESTAMP", What::timestamp},
-        {"AR_H_COMMIT_TIMESTAMP", What::commit_timestamp}, {"AR_H_OPERATION", What::operation},
-        {"AR_H_USER", What::constant}, {"AR_H_CHANGE_SEQ", What::change_sequence}};
+    static const std::map<std::string_view, What> headers{{"AR_H_STREAM_POSITION", What::stream_position},
+                                                          {"AR_H_TIMESTAMP", What::timestamp},
+                                                          {"AR_H_COMMIT_TIMESTAMP", What::commit_timestamp},
+                                                          {"AR_H_OPERATION", What::operation},
+                                                          {"AR_H_USER", What::constant},
+                                                          {"AR_H_CHANGE_SEQ", What::change_sequence}};
     Variable out;
     if (const auto header = headers.find(name); header != headers.end()) {
       out.kind = header->second;
@@ -425,8 +427,9 @@ class TableMapper {
     for (const std::string& name : rule.key.columns) {
       const auto place = place_of(name);
       if (!place || target_.columns[*place].generated) {
-        return base::failed(errors::bad_transformation, "rule {}: primary-key-def: table {} has no column {} on the target",
-                            rule.id, source_.name.text(), name);
+        return base::failed(errors::bad_transformation,
+                            "rule {}: primary-key-def: table {} has no column {} on the target", rule.id,
+                            source_.name.text(), name);
       }
       key.push_back(*place);
       list += (list.empty() ? "" : ", ") + quoted(target_.columns[*place].name);
@@ -445,8 +448,8 @@ class TableMapper {
     // Updates and deletes must find their row by what the log carries.
     for (const std::uint32_t column : key) {
       const ColumnSource& origin = out_.sources[column];
-      const bool logged = origin.kind != Kind::computed && origin.kind != Kind::before_image &&
-                          is_logged_before(origin.column);
+      const bool logged =
+          origin.kind != Kind::computed && origin.kind != Kind::before_image && is_logged_before(origin.column);
       if (!logged) key_not_logged_ = true;
     }
     if (key_not_logged_ && target_.old_image == model::OldImage::none) {
@@ -530,13 +533,12 @@ class TableMapper {
     }
     for (std::uint32_t column = 0; column < target_.columns.size(); ++column) {
       const ColumnSource& origin = out_.sources[column];
-      const bool in_key = std::find(target_.primary_key.begin(), target_.primary_key.end(), column) !=
-                          target_.primary_key.end();
+      const bool in_key =
+          std::find(target_.primary_key.begin(), target_.primary_key.end(), column) != target_.primary_key.end();
       const bool finds_rows = in_key || (target_.primary_key.empty() && origin.kind != Kind::computed);
       if (finds_rows && !origin.repeatable) {
-        out_.stream_problems.push_back(
-            fmt::format("column {} finds rows, and gets another value each time it is computed",
-                        target_.columns[column].name));
+        out_.stream_problems.push_back(fmt::format(
+            "column {} finds rows, and gets another value each time it is computed", target_.columns[column].name));
       }
     }
     if (out_.computes) {

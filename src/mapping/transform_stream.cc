@@ -22,8 +22,8 @@ using What = Variable::Kind;
 
 namespace {
 
-constexpr std::uint64_t sequence_room = 100'000'000;         // changes of one transaction in the counter
-constexpr std::uint64_t position_room = 100'000'000'000;     // log positions in the counter
+constexpr std::uint64_t sequence_room = 100'000'000;      // changes of one transaction in the counter
+constexpr std::uint64_t position_room = 100'000'000'000;  // log positions in the counter
 constexpr std::int64_t hundredth_micros = 10'000;
 
 Cell added(ChangeBatch& batch, Type type, const PlainCell& value) {
@@ -63,9 +63,7 @@ std::string change_sequence(const Change& change) {
   return fmt::format("{}{:02}{:019}", digits, rest / hundredth_micros, counter);
 }
 
-std::string_view operation_name(Op op) {
-  return op == Op::insert ? "INSERT" : op == Op::update ? "UPDATE" : "DELETE";
-}
+std::string_view operation_name(Op op) { return op == Op::insert ? "INSERT" : op == Op::update ? "UPDATE" : "DELETE"; }
 
 RowOperation operation_of(Op op) {
   return op == Op::insert ? RowOperation::insert : op == Op::update ? RowOperation::update : RowOperation::remove;
@@ -135,11 +133,12 @@ Result<Cell> RowTransform::compute_cell(ChangeBatch& batch, const Change& change
   if (absent) return without_value(image.old_image ? CellState::absent : CellState::unchanged);
   if (unchanged != 0) {
     if (unchanged == columns && slot.origin->repeatable) return without_value(CellState::unchanged);
-    return base::failed(errors::row_failed,
-                        "table {}, column {} (rule {}): at {} the log does not repeat an unchanged large value that the "
-                        "expression needs; with REPLICA IDENTITY FULL it would",
-                        source_.name.text(), slot.target->name, slot.origin->rule_ids.back(),
-                        position_text_ ? position_text_(change.position) : "");
+    return base::failed(
+        errors::row_failed,
+        "table {}, column {} (rule {}): at {} the log does not repeat an unchanged large value that the "
+        "expression needs; with REPLICA IDENTITY FULL it would",
+        source_.name.text(), slot.target->name, slot.origin->rule_ids.back(),
+        position_text_ ? position_text_(change.position) : "");
   }
   const Result<Value> value = engine_->evaluate(slot.expression, {values_.data(), slot.inputs.size()});
   if (!value.ok() || !to_cell(*value, slot.target->type, cell_)) return without_value(CellState::misfit);
@@ -179,8 +178,8 @@ Result<Cell> RowTransform::make_cell(ChangeBatch& batch, const Change& change, c
   return changed_cell(batch, slot, from);
 }
 
-Result<void> RowTransform::map_image(ChangeBatch& batch, const Change& change, const Image& image,
-                                     std::uint32_t& first, std::uint32_t& count) {
+Result<void> RowTransform::map_image(ChangeBatch& batch, const Change& change, const Image& image, std::uint32_t& first,
+                                     std::uint32_t& count) {
   const auto start = static_cast<std::uint32_t>(batch.cells.size());
   for (const Slot& slot : slots_) {
     // Into a variable first: the cells may move while one is made.

@@ -65,8 +65,7 @@ base::Result<void> parse_values(const RuleText& rule, TransformationRule& out) {
     if (out.old_value.empty()) return rule.bad("old-value must not be empty");
   }
   if (out.value.find('\0') != std::string::npos) return rule.bad("value must not hold a NUL character");
-  if (out.action == RuleAction::mask_digits &&
-      (out.value.size() != 1 || out.value[0] < 0x20 || out.value[0] > 0x7e)) {
+  if (out.action == RuleAction::mask_digits && (out.value.size() != 1 || out.value[0] < 0x20 || out.value[0] > 0x7e)) {
     return rule.bad("value must be one printable ASCII character");
   }
   return {};
@@ -240,8 +239,7 @@ base::Result<void> parse_before_image(const RuleText& rule, TransformationRule& 
 
 base::Result<void> check_target(const RuleText& rule, const TransformationRule& out, const std::string& action) {
   if (is_naming(out.action)) return {};
-  const RuleTarget wanted =
-      out.action == RuleAction::define_primary_key ? RuleTarget::table : RuleTarget::column;
+  const RuleTarget wanted = out.action == RuleAction::define_primary_key ? RuleTarget::table : RuleTarget::column;
   if (out.target == wanted) return {};
   return rule.bad("rule-action {} goes with rule-target {} only", action,
                   wanted == RuleTarget::table ? "table" : "column");

@@ -76,14 +76,26 @@ bool decimal_cell(std::string_view text, const model::ColumnType& type, std::str
   return true;
 }
 
-// Decimal text without an exponent.
+// The shortest decimal text that reads back, without an exponent.
 std::string plain_real(double real) {
-  std::string text = fmt::format("{}", real);
-  if (text.find('e') == std::string::npos) return text;
-  if (std::abs(real) >= 1) return fmt::format("{:.0f}", real);
-  text = fmt::format("{:.340f}", real);
-  text.erase(text.find_last_not_of('0') + 1);
-  return text;
+  const std::string text = fmt::format("{}", real);
+  const std::size_t mark = text.find('e');
+  if (mark == std::string::npos) return text;
+  int exponent = 0;
+  const std::size_t digits_at = text[mark + 1] == '+' ? mark + 2 : mark + 1;
+  std::from_chars(text.data() + digits_at, text.data() + text.size(), exponent);
+  const std::string sign = real < 0 ? "-" : "";
+  std::string digits = text.substr(sign.size(), mark - sign.size());
+  std::size_t point = std::min(digits.find('.'), digits.size());
+  std::erase(digits, '.');
+  if (exponent < 0) {
+    const auto zeros = static_cast<std::size_t>(-exponent);
+    digits.insert(0, zeros, '0');
+    return sign + digits.insert(point, ".");
+  }
+  point += static_cast<std::size_t>(exponent);
+  if (digits.size() <= point) return sign + digits.append(point - digits.size(), '0');
+  return sign + digits.insert(point, ".");
 }
 
 bool numeric_cell(const Value& value, const model::ColumnType& type, std::string& out) {

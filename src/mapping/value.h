@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Values between canonical cells and expressions: what SQLite knows (NULL, integer, real, text, blob), made from a cell
-// of any type and turned into a cell of any type. Pure; bytes are borrowed and live as long as the buffer they stand in.
+// of any type and turned into a cell of any type. Pure; bytes are borrowed and live as long as the buffer they stand
+// in.
 //
 // A value becomes a cell only when it keeps its meaning: a text that is no number is no integer, 1.5 is no INT4, a text
 // longer than the column is not cut. Numbers are rounded to a NUMERIC's scale, as databases do.

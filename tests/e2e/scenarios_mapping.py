@@ -206,3 +206,119 @@ def key_column_removed(bench):
     full = bench.task(source, target, [dict(rule) for rule in rules], kind="full-load")
     full.run()
     expect_same(sorted(target.execute("SELECT * FROM t")), [(1, "x"), (1, "y")], "rows without the key's column")
+
+
+def add_column(name, expression, data_type, length=None, **more):
+    kind = {"type": data_type, **({"length": length} if length else {}), **more}
+    return transform("column", "add-column", table="t", value=name, expression=expression, **{"data-type": kind})
+
+
+@scenario("mapping.computed_columns")
+def computed_columns(bench):
+    """add-column, change-data-type, masks and a new key: the same rows by load and by stream, in a database and files."""
+    source, target = bench.source(), bench.target()
+    source.execute("""CREATE TABLE t (id int PRIMARY KEY, first text, last text, price numeric(10,2), card varchar(30), pin int,
+        made timestamp, note text);
+        INSERT INTO t SELECT g, 'Ann' || g, nullif('Lee', CASE WHEN g % 3 = 0 THEN 'Lee' END), g * 1.25,
+          '4111-1111-' || g, g, timestamp '2024-02-29 10:00:00.5' + g * interval '1 day', 'n' || g FROM generate_series(1, 20) g""")
+    rules = [
+        select(table="t"),
+        add_column("full_name", "$first || ' ' || coalesce($last, '?')", "string", 80),
+        add_column("gross", "round($price * 1.2, 2)", "numeric", precision=12, scale=2),
+        add_column("day", "date($made)", "date"),
+        add_column("source", "$AR_M_SOURCE_SCHEMA || '.' || $AR_M_SOURCE_TABLE_NAME", "string", 50),
+        add_column("op", "$AR_H_OPERATION", "string", 10),
+        add_column("digest", "hash_sha256($note)", "string", 64),
+        transform("column", "change-data-type", table="t", column="pin", **{"data-type": {"type": "string", "length": 20}}),
+        transform("column", "data-masking-digits-mask", table="t", column="card", value="#"),
+        transform("column", "data-masking-hash-mask", table="t", column="note"),
+        transform("column", "remove-column", table="t", column="first"),
+        transform("column", "rename", table="t", column="last", value="family"),
+    ]
+    folder, lake = bench.lake(IncludeOpForFullLoad=True, AddColumnName=True)
+    tasks = [bench.task(source, target, rules), bench.task(source, lake, [dict(rule) for rule in rules])]
+    for task in tasks:
+        task.catch_up()
+    source.execute("""INSERT INTO t VALUES (100, 'Bob', 'Hill', 9.99, '5500-12', 7, '2025-01-01 23:59:59', 'streamed');
+        UPDATE t SET price = 2.005, first = 'Eve' WHERE id = 3; UPDATE t SET id = 200 WHERE id = 4; DELETE FROM t WHERE id = 5""")
+    for task in tasks:
+        task.catch_up()
+    shape = """id, last, price, regexp_replace(card, '[0-9]', '#', 'g'), pin::text, made, upper(encode(sha256(note::bytea), 'hex')),
+        first || ' ' || coalesce(last, '?'), round(price * 1.2, 2), made::date, 'public.t', upper(encode(sha256(note::bytea), 'hex'))"""
+    wanted = source.execute(f"SELECT {shape} FROM t ORDER BY 1")
+    found = target.execute("""SELECT id, family, price, card, pin, made, note, full_name, gross, day, source, digest FROM t ORDER BY 1""")
+    expect_same(found, wanted, "rows on the target")
+    expect_same(target.execute("SELECT id, op FROM t WHERE id IN (3, 6, 100, 200) ORDER BY 1"),
+                [(3, "UPDATE"), (6, "INSERT"), (100, "INSERT"), (200, "UPDATE")], "operations")
+    types = dict(target.execute("SELECT column_name, data_type FROM information_schema.columns WHERE table_name = 't'"))
+    expect_same((types["pin"], types["gross"], types["day"], types["card"], types["note"]),
+                ("character varying", "numeric", "date", "character varying", "character varying"), "types")
+    rows = [row for row in csv_rows(folder, "public/t") if row.cells[0] != "Op"]
+    state = sorted((int(row[0]), row[1], row[3], row[6], row[7], row[9]) for row in rebuilt(rows).values())
+    expect_same(state, [(row[0], row[1] or "", row[3], row[6], row[7], str(row[9])) for row in wanted], "rows in files")
+    for task in tasks:
+        output = task.call("validate", code=None)
+        expect("Validated" in output, output)
+
+
+@scenario("mapping.expression_fails_on_a_row")
+def expression_fails_on_a_row(bench):
+    """A row of the stream whose expression fails is put aside with its position; in the load its table is in error."""
+    source, target = bench.source(), bench.target()
+    source.execute("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, '10')")
+    rules = [select(table="t"), add_column("n", "$v", "int4")]
+    task = bench.task(source, target, rules)
+    task.catch_up()
+    source.execute("INSERT INTO t VALUES (2, 'ten'), (3, '30')")
+    task.catch_up()
+    expect_same(target.execute("SELECT id, n FROM t ORDER BY 1"), [(1, 10), (3, 30)], "rows")
+    aside = target.execute("""SELECT "STATEMENT", "ERROR" FROM awsdms_apply_exceptions""")
+    expect_same(len(aside), 1, f"rows put aside {aside}")
+    expect("position" in aside[0][1] and "ten" not in aside[0][1], str(aside))
+    loaded = bench.target()
+    output = bench.task(source, loaded, [dict(rule) for rule in rules], kind="full-load").run(code=1)
+    expect("mapping.row_failed" in output and "column n (rule 2)" in output, output)
+
+
+@scenario("mapping.soft_delete_and_before_image")
+def soft_delete_and_before_image(bench):
+    """operation_indicator keeps deleted rows with a mark; before-image columns hold the value of before."""
+    source, target = bench.source(), bench.target()
+    source.execute("""CREATE TABLE t (id int PRIMARY KEY, v text); ALTER TABLE t REPLICA IDENTITY FULL;
+                      INSERT INTO t SELECT g, 'v' || g FROM generate_series(1, 5) g""")
+    rules = [select(table="t"), add_column("op", "operation_indicator('D', 'U', 'I')", "string", 1),
+             add_column("was", "$BI__v || '>' || $v", "string", 50),
+             transform("column", "add-before-image-columns", table="t",
+                       **{"before-image-def": {"column-prefix": "old_", "column-filter": "all"}})]
+    task = bench.task(source, target, rules)
+    task.catch_up()
+    source.execute("UPDATE t SET v = 'x' WHERE id = 2; DELETE FROM t WHERE id = 3; UPDATE t SET id = 40 WHERE id = 4")
+    task.catch_up()
+    expect_same(target.execute("SELECT id, v, op, was, old_id, old_v FROM t ORDER BY 1"),
+                [(1, "v1", "I", None, None, None), (2, "x", "U", "v2>x", 2, "v2"), (3, "v3", "D", "v3>v3", None, None),
+                 (5, "v5", "I", None, None, None), (40, "v4", "U", "v4>v4", 4, "v4")], "rows")
+    source.execute("CREATE TABLE k (id int PRIMARY KEY, v text)")
+    refused = bench.task(source, target, [select(table="k"), transform(
+        "column", "add-before-image-columns", table="k", **{"before-image-def": {"column-filter": "all"}})])
+    output = refused.run("--until", "caught-up", code=2)
+    expect("REPLICA IDENTITY FULL" in output and "column v" in output, output)
+
+
+@scenario("mapping.defined_keys_and_ranges")
+def defined_keys_and_ranges(bench):
+    """define-primary-key on a table without one; parallel-load ranges load every row once, NULLs too."""
+    source, target = bench.source(), bench.target()
+    source.execute("""CREATE TABLE t (a int NOT NULL, b text NOT NULL, v int); ALTER TABLE t REPLICA IDENTITY FULL;
+        INSERT INTO t SELECT g, 'b' || g, nullif(g % 50, 7) FROM generate_series(1, 5000) g""")
+    rules = [select(table="t"),
+             transform("table", "define-primary-key", table="t", **{"primary-key-def": {"name": "t_pk", "columns": ["b", "a"]}}),
+             {"rule-type": "table-settings", "object-locator": {"schema-name": "public", "table-name": "t"},
+              "parallel-load": {"type": "ranges", "columns": ["v", "b"],
+                                "boundaries": [["10", "b2"], ["20", "b3"], ["40", "b1"]]}}]
+    task = bench.task(source, target, rules)
+    task.catch_up()
+    source.execute("UPDATE t SET v = -1 WHERE a = 17; DELETE FROM t WHERE a = 18")
+    task.catch_up()
+    expect_same(target.execute("SELECT * FROM t ORDER BY 1"), source.execute("SELECT * FROM t ORDER BY 1"), "rows")
+    key = target.one("SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 't_pk'")
+    expect_same(key, "PRIMARY KEY (b, a)", "key")

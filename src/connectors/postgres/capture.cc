@@ -221,6 +221,7 @@ Result<std::unique_ptr<connect::Stream>> Capture::open_from(const connect::Captu
   stream.start = position;
   stream.tables = known_shapes(plan);
   stream.form = form;
+  stream.canonical = plan.canonical;
   stream.choices = type_choices(options_);
   stream.text_only = as_text;
   stream.refuse_binary = [journal = context_.journal] { return journal->commit({{text_note, "?"}}); };

@@ -15,6 +15,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -37,7 +38,8 @@ struct Relation {
   std::vector<BinaryForm> binary;     // the same in a binary session, from the first row on
   std::vector<std::uint32_t> stored;  // indexes into schema->columns
   std::vector<bool> in_key;           // parallel to `stored`
-  std::uint64_t batch = 0;            // the batch for which `table` is valid
+  std::optional<model::CellForm> form;
+  std::uint64_t batch = 0;  // the batch for which `table` is valid
   std::uint32_t table = model::no_table;
 };
 

@@ -16,6 +16,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,7 @@ struct StreamSettings {
   model::Position start;
   std::vector<model::TableSchemaPtr> tables;  // captured ones, by source_id (the root of a partitioned table)
   model::CellForm form = model::CellForm::canonical;
+  std::set<model::TableName> canonical;  // tables whose cells are canonical whatever the form
   TypeChoices choices;
   bool text_only = false;
   std::function<base::Result<void>()> refuse_binary;  // may be empty

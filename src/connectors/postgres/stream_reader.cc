@@ -54,7 +54,8 @@ void StreamReader::on_caught_up(std::uint64_t lsn, std::int64_t server_time) {
 
 std::uint32_t StreamReader::table_of(Relation& relation) {
   if (relation.batch != batch_number_) {
-    relation.table = batch_.table_index(relation.schema, form_);
+    if (!relation.form) relation.form = form_of(relation.schema->name);
+    relation.table = batch_.table_index(relation.schema, *relation.form);
     relation.batch = batch_number_;
   }
   return relation.table;
@@ -173,7 +174,7 @@ Result<void> StreamReader::on_logical_message(const Message& message) {
   bool is_partition = false;
   const model::TableSchemaPtr table = relations_.on_drop(*report, place_of(message), is_partition);
   if (table == nullptr) return {};
-  const std::uint32_t index = batch_.table_index(table, form_);
+  const std::uint32_t index = batch_.table_index(table, form_of(table->name));
   add_change(is_partition ? Op::unclear : Op::drop_table, message, !is_partition).table = index;
   return {};
 }
@@ -194,7 +195,7 @@ Result<void> StreamReader::look_around(bool due) {
   on_begin(edge);
   for (const RelationMap::Verdict& verdict : verdicts) {
     using What = RelationMap::Verdict::What;
-    const std::uint32_t table = batch_.table_index(verdict.table, form_);
+    const std::uint32_t table = batch_.table_index(verdict.table, form_of(verdict.table->name));
     const Op op = verdict.what == What::changed   ? Op::schema
                   : verdict.what == What::dropped ? Op::drop_table
                                                   : Op::unclear;
@@ -208,7 +209,7 @@ Result<void> StreamReader::look_around(bool due) {
 
 // Appends the value to the batch's bytes. False: it has no place in its type.
 bool StreamReader::add_value(const Relation& relation, std::size_t column, const Value& value) {
-  const bool is_native = form_ == model::CellForm::native;
+  const bool is_native = relation.form == model::CellForm::native;
   const TextForm form = relation.forms[column];
   if (value.kind == 'b') {
     return is_native ? append_native(relation.binary[column], value.bytes, batch_.bytes)
@@ -223,7 +224,7 @@ bool StreamReader::add_value(const Relation& relation, std::size_t column, const
 Result<void> StreamReader::check_misfit(const Relation& relation, std::size_t column, const Value& value) const {
   const std::string table = relation.schema->name.text();
   const bool has_form = value.kind == 't' || relation.binary[column] != BinaryForm::none;
-  if (has_form && form_ != model::CellForm::native) return {};
+  if (has_form && relation.form != model::CellForm::native) return {};
   if (value.kind == 't')
     return failed(errors::protocol_broken, "table {} at {}: a bytea is not in hex", table, place());
   return failed(connect::errors::stream_again, "table {} at {}: column {} cannot be read in binary", table, place(),
@@ -237,6 +238,7 @@ Result<void> StreamReader::add_row(const std::vector<Value>& values, Relation& r
     return failed(errors::protocol_broken, "table {} at {}: a row of {} values, the table has {} columns",
                   relation.schema->name.text(), place(), values.size(), columns);
   }
+  if (!relation.form) relation.form = form_of(relation.schema->name);
   if (types_ && relation.binary.empty()) relation.binary = TRY(types_->of(*relation.schema));
   first = static_cast<std::uint32_t>(batch_.cells.size());
   count = static_cast<std::uint32_t>(columns);

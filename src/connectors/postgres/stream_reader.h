@@ -21,6 +21,8 @@ class StreamReader {
                ShapeSources shapes, model::Position start, int protocol_version,
                std::optional<BinaryTypes> types = std::nullopt);
 
+  // Tables whose cells are canonical whatever the form; before the first message.
+  void set_canonical(std::set<model::TableName> tables) { canonical_ = std::move(tables); }
   // Appends what the message says to the batch in hand.
   base::Result<void> take(std::string_view message);
   // The server has sent everything that committed before `lsn`.
@@ -43,6 +45,9 @@ class StreamReader {
   void on_commit(const Message& message);
   void on_stream_end(const Message& message);
   model::Change& add_change(model::Op op, const Message& message, bool counts = true);
+  model::CellForm form_of(const model::TableName& table) const {
+    return canonical_.contains(table) ? model::CellForm::canonical : form_;
+  }
   std::uint32_t table_of(Relation& relation);
   base::Result<void> add_row(const std::vector<pgoutput::Value>& values, Relation& relation, bool only_key,
                              std::uint32_t& first, std::uint32_t& count);
@@ -57,6 +62,7 @@ class StreamReader {
   RelationMap relations_;
   std::optional<BinaryTypes> types_;
   const model::CellForm form_;
+  std::set<model::TableName> canonical_;
   const model::Position start_;
   model::ChangeBatch batch_;
   std::uint64_t batch_number_ = 1;
