@@ -138,7 +138,7 @@ void StreamReader::on_stream_end(const Message& message) {
 
 void StreamReader::add_outcome(const RelationMap::Outcome& outcome, const Message& message) {
   if (outcome.changed == nullptr || skipping_) return;
-  const std::uint32_t table = batch_.table_index(outcome.changed, form_);
+  const std::uint32_t table = batch_.table_index(outcome.changed, form_of(outcome.changed->name));
   add_change(outcome.unclear ? Op::unclear : Op::schema, message, false).table = table;
 }
 
