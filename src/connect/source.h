@@ -39,6 +39,7 @@ struct Context {
   Journal* journal = nullptr;
   std::string control_schema;                   // ControlTablesSettings.ControlSchema
   std::size_t memory_budget = 64u << 20;        // for one connector's own buffers
+  std::stop_token stop;                         // guards what has no token of its own
   bool reload = false;                          // the user asked for reload-target: what this task left before may go
   std::map<std::string, std::string> settings;  // flattened task settings "FullLoadSettings.CommitRate" -> "10000"
 };
@@ -97,7 +98,8 @@ struct Chunk {
   std::uint64_t bytes_estimate = 0;
 };
 
-// Reads one chunk; one thread. next_* returns false at the end; then rows() is the source's own count of rows sent.
+// Reads one chunk; one thread. next_* returns false at the end; then rows() is the source's own count of rows sent,
+// those that are in no batch but in its `rejected` included.
 class ChunkReader {
  public:
   virtual ~ChunkReader() = default;
@@ -117,7 +119,8 @@ class Snapshot {
   // Fails with kind `table` and code connect.table_changed when the table was rewritten since planned.
   virtual base::Result<std::unique_ptr<ChunkReader>> read(const model::TableSchema& table,
                                                           const std::vector<std::uint32_t>& columns, const Chunk& chunk,
-                                                          const std::string& filter, ReadForm form) = 0;
+                                                          const std::string& filter, ReadForm form,
+                                                          const std::stop_token& stop = {}) = 0;
 };
 
 class Stream {

@@ -23,10 +23,21 @@ enum class Preparation { drop_and_create, truncate, do_nothing };
 class ChunkLoader {
  public:
   virtual ~ChunkLoader() = default;
+  // Why rows were left out since the last call, without values, one text a row; finish() does not count them.
+  virtual std::vector<std::string> take_rejected() { return {}; }
   virtual base::Result<void> write_rows(model::RowBatch& rows) = 0;  // may move from the batch's buffers
   virtual base::Result<void> write_raw(std::string_view bytes) = 0;
   // Rows durable. Must equal what the reader counted; the engine compares.
   virtual base::Result<std::uint64_t> finish() = 0;
+};
+
+// How a chunk is to be loaded. Without `careful` a row that the target refuses ends the chunk with
+// connect.row_refused; with it such rows are found one by one and left out, and told of in the exceptions table, too.
+struct LoadMode {
+  ReadForm form = ReadForm::rows;
+  bool careful = false;
+  bool tell = true;
+  std::stop_token stop = {};  // guards every call on the loader
 };
 
 // What became of the changes of one apply call, by source table.
@@ -68,7 +79,7 @@ class Target {
   // Removes rows or files of an unfinished load attempt of that table.
   virtual base::Result<void> discard(const model::TableSchemaPtr& table) = 0;
   virtual base::Result<std::unique_ptr<ChunkLoader>> loader(const model::TableSchemaPtr& table, const Chunk& chunk,
-                                                            ReadForm form) = 0;
+                                                            const LoadMode& mode) = 0;
   // All chunks of the table are durable: keys if postponed, secondary objects, statistics.
   virtual base::Result<void> loaded(const model::TableSchemaPtr& table) = 0;
   // All tables are loaded: foreign keys and the like.
@@ -107,5 +118,12 @@ class Target {
   virtual base::Result<void> drop() = 0;  // position row, control rows, journal of this task
   virtual Comparable* comparable() = 0;   // nullptr: cannot be validated
 };
+
+namespace errors {
+inline constexpr base::Code row_refused{
+    "connect.row_refused", base::Kind::table,
+    "The target refused rows of the full load (a value out of its range, a constraint). Correct the target, or choose "
+    "DataErrorPolicy LOG_ERROR, which leaves such rows out and counts them."};
+}
 
 }  // namespace connect

@@ -44,7 +44,7 @@ connect::Context make_context(const TaskDefinition& definition, const Environmen
 }
 
 Result<AttemptEnd> Attempt::run(bool fresh, bool reload, bool through_relay, const Until& until, std::stop_token stop) {
-  TRY(open_ends(reload));
+  TRY(open_ends(reload, stop));
   tables_ = TRY(plan_tables(definition_, *source_, target_.get()));
   if (fresh) {
     TRY(refuse_problems());
@@ -69,15 +69,18 @@ Result<AttemptEnd> Attempt::run(bool fresh, bool reload, bool through_relay, con
   return this->stream(through_relay, until, stop);
 }
 
-Result<void> Attempt::open_ends(bool reload) {
+Result<void> Attempt::open_ends(bool reload, std::stop_token stop) {
   statistics_.set_phase("starting");
   source_journal_ = journal_of(*environment_.store, "source");
   target_journal_ = journal_of(*environment_.store, "target");
-  source_ = TRY(environment_.open_source(make_context(definition_, environment_, source_journal_.get(), reload)));
+  connect::Context context = make_context(definition_, environment_, source_journal_.get(), reload);
+  context.stop = std::move(stop);
+  source_ = TRY(environment_.open_source(context));
   if (streams(definition_) && source_->capture() == nullptr) {
     return base::failed(errors::cannot_stream, "{} cannot deliver changes", environment_.source_text);
   }
-  target_ = TRY(environment_.open_target(make_context(definition_, environment_, target_journal_.get(), reload)));
+  context.journal = target_journal_.get();
+  target_ = TRY(environment_.open_target(context));
   return {};
 }
 
@@ -175,6 +178,13 @@ Result<void> Attempt::load_pending(std::stop_token stop) {
   }
   for (int pass = 0; pass < load_passes_max; ++pass) {
     std::vector<const PlannedTable*> pending = TRY(pending_tables());
+    // What failed in this attempt would fail again.
+    if (pass > 0) {
+      std::erase_if(pending, [this](const PlannedTable* table) {
+        const std::optional<TableRecord> record = ledger_.table(table->source->name);
+        return record && record->state == table_state::error;
+      });
+    }
     if (pending.empty()) break;
     if (!snapshot_ && streams(definition_)) {
       TRY(source_->capture()->update(capture_plan(definition_, tables_), waiting(), stop));
@@ -361,6 +371,7 @@ Result<void> Attempt::restore_statistics() {
       status.reason = row.suspended_reason;
       status.rows_loaded = row.load_rows;
       status.bytes_loaded = row.load_bytes;
+      status.load_errors = row.load_errors;
       status.chunks = static_cast<std::uint32_t>(row.load_chunks);
       status.chunks_done = static_cast<std::uint32_t>(row.load_chunks_done);
       status.load_started = row.load_started;

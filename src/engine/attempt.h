@@ -45,7 +45,7 @@ class Attempt {
   bool progressed() const { return progressed_; }
 
  private:
-  base::Result<void> open_ends(bool reload);
+  base::Result<void> open_ends(bool reload, std::stop_token stop);
   base::Result<void> refuse_problems();
   base::Result<void> begin(std::stop_token stop);
   base::Result<void> forget_replaced();

@@ -56,6 +56,13 @@ inline constexpr Code relay_gap{
     "engine.relay_gap", Kind::task,
     "The relay does not reach back to what the target holds (was the target restored from a backup?). "
     "Start the task with --start-type reload-target."};
+inline constexpr Code row_stopped{"engine.row_stopped", Kind::task,
+                                  "A row of the full load has no place on the target and DataErrorPolicy is STOP_TASK. "
+                                  "Mend the row or the target, or choose another policy."};
+inline constexpr Code row_suspended{
+    "engine.row_suspended", Kind::table,
+    "A row of the full load has no place on the target and DataErrorPolicy is SUSPEND_TABLE. Mend the row or the "
+    "target, or choose LOG_ERROR: the next start loads the table again."};
 inline constexpr Code kept_full{
     "engine.kept_full", Kind::table,
     "The changes of suspended tables are kept up to MillraceRelayCapMB, and that was reached. Mend the cause and load "

@@ -14,7 +14,8 @@ using base::Result;
 
 constexpr std::uint64_t chunk_bytes_min = 8u << 20;  // tables of few chunks are divided for all processors down to this
 constexpr std::uint64_t undivided_bytes = 1ull << 60;
-constexpr int chunk_attempts_max = 20;  // a chunk that yielded its locks is tried again
+constexpr int chunk_attempts_max = 20;            // a chunk that yielded its locks is tried again
+constexpr std::uint64_t rejected_lines_max = 20;  // of a chunk, in the log
 
 // What travels from the reading to the writing thread: raw bytes or rows.
 struct Block {
@@ -33,14 +34,14 @@ std::vector<std::uint32_t> stored_source_columns(const PlannedTable& table) {
 
 using BlockChannel = base::Channel<Block>;
 
-Result<void> read_blocks(connect::ChunkReader& reader, const PlannedTable& table, BlockChannel& channel,
-                         base::Clock& clock, const std::stop_token& stop) {
+Result<void> read_blocks(connect::ChunkReader& reader, const PlannedTable& table, connect::ReadForm form,
+                         BlockChannel& channel, base::Clock& clock, const std::stop_token& stop) {
   std::unique_ptr<mapping::RowTransform> transform;
   if (table.mapped.computes) transform = TRY(mapping::RowTransform::open(*table.source, table.mapped, nullptr));
   while (true) {
     Block block;
     bool more = false;
-    if (table.read_form == connect::ReadForm::rows) {
+    if (form == connect::ReadForm::rows) {
       block.rows = std::make_unique<model::RowBatch>(transform ? table.mapped.read : table.mapped.target);
       more = TRY(reader.next_rows(*block.rows, stop));
       if (transform && more) block.rows = TRY(transform->load(*block.rows, clock.wall()));
@@ -93,7 +94,7 @@ Result<void> Load::plan_table_chunks(Progress& progress) {
     record.suspended_reason.clear();
     record.schema_hash = table_identity(*table.source);
     record.fence = fence;
-    record.load_rows = record.load_bytes = record.load_chunks_done = 0;
+    record.load_rows = record.load_bytes = record.load_chunks_done = record.load_errors = 0;
     record.load_chunks = chunks.size();
     record.load_started = now;
     record.load_ended = 0;
@@ -102,7 +103,7 @@ Result<void> Load::plan_table_chunks(Progress& progress) {
     status.state = table_state::loading;
     status.reason.clear();
     status.rows_estimate = table.rows_estimate;
-    status.rows_loaded = status.bytes_loaded = 0;
+    status.rows_loaded = status.bytes_loaded = status.load_errors = 0;
     status.chunks = progress.chunks_left;
     status.chunks_done = 0;
     status.load_started = now;
@@ -165,11 +166,23 @@ Result<void> Load::work(std::stop_token stop) {
 }
 
 Result<void> Load::load_chunk(const Work& work, std::stop_token stop) {
+  bool careful = false;
   for (int attempt = 1;; ++attempt) {
-    Result<std::uint64_t> rows = copy_chunk(work, stop);
-    if (rows.ok()) return chunk_done(work, *rows);
-    const bool yielded = rows.error().is(connect::errors::chunk_yielded);
-    if (!yielded || attempt == chunk_attempts_max) return rows.take_error();
+    Result<Copied> copied = copy_chunk(work, careful, stop);
+    if (copied.ok()) return chunk_done(work, *copied);
+    if (copied.error().is(connect::errors::row_refused) && !careful) {
+      const std::string& policy = definition_.settings.text("ErrorBehavior.DataErrorPolicy");
+      if (policy == "STOP_TASK") {
+        return base::failed(errors::row_stopped, "table {}", work.chunk.table.text()).because(copied.take_error());
+      }
+      if (policy == "SUSPEND_TABLE") return copied.take_error();
+      environment_.log->warning("load", "table {}, chunk {}: {}; it is loaded row by row", work.chunk.table.text(),
+                                work.chunk.number, copied.error().text());
+      careful = true;
+      continue;
+    }
+    const bool yielded = copied.error().is(connect::errors::chunk_yielded);
+    if (!yielded || attempt >= chunk_attempts_max) return copied.take_error();
     environment_.log->info("load", "table {}, chunk {}: gave way to others, attempt {}", work.chunk.table.text(),
                            work.chunk.number, attempt);
     if (!environment_.clock->pause(std::chrono::milliseconds(200) * attempt, stop)) {
@@ -178,27 +191,47 @@ Result<void> Load::load_chunk(const Work& work, std::stop_token stop) {
   }
 }
 
-Result<std::uint64_t> Load::copy_chunk(const Work& work, std::stop_token stop) {
+Result<void> Load::reject(const Work& work, const std::vector<std::string>& reasons, std::uint64_t& rejected) {
+  if (reasons.empty()) return {};
+  const std::string& policy = definition_.settings.text("ErrorBehavior.DataErrorPolicy");
+  const std::string where = fmt::format("table {}, chunk {}", work.chunk.table.text(), work.chunk.number);
+  if (policy == "STOP_TASK") return base::failed(errors::row_stopped, "{}: {}", where, reasons.front());
+  if (policy == "SUSPEND_TABLE") return base::failed(errors::row_suspended, "{}: {}", where, reasons.front());
+  for (const std::string& reason : reasons) {
+    if (++rejected > rejected_lines_max || policy == "IGNORE_RECORD") continue;
+    environment_.log->error("load", "{}: a row is left out: {}{}", where, reason,
+                            rejected == rejected_lines_max ? "; further ones are counted only" : "");
+  }
+  return {};
+}
+
+Result<Load::Copied> Load::copy_chunk(const Work& work, bool careful, std::stop_token stop) {
   const PlannedTable& table = *work.progress->table;
+  connect::LoadMode mode{table.read_form, careful, true, stop};
+  if (careful && mode.form == connect::ReadForm::raw_binary) mode.form = connect::ReadForm::raw_text;
+  mode.tell = definition_.settings.text("ErrorBehavior.DataErrorPolicy") != "IGNORE_RECORD";
   auto reader =
-      TRY(snapshot_.read(*table.source, stored_source_columns(table), work.chunk, work.filter, table.read_form));
-  auto loader = TRY(target_.loader(table.mapped.target, work.chunk, table.read_form));
+      TRY(snapshot_.read(*table.source, stored_source_columns(table), work.chunk, work.filter, mode.form, stop));
+  auto loader = TRY(target_.loader(table.mapped.target, work.chunk, mode));
   BlockChannel channel(definition_.budgets.load_bytes);
   base::TaskGroup reading(stop);
   reading.spawn("read", [&](std::stop_token own) {
-    Result<void> read = read_blocks(*reader, table, channel, *environment_.clock, own);
+    Result<void> read = read_blocks(*reader, table, mode.form, channel, *environment_.clock, own);
     if (!read.ok()) channel.fail(read.error());
     return read;
   });
+  Copied copied;
   const auto write_all = [&]() -> Result<void> {
     while (std::optional<Block> block = TRY(channel.receive(stop))) {
       const std::uint64_t rows = block->rows ? block->rows->rows : 0;
       const std::uint64_t bytes = block->rows ? block->rows->weight() : block->raw.size();
       if (block->rows) {
+        TRY(reject(work, block->rows->rejected, copied.rejected));
         TRY(loader->write_rows(*block->rows));
       } else {
         TRY(loader->write_raw(block->raw));
       }
+      TRY(reject(work, loader->take_rejected(), copied.rejected));
       statistics_.table(table.source->name, [&](TableStatus& status) {
         status.rows_loaded += rows;
         status.bytes_loaded += bytes;
@@ -211,28 +244,32 @@ Result<std::uint64_t> Load::copy_chunk(const Work& work, std::stop_token stop) {
   Result<void> read = reading.join();
   if (!written.ok()) return written.take_error();
   if (!read.ok()) return read.take_error();
-  const std::uint64_t rows = TRY(loader->finish());
-  if (rows != reader->rows()) {
+  copied.rows = TRY(loader->finish());
+  TRY(reject(work, loader->take_rejected(), copied.rejected));
+  if (copied.rows + copied.rejected != reader->rows()) {
     return base::failed(errors::rows_differ, "table {}, chunk {}: the source sent {} rows, the target holds {}",
-                        work.chunk.table.text(), work.chunk.number, reader->rows(), rows);
+                        work.chunk.table.text(), work.chunk.number, reader->rows(), copied.rows);
   }
-  return rows;
+  return copied;
 }
 
-Result<void> Load::chunk_done(const Work& work, std::uint64_t rows) {
+Result<void> Load::chunk_done(const Work& work, const Copied& copied) {
   Progress& progress = *work.progress;
   const bool raw = progress.table->read_form != connect::ReadForm::rows;
   statistics_.table(work.chunk.table, [&](TableStatus& status) {
     ++status.chunks_done;
-    if (raw) status.rows_loaded += rows;
+    if (raw) status.rows_loaded += copied.rows;
+    status.load_errors += copied.rejected;
   });
   bool last = false;
   {
     base::Lock lock(mutex_);
-    progress.rows += rows;
+    progress.rows += copied.rows;
+    progress.rejected += copied.rejected;
     last = --progress.chunks_left == 0 && !progress.abandoned;
   }
-  TRY(ledger_.chunk(ChunkRecord{work.chunk.table, work.chunk.number, work.chunk.predicate, ChunkState::loaded, rows}));
+  TRY(ledger_.chunk(
+      ChunkRecord{work.chunk.table, work.chunk.number, work.chunk.predicate, ChunkState::loaded, copied.rows}));
   if (!last) return {};
   Result<void> done = table_done(progress);
   if (!done.ok() && done.error().kind() == base::Kind::table) return table_failed(progress, done.take_error());
@@ -253,6 +290,7 @@ Result<void> Load::table_done(Progress& progress) {
   return ledger_.update_table(table.source->name, [&](TableRecord& record) {
     record.state = table_state::completed;
     record.load_rows = progress.rows;
+    record.load_errors = progress.rejected;
     record.load_bytes = bytes;
     record.load_chunks_done = record.load_chunks;
     record.load_ended = now;

@@ -3,6 +3,9 @@
 // Full load: the chunks of many tables, in parallel, under one snapshot. Each worker takes the next chunk, reads it in
 // one thread and writes it in another (a channel weighed in bytes between them), and records it when it is durable.
 //
+// A row that has no place on the target goes by DataErrorPolicy: left out, counted and logged, or the table's or the
+// task's end. When the target refuses rows of a chunk, the chunk is loaded once more, carefully.
+//
 // How it fails: a table's error suspends that table and the rest goes on; a table that was rewritten under the snapshot
 // is reported in `again` for another pass; anything else stops all workers and is returned. What a crash leaves: tables
 // recorded as completed are durable; any other table is discarded and loaded again.
@@ -40,7 +43,12 @@ class Load {
     const PlannedTable* table = nullptr;
     std::uint32_t chunks_left = 0;
     std::uint64_t rows = 0;
+    std::uint64_t rejected = 0;
     bool abandoned = false;
+  };
+  struct Copied {
+    std::uint64_t rows = 0;
+    std::uint64_t rejected = 0;  // left out by DataErrorPolicy
   };
   struct Work {
     connect::Chunk chunk;
@@ -54,8 +62,9 @@ class Load {
   base::Result<void> work(std::stop_token stop);
   std::optional<Work> next_work();
   base::Result<void> load_chunk(const Work& work, std::stop_token stop);
-  base::Result<std::uint64_t> copy_chunk(const Work& work, std::stop_token stop);
-  base::Result<void> chunk_done(const Work& work, std::uint64_t rows);
+  base::Result<Copied> copy_chunk(const Work& work, bool careful, std::stop_token stop);
+  base::Result<void> reject(const Work& work, const std::vector<std::string>& reasons, std::uint64_t& rejected);
+  base::Result<void> chunk_done(const Work& work, const Copied& copied);
   base::Result<void> table_done(Progress& progress);
   base::Result<void> table_failed(Progress& progress, base::Error error);
 

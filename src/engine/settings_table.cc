@@ -78,8 +78,7 @@ constexpr std::array specs{
     SettingSpec{"ControlTablesSettings.HistoryTableEnabled", boolean, "false"},
     SettingSpec{"ControlTablesSettings.SuspendedTablesTableEnabled", boolean, "false"},
     SettingSpec{"ControlTablesSettings.StatusTableEnabled", boolean, "false"},
-    SettingSpec{"ControlTablesSettings.FullLoadExceptionTableEnabled", boolean, "false", no_effect,
-                "a row that cannot be loaded suspends its table; nothing is put aside during the load"},
+    SettingSpec{"ControlTablesSettings.FullLoadExceptionTableEnabled", boolean, "false"},
     SettingSpec{"ControlTablesSettings.CommitPositionTableEnabled", boolean, "false", no_effect,
                 "the position is always kept in the target, with the data"},
 

@@ -86,6 +86,7 @@ struct TableStatus {
   std::int64_t rows_estimate = -1;
   std::uint64_t rows_loaded = 0;
   std::uint64_t bytes_loaded = 0;
+  std::uint64_t load_errors = 0;  // rows left out of the load by DataErrorPolicy
   std::uint32_t chunks = 0, chunks_done = 0;
   base::WallMicros load_started = 0, load_ended = 0, updated = 0;
   std::uint64_t inserts = 0, updates = 0, deletes = 0, ddls = 0;                                  // captured

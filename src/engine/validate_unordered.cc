@@ -73,6 +73,11 @@ class UnorderedComparison {
       model::RowBatch batch(std::make_shared<const model::TableSchema>(read_));
       while (TRY(reader->next_rows(batch, stop))) {
         for (std::size_t row = 0; row < batch.rows; ++row) keep(batch, row, pass, passes);
+        // Of a row that no target of files can hold nothing but its absence can be said.
+        for (std::size_t row = 0; row < batch.rejected.size() && pass == 0; ++row) {
+          ++rows_source;
+          report("MISSING_TARGET", nullptr);
+        }
         batch.clear();
       }
     }

@@ -279,6 +279,22 @@ std::optional<Misfit> ParquetShape::misfit(std::string_view arena, const model::
   return std::nullopt;
 }
 
+std::optional<Misfit> ParquetShape::misfit(const model::RowBatch& batch, std::size_t row) const {
+  for (std::size_t i = 0; i < types_.size(); ++i) {
+    const model::ColumnVector& column = batch.columns[i];
+    if (column.present[row] == 0) continue;
+    const ArrowKind kind = arrow_kind(settings_, types_[i]);
+    const char* reason = nullptr;
+    if (kind == ArrowKind::decimal) {
+      reason = decimal_misfit(column.bytes_at(row), types_[i].precision, types_[i].scale);
+    } else if (model::is_fixed(column.type)) {
+      reason = fixed_misfit(kind, column.fixed[row]);
+    }
+    if (reason != nullptr) return Misfit{i, reason};
+  }
+  return std::nullopt;
+}
+
 std::string ParquetShape::type_text(const ParquetSettings& settings, const model::ColumnType& type) {
   switch (arrow_kind(settings, type)) {
     case ArrowKind::boolean: return "BOOLEAN";

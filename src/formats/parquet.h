@@ -62,6 +62,7 @@ class ParquetShape {
  public:
   ParquetShape(const ParquetSettings& settings, const model::TableSchema& table);
   std::optional<Misfit> misfit(std::string_view arena, const model::Cell* cells) const;
+  std::optional<Misfit> misfit(const model::RowBatch& batch, std::size_t row) const;
   // The type as `check` shows it: "DECIMAL(12,2)".
   static std::string type_text(const ParquetSettings& settings, const model::ColumnType& type);
 

@@ -218,7 +218,8 @@ std::string status_text(const engine::State& state) {
   for (const auto& [name, row] : state.tables) {
     table.add({name.text(), row.state, std::to_string(row.load_rows), std::to_string(row.applied.inserts),
                std::to_string(row.applied.updates), std::to_string(row.applied.deletes),
-               std::to_string(row.applied.ddls), std::to_string(row.put_aside), row.suspended_reason});
+               std::to_string(row.applied.ddls), std::to_string(row.put_aside + row.load_errors),
+               row.suspended_reason});
   }
   return out + table.text();
 }

@@ -48,6 +48,7 @@ std::size_t RowBatch::weight() const {
 
 void RowBatch::clear() {
   rows = 0;
+  rejected.clear();
   for (ColumnVector& column : columns) {
     column.present.clear();
     column.fixed.clear();
@@ -55,6 +56,37 @@ void RowBatch::clear() {
     column.ends.clear();
     column.bytes.clear();
   }
+}
+
+void RowBatch::cut_to_rows() {
+  for (ColumnVector& column : columns) {
+    if (column.present.size() > rows) column.present.resize(rows);
+    if (column.fixed.size() > rows) column.fixed.resize(rows);
+    if (column.real.size() > rows) column.real.resize(rows);
+    if (column.ends.size() > rows) column.ends.resize(rows);
+    if (!is_fixed(column.type) && !is_real(column.type)) column.bytes.resize(rows == 0 ? 0 : column.ends[rows - 1]);
+  }
+}
+
+RowBatch RowBatch::picked(const std::vector<std::size_t>& which) const {
+  RowBatch batch(schema);
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    const ColumnVector& from = columns[i];
+    ColumnVector& to = batch.columns[i];
+    for (const std::size_t row : which) {
+      if (from.present[row] == 0) {
+        to.add_null();
+      } else if (is_fixed(from.type)) {
+        to.add_fixed(from.fixed[row]);
+      } else if (is_real(from.type)) {
+        to.add_real(from.real[row]);
+      } else {
+        to.add_bytes(from.bytes_at(row));
+      }
+    }
+  }
+  batch.rows = which.size();
+  return batch;
 }
 
 }  // namespace model

@@ -32,10 +32,16 @@ struct RowBatch {
   TableSchemaPtr schema;
   std::vector<ColumnVector> columns;  // one for each stored column, in order
   std::size_t rows = 0;
+  // Why rows that the source sent are left out: a value that no canonical cell can hold. One text a row, without
+  // values.
+  std::vector<std::string> rejected;
 
   explicit RowBatch(TableSchemaPtr schema_of_rows);
   std::size_t weight() const;  // bytes held
   void clear();                // keeps the capacity
+  void cut_to_rows();          // columns that hold more than `rows` give up the rest: a row that was begun in vain
+  // A copy of some rows, in order.
+  RowBatch picked(const std::vector<std::size_t>& which) const;
 };
 
 }  // namespace model

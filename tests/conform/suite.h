@@ -63,7 +63,7 @@ class conformance : public testing::TestWithParam<Subject> {
     ASSERT_TRUE(chunks.ok()) << chunks.error().text();
     for (const connect::Chunk& chunk : *chunks) {
       auto reader = snapshot.read(*table, model::stored_columns(*table), chunk, "", connect::ReadForm::rows).take();
-      auto loader = target.loader(table, chunk, connect::ReadForm::rows).take();
+      auto loader = target.loader(table, chunk, {connect::ReadForm::rows}).take();
       model::RowBatch rows(table);
       while (reader->next_rows(rows, {}).take()) ASSERT_TRUE(loader->write_rows(rows).ok());
       EXPECT_EQ(loader->finish().take(), reader->rows());

@@ -2,10 +2,11 @@
 """Bad input: exit code 2 or a failed task, one clear message, both sides as they were."""
 
 import json
+import pathlib
 import threading
 
 from harness import expect, expect_equal, expect_same, scenario, select, transform
-from servers import free_port
+from servers import free_port, wait_for
 
 
 def simple(bench):
@@ -188,14 +189,22 @@ def second_process(bench):
     task.catch_up()
 
 
+def blocks_interrupt(pid):
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("SigBlk:"):
+            return int(line.split()[1], 16) & 2 != 0
+    return False
+
+
 @scenario("input.interrupted_at_once")
 def interrupted_at_once(bench):
-    """Ctrl-C at any moment of the start is an orderly one: exit code 130, and the next run goes on."""
+    """Ctrl-C at any moment after the loader's is an orderly one: exit code 130, and the next run goes on."""
     source, target = bench.source(), bench.target()
     source.execute("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 1000)")
     task = bench.task(source, target)
-    for pause in (0.03, 0.05, 0.08, 0.12, 0.2, 0.3, 0.5):
+    for pause in (0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5):
         run = task.start()
+        wait_for("the program's first instruction", lambda run=run: blocks_interrupt(run.process.pid), 20)
         threading.Event().wait(pause)
         run.interrupt(10)
     task.catch_up()

@@ -397,3 +397,47 @@ def concurrent_writers(bench):
                    target.one("SELECT count(*) FROM accounts WHERE id = -1"))
     run.interrupt()
     expect_equal(source, target, ["accounts"])
+
+
+@scenario("postgres.rows_refused_in_the_load")
+def rows_refused(bench):
+    """Rows that the target refuses in the load go by DataErrorPolicy: left out one by one and told of, or the table's end."""
+    source = bench.source()
+    source.execute("CREATE TABLE t (id int PRIMARY KEY, v text, n numeric(6,2)); INSERT INTO t SELECT g, 'v' || g || E'\\n\\t', g % 100 "
+                   "FROM generate_series(1, 20000) g; UPDATE t SET v = 'bad' WHERE id IN (7, 8, 5000, 20000); CREATE TABLE fine (id int PRIMARY KEY)")
+
+    def run(policy, code, recorded):
+        target = bench.target()
+        target.execute("CREATE TABLE t (id int PRIMARY KEY, v text CHECK (v <> 'bad'), n numeric(6,2));"
+                       "INSERT INTO t VALUES (19999, 'was there', 1)")
+        task = bench.task(source, target, settings={
+            "FullLoadSettings": {"TargetTablePrepMode": "DO_NOTHING"}, "ErrorBehavior": {"DataErrorPolicy": policy},
+            "ControlTablesSettings": {"FullLoadExceptionTableEnabled": recorded}})
+        task.document["source"]["MillraceChunkMB"] = 1
+        text = task.run("--until", "caught-up", code=code)
+        return target, task, text
+
+    for policy, recorded in (("LOG_ERROR", True), ("LOG_ERROR", False), ("IGNORE_RECORD", True)):
+        target, task, _ = run(policy, 0, recorded)
+        row = task.statistics()["public.t"]
+        expect_same((row["TableState"], row["FullLoadRows"], row["FullLoadErrorRows"]), ("Table completed", 19995, 5), policy)
+        expect_same(target.one("SELECT count(*) FROM t"), 19996, "rows")
+        expect_same([row[0] for row in source.execute("SELECT id FROM t WHERE v = 'bad' OR id = 19999 ORDER BY 1")], [7, 8, 5000, 19999, 20000], "source")
+        expect_same(target.one("SELECT count(*) FROM t WHERE v = 'bad'"), 0, "rows that break the check")
+        name = "awsdms_full_load_exceptions" if recorded else "awsdms_apply_exceptions"
+        told = target.execute(f'SELECT "STATEMENT", "ERROR" FROM {name}')
+        expect_same(len(told), 0 if policy == "IGNORE_RECORD" else 5, f"rows of {name}")
+        if told:
+            expect(any("19999" in statement and "23505" in error for statement, error in told), f"{told}")
+        source.execute(f"INSERT INTO t VALUES (30000 + {len(bench.tasks)}, 'streamed', 1)")
+        task.catch_up()
+        expect_same(target.one("SELECT count(*) FROM t WHERE v = 'streamed'"), 1, "the stream")
+        task.call("drop")
+        source.execute("DELETE FROM t WHERE id > 30000")
+    _, task, _ = run("SUSPEND_TABLE", 0, False)
+    expect_same(task.statistics()["public.t"]["TableState"], "Table error", "SUSPEND_TABLE")
+    expect_same(task.statistics()["public.fine"]["TableState"], "Table completed", "the other table")
+    task.call("drop")
+    _, task, text = run("STOP_TASK", 1, False)
+    expect("engine.row_stopped" in text, text[-1000:])
+    task.call("drop")

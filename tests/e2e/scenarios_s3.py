@@ -52,6 +52,22 @@ def faults_while_loading(bench):
     expect_lake(bench, source, server)
 
 
+@scenario("s3.interrupted_while_stalled")
+def interrupted_while_stalled(bench):
+    """Ctrl-C while the full load waits for a server that takes requests and never answers: an orderly end, in time."""
+    source, server, task = prepared(bench, 5000)
+    for match in ("^PUT", "^POST"):
+        server.command(do="rule", kind="half_open", match=match, times=1000)
+        run = task.start()
+        run.wait_until("a request without an answer", lambda: server.command(do="stats")["used"].get("half_open", 0) > 0)
+        run.interrupt(9)
+        expect("not stopped within" not in run.text(), "it was ended by force")
+        server.command(do="clear")
+        server.command(do="reset_stats")
+    task.catch_up()
+    expect_lake(bench, source, server)
+
+
 @scenario("s3.faults_while_streaming")
 def faults_while_streaming(bench):
     """The same while changes flow, and a server that is down for a moment."""

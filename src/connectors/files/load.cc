@@ -15,11 +15,12 @@ constexpr std::size_t piece_bytes = 1u << 20;
 
 class FileLoader final : public connect::ChunkLoader {
  public:
-  FileLoader(LoadFiles& files, model::TableSchemaPtr table, std::uint32_t chunk)
+  FileLoader(LoadFiles& files, model::TableSchemaPtr table, std::uint32_t chunk, std::stop_token stop)
       : files_(files),
         settings_(files.settings_),
         table_(std::move(table)),
         chunk_(chunk),
+        stop_(std::move(stop)),
         folder_(table_folder(settings_.folder, table_->name)),
         encoder_(settings_.csv, *table_) {
     if (settings_.op_in_load) before_ = "I" + settings_.csv.delimiter;
@@ -28,8 +29,8 @@ class FileLoader final : public connect::ChunkLoader {
   base::Result<void> write_rows(model::RowBatch& rows) override {
     set_time();
     if (rows.rows == 0) return {};
-    rows_ += rows.rows;
     if (settings_.parquet) return write_parquet(rows);
+    rows_ += rows.rows;
     for (std::size_t row = 0; row < rows.rows; row += rows_at_once) {
       TRY(write_csv(rows, row, std::min(rows_at_once, rows.rows - row)));
     }
@@ -39,6 +40,8 @@ class FileLoader final : public connect::ChunkLoader {
   base::Result<void> write_raw(std::string_view) override {
     return base::failed(base::errors::bug, "table {}: raw rows given to a file target", table_->name.text());
   }
+
+  std::vector<std::string> take_rejected() override { return std::exchange(rejected_, {}); }
 
   base::Result<std::uint64_t> finish() override {
     if (file_) TRY(close_file());
@@ -56,7 +59,7 @@ class FileLoader final : public connect::ChunkLoader {
 
   base::Result<void> open_file() {
     const std::string key = TRY(files_.next_key(folder_, chunk_, keys_));
-    file_ = TRY(ObjectFile::open(settings_, files_.store_, key, facts_of(settings_, files_.context_), {}));
+    file_ = TRY(ObjectFile::open(settings_, files_.store_, key, facts_of(settings_, files_.context_), stop_));
     if (!settings_.parquet && settings_.add_column_name) {
       encoder_.header(piece_, settings_.op_in_load ? "Op" : "", settings_.timestamp_column);
     }
@@ -101,7 +104,30 @@ class FileLoader final : public connect::ChunkLoader {
     formats::RowExtras extras;
     if (settings_.op_in_load) extras.ops = "I";
     if (!settings_.timestamp_column.empty()) extras.times.push_back(time_);
-    return file_->rows(table_, settings_.op_in_load, rows, 0, rows.rows, extras);
+    const std::uint64_t before = file_->parquet_rows();
+    base::Result<void> written = file_->rows(table_, settings_.op_in_load, rows, 0, rows.rows, extras);
+    if (!written.ok() && written.error().is(formats::errors::parquet_value)) {
+      // What was written before the refusal is in the file.
+      const model::RowBatch fitting = without_misfits(rows, file_->parquet_rows() - before);
+      written = file_->rows(table_, settings_.op_in_load, fitting, 0, fitting.rows, extras);
+    }
+    rows_ += file_->parquet_rows() - before;
+    return written;
+  }
+
+  model::RowBatch without_misfits(const model::RowBatch& rows, std::size_t first) {
+    const formats::ParquetShape shape(settings_.parquet_settings, *table_);
+    std::vector<std::size_t> fitting;
+    for (std::size_t row = first; row < rows.rows; ++row) {
+      const std::optional<formats::Misfit> misfit = shape.misfit(rows, row);
+      if (!misfit) {
+        fitting.push_back(row);
+        continue;
+      }
+      const std::uint32_t column = model::stored_columns(*table_)[misfit->column];
+      rejected_.push_back(fmt::format("column {}: {}", table_->columns[column].name, misfit->reason));
+    }
+    return rows.picked(fitting);
   }
 
   base::Result<void> write_piece() {
@@ -130,6 +156,7 @@ class FileLoader final : public connect::ChunkLoader {
   const Settings& settings_;
   const model::TableSchemaPtr table_;
   const std::uint32_t chunk_;
+  const std::stop_token stop_;
   const std::string folder_;
   formats::CsvEncoder encoder_;
   std::string before_, after_;
@@ -140,21 +167,24 @@ class FileLoader final : public connect::ChunkLoader {
   std::string piece_;
   bool file_is_empty_ = true;
   std::uint64_t rows_ = 0;
+  std::vector<std::string> rejected_;
 };
 
 LoadFiles::LoadFiles(const Settings& settings, const connect::Context& context, wire::ObjectStore& store)
     : settings_(settings), context_(context), store_(store), task_start_(context.clock->wall()) {}
 
 base::Result<std::unique_ptr<connect::ChunkLoader>> LoadFiles::loader(const model::TableSchemaPtr& table,
-                                                                      const connect::Chunk& chunk) {
+                                                                      const connect::Chunk& chunk,
+                                                                      const std::stop_token& stop) {
   const std::string note = notes::chunk(table_folder(settings_.folder, table->name), chunk.number);
-  if (const auto value = TRY(context_.journal->get(note))) TRY(remove_chunk(note, *value));
-  return std::unique_ptr<connect::ChunkLoader>(new FileLoader(*this, table, chunk.number));
+  if (const auto value = TRY(context_.journal->get(note))) TRY(remove_chunk(note, *value, stop));
+  return std::unique_ptr<connect::ChunkLoader>(new FileLoader(*this, table, chunk.number, stop));
 }
 
-base::Result<void> LoadFiles::remove_chunk(const std::string& note, const std::string& value) {
+base::Result<void> LoadFiles::remove_chunk(const std::string& note, const std::string& value,
+                                           const std::stop_token& stop) {
   const std::vector<std::string> keys = TRY(unpack(note, value, 0));
-  TRY(store_.remove(keys, {}));
+  TRY(store_.remove(keys, stop));
   return context_.journal->commit({{note, std::nullopt}});
 }
 
@@ -184,7 +214,7 @@ base::Result<std::string> LoadFiles::next_key(const std::string& folder, std::ui
 
 base::Result<void> LoadFiles::discard(const std::string& folder) {
   for (const auto& [note, value] : TRY(context_.journal->scan(notes::of("chunk", folder)))) {
-    TRY(remove_chunk(note, value));
+    TRY(remove_chunk(note, value, context_.stop));
   }
   base::Lock lock(mutex_);
   counters_.erase(folder);

@@ -21,7 +21,7 @@ class LoadFiles {
   LoadFiles(const Settings& settings, const connect::Context& context, wire::ObjectStore& store);
 
   base::Result<std::unique_ptr<connect::ChunkLoader>> loader(const model::TableSchemaPtr& table,
-                                                             const connect::Chunk& chunk);
+                                                             const connect::Chunk& chunk, const std::stop_token& stop);
   // Removes the files of this attempt.
   base::Result<void> discard(const std::string& folder);
   // Forgets the attempt; names go on after `last` (the highest LOAD number still in the folder).
@@ -31,7 +31,7 @@ class LoadFiles {
   friend class FileLoader;
   // Records the next name of the table as belonging to that chunk; returns its key.
   base::Result<std::string> next_key(const std::string& folder, std::uint32_t chunk, std::vector<std::string>& keys);
-  base::Result<void> remove_chunk(const std::string& note, const std::string& value);
+  base::Result<void> remove_chunk(const std::string& note, const std::string& value, const std::stop_token& stop);
 
   const Settings& settings_;
   const connect::Context& context_;

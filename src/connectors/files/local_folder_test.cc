@@ -37,7 +37,7 @@ TEST(LocalFolder, LoadAndStreamThroughTheConnector) {
   OK(target.start(false));
   OK(target.prepare_all({table}, connect::Preparation::drop_and_create));
   OK(target.prepare(table, connect::Preparation::drop_and_create));
-  auto loader = target.loader(table, {}, connect::ReadForm::rows).take();
+  auto loader = target.loader(table, {}, {connect::ReadForm::rows}).take();
   model::RowBatch batch(table);
   batch.columns[0].add_fixed(1);
   for (std::size_t c = 1; c < 5; ++c) batch.columns[c].add_null();

@@ -25,6 +25,7 @@ class ObjectFile final : private formats::ByteSink {
                           std::size_t first, std::size_t count, const formats::RowExtras& extras);
   base::Result<void> finish();
   std::uint64_t text_bytes() const { return text_bytes_; }
+  std::uint64_t parquet_rows() const { return parquet_ ? parquet_->rows() : 0; }
 
  private:
   ObjectFile(const Settings& settings, std::unique_ptr<wire::Upload> upload);

@@ -26,7 +26,7 @@ std::vector<std::string> rebuilt(FileTarget& target, const model::TableSchema& t
 
 void load(FileTarget& target, const model::TableSchemaPtr& table, int rows) {
   OK(target.prepare(table, connect::Preparation::drop_and_create));
-  auto loader = target.loader(table, {}, connect::ReadForm::rows).take();
+  auto loader = target.loader(table, {}, {connect::ReadForm::rows}).take();
   model::RowBatch batch(table);
   for (int i = 1; i <= rows; ++i, ++batch.rows) {
     batch.columns[0].add_fixed(i);

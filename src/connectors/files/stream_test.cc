@@ -416,7 +416,7 @@ TEST(LoadFiles, ChunksDiscardAndNames) {
   const auto load = [&](std::uint32_t number, int rows, bool finish) {
     connect::Chunk chunk;
     chunk.number = number;
-    auto loader = target->loader(table, chunk, connect::ReadForm::rows).take();
+    auto loader = target->loader(table, chunk, {connect::ReadForm::rows}).take();
     auto batch = rows_of(table, 0, rows);
     EXPECT_TRUE(loader->write_rows(batch).ok());
     if (finish) {
@@ -448,7 +448,7 @@ TEST(LoadFiles, MaxFileSizeCutsBetweenRows) {
   auto target = world.open();
   OK(target->start(false));
   OK(target->prepare(table, connect::Preparation::drop_and_create));
-  auto loader = target->loader(table, {}, connect::ReadForm::rows).take();
+  auto loader = target->loader(table, {}, {connect::ReadForm::rows}).take();
   std::string wanted;
   for (int i = 0; i < 3; ++i) {
     auto batch = rows_of(table, 100 + 300 * i, 300);

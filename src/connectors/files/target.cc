@@ -117,7 +117,7 @@ base::Result<std::vector<Finding>> FileTarget::check(const std::vector<TableSche
            fmt::format("ALTER TABLE \"{}\".\"{}\" REPLICA IDENTITY FULL;", table->source_name.schema,
                        table->source_name.table)});
     }
-    const std::vector<wire::ObjectEntry> objects = TRY(store_->list(folder, {}));
+    const std::vector<wire::ObjectEntry> objects = TRY(store_->list(folder, context_.stop));
     if (const auto foreign = fresh ? TRY(foreign_object(objects)) : std::optional<std::string>()) {
       findings.push_back({Finding::Severity::refusal, object,
                           *foreign + " was written by this task from another data directory (files.state_lost)",
@@ -182,7 +182,7 @@ base::Result<void> FileTarget::sweep(const std::vector<std::string>& folders) {
                        [&](const std::string& folder) { return upload.key.starts_with(folder); });
   };
   const std::string prefix = wanted.size() == 1 ? *wanted.begin() : settings_.folder;
-  const std::size_t aborted = TRY(store_->abort_stale(prefix, ours, {}));
+  const std::size_t aborted = TRY(store_->abort_stale(prefix, ours, context_.stop));
   if (aborted > 0) context_.log->info(component, "{} unfinished files of an earlier run were removed", aborted);
   swept_.insert(wanted.begin(), wanted.end());
   return {};
@@ -197,7 +197,7 @@ base::Result<std::optional<std::string>> FileTarget::foreign_object(const std::v
     keys.push_back(objects[objects.size() - 1 - i].key);
   }
   for (const std::string& key : keys) {
-    const auto head = TRY(store_->head(key, {}));
+    const auto head = TRY(store_->head(key, context_.stop));
     if (!head) continue;
     const auto& metadata = head->facts.metadata;
     const auto task = metadata.find(meta_task);
@@ -225,7 +225,7 @@ base::Result<void> FileTarget::refuse_newer_state(const std::string& folder) {
     base::Lock lock(mutex_);
     if (!examined_.insert(folder).second) return {};
   }
-  const std::vector<wire::ObjectEntry> objects = TRY(store_->list(folder, {}));
+  const std::vector<wire::ObjectEntry> objects = TRY(store_->list(folder, context_.stop));
   TRY(refuse_foreign_state(objects));
   std::int64_t last = 0;
   const std::string note = notes::of("name", folder);
@@ -243,7 +243,7 @@ base::Result<void> FileTarget::refuse_newer_state(const std::string& folder) {
     }
   }
   if (newest == nullptr) return {};
-  const auto head = TRY(store_->head(newest->key, {}));
+  const auto head = TRY(store_->head(newest->key, context_.stop));
   if (!head) return {};
   const auto task = head->facts.metadata.find(meta_task);
   if (task != head->facts.metadata.end() && task->second == task_mark(context_)) {
@@ -258,7 +258,7 @@ base::Result<void> FileTarget::refuse_newer_state(const std::string& folder) {
 
 // Transaction files of an earlier life of the task are not the history of this one; names go on behind them.
 base::Result<void> FileTarget::prepare_transactions(const std::string& folder, Preparation preparation) {
-  const std::vector<wire::ObjectEntry> objects = TRY(store_->list(folder, {}));
+  const std::vector<wire::ObjectEntry> objects = TRY(store_->list(folder, context_.stop));
   TRY(refuse_foreign_state(objects));
   {
     base::Lock lock(mutex_);
@@ -274,7 +274,7 @@ base::Result<void> FileTarget::prepare_transactions(const std::string& folder, P
     keys.push_back(entry.key);
   }
   if (keys.empty()) return {};
-  if (preparation != Preparation::do_nothing) TRY(store_->remove(keys, {}));
+  if (preparation != Preparation::do_nothing) TRY(store_->remove(keys, context_.stop));
   return stream_.reset(folder, last);
 }
 
@@ -282,7 +282,7 @@ base::Result<void> FileTarget::prepare_all(const std::vector<TableSchemaPtr>& ta
   std::vector<std::string> folders;
   for (const TableSchemaPtr& table : tables) {
     folders.push_back(folder_of(table->name));
-    const std::vector<wire::ObjectEntry> objects = TRY(store_->list(folders.back(), {}));
+    const std::vector<wire::ObjectEntry> objects = TRY(store_->list(folders.back(), context_.stop));
     TRY(refuse_foreign_state(objects));
   }
   if (settings_.preserve_transactions) {
@@ -298,7 +298,7 @@ base::Result<void> FileTarget::prepare_all(const std::vector<TableSchemaPtr>& ta
 base::Result<void> FileTarget::prepare(const TableSchemaPtr& table, Preparation preparation) {
   const std::string folder = folder_of(table->name);
   TRY(sweep({folder}));
-  const std::vector<wire::ObjectEntry> objects = TRY(store_->list(folder, {}));
+  const std::vector<wire::ObjectEntry> objects = TRY(store_->list(folder, context_.stop));
   TRY(refuse_foreign_state(objects));
   std::vector<std::string> keys;
   std::uint64_t last_load = 0;
@@ -314,7 +314,7 @@ base::Result<void> FileTarget::prepare(const TableSchemaPtr& table, Preparation 
     }
   }
   TRY(stream_.reset(folder, last_name));
-  if (!keys.empty()) TRY(store_->remove(keys, {}));
+  if (!keys.empty()) TRY(store_->remove(keys, context_.stop));
   return load_.restart(folder, last_load);
 }
 
@@ -326,12 +326,12 @@ base::Result<void> FileTarget::discard(const TableSchemaPtr& table) {
 
 base::Result<std::unique_ptr<connect::ChunkLoader>> FileTarget::loader(const TableSchemaPtr& table,
                                                                        const connect::Chunk& chunk,
-                                                                       connect::ReadForm form) {
-  if (form != connect::ReadForm::rows) {
+                                                                       const connect::LoadMode& mode) {
+  if (mode.form != connect::ReadForm::rows) {
     return base::failed(base::errors::bug, "table {}: a file target takes rows only", table->name.text());
   }
   TRY(sweep({folder_of(table->name)}));
-  return load_.loader(table, chunk);
+  return load_.loader(table, chunk, mode.stop);
 }
 
 base::Result<void> FileTarget::loaded(const TableSchemaPtr&) { return {}; }

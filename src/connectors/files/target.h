@@ -37,7 +37,7 @@ class FileTarget final : public connect::Target {
   base::Result<void> discard(const model::TableSchemaPtr& table) override;
   base::Result<std::unique_ptr<connect::ChunkLoader>> loader(const model::TableSchemaPtr& table,
                                                              const connect::Chunk& chunk,
-                                                             connect::ReadForm form) override;
+                                                             const connect::LoadMode& mode) override;
   base::Result<void> loaded(const model::TableSchemaPtr& table) override;
   base::Result<void> loaded_all(const std::vector<model::TableSchemaPtr>& tables) override;
   base::Result<void> begin_apply(const model::Position& position,

@@ -117,7 +117,7 @@ class MemoryTarget final : public connect::Target {
     return database_->publish(epoch_, task_, std::move(changed), std::nullopt);
   }
   Result<std::unique_ptr<connect::ChunkLoader>> loader(const model::TableSchemaPtr& table, const connect::Chunk&,
-                                                       connect::ReadForm) override {
+                                                       const connect::LoadMode&) override {
     return std::unique_ptr<connect::ChunkLoader>(std::make_unique<MemoryLoader>(database_, table->name));
   }
   Result<void> loaded(const model::TableSchemaPtr&) override { return database_->check_fault("target.loaded"); }

@@ -94,10 +94,10 @@ Result<bool> ChunkReader::next_rows(model::RowBatch& out, std::stop_token stop) 
     const std::optional<std::string_view> message = TRY(next_message(stop));
     if (!message) break;
     TRY(rows_->add(*message, out));
-    if (message->size() > batch_weight_max) break;
+    if (message->size() > batch_weight_max || out.rejected.size() >= rows_between_weighings) break;
     if (out.rows % rows_between_weighings == 0) weighed = out.weight();
   }
-  return out.rows != 0;
+  return out.rows != 0 || !out.rejected.empty();
 }
 
 }  // namespace postgres

@@ -68,10 +68,11 @@ std::vector<std::string> ControlTables::create_statements() const {
       "task text PRIMARY KEY, epoch bigint NOT NULL, position_log numeric(20,0), position_sequence numeric(20,0), "
       "token text, updated_at timestamp with time zone NOT NULL DEFAULT pg_catalog.now()",
       "", "");
-  add("awsdms_apply_exceptions",
+  constexpr std::string_view exception_columns =
       "\"TASK_NAME\" varchar(128) NOT NULL, \"TABLE_OWNER\" varchar(128) NOT NULL, \"TABLE_NAME\" varchar(128) NOT "
-      "NULL, \"ERROR_TIME\" timestamp NOT NULL, \"STATEMENT\" text NOT NULL, \"ERROR\" text NOT NULL",
-      "", "");
+      "NULL, \"ERROR_TIME\" timestamp NOT NULL, \"STATEMENT\" text NOT NULL, \"ERROR\" text NOT NULL";
+  add("awsdms_apply_exceptions", exception_columns, "", "");
+  if (enabled("FullLoadExceptionTableEnabled")) add("awsdms_full_load_exceptions", exception_columns, "", "");
   if (enabled("StatusTableEnabled")) {
     add("awsdms_status",
         "server_name varchar(128) NOT NULL, task_name varchar(128) NOT NULL, task_status varchar(32), status_time "
@@ -185,6 +186,14 @@ std::string ControlTables::exception_sql() const {
       table("awsdms_apply_exceptions"));
 }
 
+// The same columns in both tables.
+std::string ControlTables::load_exception_sql() const {
+  if (!enabled("FullLoadExceptionTableEnabled")) return exception_sql();
+  return fmt::format(
+      "INSERT INTO {} VALUES ($1, $2, $3, pg_catalog.timezone('UTC', pg_catalog.clock_timestamp()), $4, $5)",
+      table("awsdms_full_load_exceptions"));
+}
+
 std::vector<std::optional<std::string>> ControlTables::exception_parameters(const ApplyException& exception) const {
   return {task_.substr(0, name_bytes_max), exception.table.schema.substr(0, name_bytes_max),
           exception.table.table.substr(0, name_bytes_max), exception.statement, exception.error};
@@ -246,6 +255,7 @@ base::Result<void> ControlTables::drop(Session& session) const {
   };
   static constexpr Owned all[] = {{"millrace_position", "task"},
                                   {"awsdms_apply_exceptions", "\"TASK_NAME\""},
+                                  {"awsdms_full_load_exceptions", "\"TASK_NAME\""},
                                   {"awsdms_status", "task_name"},
                                   {"awsdms_history", "task_name"},
                                   {"awsdms_suspended_tables", "task_name"}};

@@ -44,6 +44,7 @@ class ControlTables {
   std::vector<std::optional<std::string>> replayed_parameters(const model::TableName& source_name,
                                                               const model::Position& to) const;
   std::string exception_sql() const;
+  std::string load_exception_sql() const;  // for rows of the full load
   std::vector<std::optional<std::string>> exception_parameters(const ApplyException& exception) const;
   // Empty when the table is not enabled.
   std::string suspended_sql() const;

@@ -127,8 +127,10 @@ Result<void> CopyTextRows::add(std::string_view line, model::RowBatch& batch) {
       const bool good = !escaped || unescape(text);
       if (escaped) text = scratch_;
       if (!good || !decode_text(fields_[i].form, text, VectorSink{column})) {
-        return failed(errors::value_not_understood, "table {} column {}: a value has no place in a {}", table_,
-                      fields_[i].name, model::type_name(fields_[i].type));
+        batch.cut_to_rows();
+        batch.rejected.push_back(
+            fmt::format("column {}: a value has no place in a {}", fields_[i].name, model::type_name(fields_[i].type)));
+        return {};
       }
     }
     at = stop + 1;

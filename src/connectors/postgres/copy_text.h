@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Rows of COPY's text format into columns. One pass over the server's bytes; a field is copied for unescaping only when
-// it has a backslash. One thread; keeps a scratch buffer. How it fails: protocol_broken when a line has another number
-// of fields, value_not_understood naming table and column; the batch then holds part of a row and is of no use.
+// it has a backslash. One thread; keeps a scratch buffer. A row with a value that no cell can hold is left
+// out and stands in the batch's `rejected`. How it fails: protocol_broken when a line has another number of fields; the
+// batch then holds part of a row and is of no use.
 #pragma once
 
 #include <string>

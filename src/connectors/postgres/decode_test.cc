@@ -93,7 +93,12 @@ TEST(CopyText, UnescapesAndCountsFields) {
   EXPECT_EQ(batch.columns[2].bytes_at(0), std::string("\0\xff", 2));
   EXPECT_EQ(batch.columns[0].present[1], 0);
   EXPECT_EQ(batch.columns[0].present[2], 1);
-  for (const char* bad : {"a\t1\n", "a\t1\t\\\\x\tb\n", "a\t1\t\\\\x", "a\tb\t\\\\x\n", "a\t1\t\\\\x0\n", "\\\n", ""}) {
+  for (const char* misfit : {"a\tb\t\\\\x\n", "a\t1\t\\\\x0\n"}) EXPECT_TRUE(rows.add(misfit, batch).ok()) << misfit;
+  EXPECT_EQ(batch.rejected.size(), 2u);
+  EXPECT_EQ(batch.rows, 3u);
+  for (const model::ColumnVector& column : batch.columns) EXPECT_EQ(column.present.size(), 3u);
+  EXPECT_EQ(batch.columns[2].bytes_at(0), std::string("\0\xff", 2));
+  for (const char* bad : {"a\t1\n", "a\t1\t\\\\x\tb\n", "a\t1\t\\\\x", "\\\n", ""}) {
     EXPECT_FALSE(rows.add(bad, batch).ok()) << bad;
   }
 }

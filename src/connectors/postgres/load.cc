@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "connectors/postgres/load.h"
 
+#include <functional>
+#include <stop_token>
+
 #include "connectors/postgres/cell_text.h"
 #include "connectors/postgres/target_errors.h"
 #include "connectors/postgres/target_schema.h"
@@ -11,42 +14,201 @@ namespace {
 constexpr std::size_t idle_sessions_max = 16;
 constexpr std::size_t buffer_bytes_max = 1u << 20;
 
+constexpr std::size_t portion_rows_max = 1000;
+constexpr std::size_t statement_bytes_max = 8000;  // of a refused row in the exceptions table
+
+bool is_of_row(const base::Error& error) {
+  return error.is(errors::value_refused) || error.is(errors::constraint_violated);
+}
+
+std::string copy_sql(const model::TableSchema& table, connect::ReadForm form) {
+  const std::string columns = stored_column_list(table);
+  return fmt::format("COPY {}{} FROM STDIN{}", quote_name(table.name), columns.empty() ? "" : " (" + columns + ")",
+                     form == connect::ReadForm::raw_binary ? " (FORMAT binary)" : "");
+}
+
+// A session of the pool for one chunk. A stop cancels what it does.
+class LoadSession {
+ public:
+  LoadSession(SessionPool& pool, std::unique_ptr<Session> session, const std::stop_token& stop)
+      : pool_(pool), session_(std::move(session)), cancel_when_stopped_(stop, [this] { cancel_.request(); }) {
+    cancel_.aim(session_.get());
+  }
+  ~LoadSession() { give_back(); }
+  LoadSession(const LoadSession&) = delete;
+  LoadSession& operator=(const LoadSession&) = delete;
+  void give_back() {
+    cancel_.aim(nullptr);
+    if (session_ != nullptr) pool_.give_back(std::move(session_));
+  }
+  Session* operator->() { return session_.get(); }
+  explicit operator bool() const { return session_ != nullptr; }
+
+ private:
+  SessionPool& pool_;
+  std::unique_ptr<Session> session_;
+  SessionCanceler cancel_;
+  std::stop_callback<std::function<void()>> cancel_when_stopped_;
+};
+
 class CopyLoader final : public connect::ChunkLoader {
  public:
-  CopyLoader(SessionPool& pool, std::unique_ptr<Session> session, std::string doing)
-      : pool_(pool), session_(std::move(session)), doing_(std::move(doing)) {}
+  CopyLoader(SessionPool& pool, std::unique_ptr<Session> session, const std::stop_token& stop, std::string doing)
+      : session_(pool, std::move(session), stop), doing_(std::move(doing)) {}
   ~CopyLoader() override {
-    if (session_ == nullptr) return;
-    session_->copy_abandon();
-    pool_.give_back(std::move(session_));
+    if (session_) session_->copy_abandon();
   }
 
   base::Result<void> write_rows(model::RowBatch& rows) override {
     append_copy_rows(buffer_, rows);
     rows.clear();
     if (buffer_.size() < buffer_bytes_max) return {};
-    TRY(session_->copy_write(buffer_));
+    TRY(write_raw(buffer_));
     buffer_.clear();
     return {};
   }
 
-  base::Result<void> write_raw(std::string_view bytes) override { return session_->copy_write(bytes); }
+  base::Result<void> write_raw(std::string_view bytes) override {
+    base::Result<void> written = session_->copy_write(bytes);
+    if (!written.ok()) return told(written.take_error());
+    return written;
+  }
 
   base::Result<std::uint64_t> finish() override {
-    TRY(session_->copy_write(buffer_));
+    TRY(write_raw(buffer_));
     buffer_.clear();
     const Outcome outcome = session_->copy_end();
     base::Result<std::uint64_t> done = outcome.rows;
-    if (outcome.refusal) done = session_->error_of(*outcome.refusal, doing_);
-    pool_.give_back(std::move(session_));
+    if (outcome.refusal) done = told(session_->error_of(*outcome.refusal, doing_));
+    session_.give_back();
     return done;
   }
 
  private:
-  SessionPool& pool_;
-  std::unique_ptr<Session> session_;
+  base::Error told(base::Error error) const {
+    if (!is_of_row(error)) return error;
+    return base::failed(connect::errors::row_refused, "{}", doing_).because(std::move(error));
+  }
+
+  LoadSession session_;
   const std::string doing_;
   std::string buffer_;
+};
+
+class CarefulLoader final : public connect::ChunkLoader {
+ public:
+  CarefulLoader(SessionPool& pool, std::unique_ptr<Session> session, const ControlTables& control,
+                model::TableSchemaPtr table, const connect::LoadMode& mode)
+      : session_(pool, std::move(session), mode.stop),
+        control_(control),
+        table_(std::move(table)),
+        tell_(mode.tell),
+        doing_("loading table " + table_->name.text()),
+        sql_(copy_sql(*table_, connect::ReadForm::raw_text)) {}
+  ~CarefulLoader() override {
+    if (session_ && session_->in_transaction()) session_->attempt("ROLLBACK");
+  }
+
+  base::Result<void> write_rows(model::RowBatch& rows) override {
+    std::string lines;
+    append_copy_rows(lines, rows);
+    rows.clear();
+    return write_raw(lines);
+  }
+
+  // A newline in COPY's text ends a row, wherever it stands: those of values are escaped.
+  base::Result<void> write_raw(std::string_view bytes) override {
+    while (!bytes.empty()) {
+      const std::size_t end = bytes.find('\n');
+      if (end == std::string_view::npos) break;
+      buffer_.append(bytes.substr(0, end + 1));
+      ends_.push_back(buffer_.size());
+      bytes.remove_prefix(end + 1);
+      if (ends_.size() >= portion_rows_max || buffer_.size() >= buffer_bytes_max) TRY(send_portion());
+    }
+    buffer_.append(bytes);
+    return {};
+  }
+
+  base::Result<std::uint64_t> finish() override {
+    TRY(send_portion());
+    if (!begun_) TRY(session_->run("BEGIN", doing_));
+    TRY(session_->run("COMMIT", doing_));
+    session_.give_back();
+    return rows_;
+  }
+
+  std::vector<std::string> take_rejected() override { return std::exchange(rejected_, {}); }
+
+ private:
+  base::Result<void> send_portion() {
+    if (ends_.empty()) return {};
+    if (!begun_) TRY(session_->run("BEGIN", doing_));
+    begun_ = true;
+    const std::size_t whole = ends_.back();
+    TRY(send(0, ends_.size()));
+    buffer_.erase(0, whole);
+    ends_.clear();
+    return {};
+  }
+
+  std::string_view lines(std::size_t first, std::size_t end) const {
+    const std::size_t from = first == 0 ? 0 : ends_[first - 1];
+    return std::string_view(buffer_).substr(from, ends_[end - 1] - from);
+  }
+
+  base::Result<void> send(std::size_t first, std::size_t end) {
+    TRY(session_->run("SAVEPOINT millrace_load", doing_));
+    TRY(session_->copy_begin(sql_, doing_));
+    base::Result<void> written = session_->copy_write(lines(first, end));
+    std::optional<base::Error> refused;
+    if (written.ok()) {
+      const Outcome outcome = session_->copy_end();
+      if (outcome.refusal) refused = session_->error_of(*outcome.refusal, doing_);
+      if (!refused) {
+        rows_ += outcome.rows;
+        return session_->run("RELEASE SAVEPOINT millrace_load", doing_);
+      }
+    } else {
+      refused = written.take_error();
+    }
+    if (!is_of_row(*refused)) return *std::move(refused);
+    TRY(session_->run("ROLLBACK TO SAVEPOINT millrace_load; RELEASE SAVEPOINT millrace_load", doing_));
+    if (end - first == 1) return put_aside(first, refused->message);
+    const std::size_t middle = first + (end - first) / 2;
+    TRY(send(first, middle));
+    return send(middle, end);
+  }
+
+  base::Result<void> put_aside(std::size_t row, const std::string& why) {
+    rejected_.push_back(why);
+    if (!tell_) return {};
+    std::string_view line = lines(row, row + 1);
+    line.remove_suffix(1);
+    if (line.size() > statement_bytes_max) {
+      line = line.substr(0, statement_bytes_max);
+      while (!line.empty() && (static_cast<unsigned char>(line.back()) & 0xC0) == 0x80) line.remove_suffix(1);
+      if (!line.empty()) line.remove_suffix(1);
+    }
+    session_->send(control_.load_exception_sql(),
+                   control_.exception_parameters({table_->name, fmt::format("{}: {}", sql_, line), why}));
+    for (const Outcome& outcome : TRY(session_->sync())) {
+      if (outcome.refusal) return session_->error_of(*outcome.refusal, "exceptions of the full load");
+    }
+    return {};
+  }
+
+  LoadSession session_;
+  const ControlTables& control_;
+  const model::TableSchemaPtr table_;
+  const bool tell_;
+  const std::string doing_;
+  const std::string sql_;
+  std::string buffer_;
+  std::vector<std::size_t> ends_;  // of the whole rows in the buffer
+  std::vector<std::string> rejected_;
+  std::uint64_t rows_ = 0;
+  bool begun_ = false;
 };
 
 }  // namespace
@@ -73,15 +235,21 @@ void SessionPool::give_back(std::unique_ptr<Session> session) {
 }
 
 base::Result<std::unique_ptr<connect::ChunkLoader>> open_loader(SessionPool& pool, const model::TableSchemaPtr& table,
-                                                                connect::ReadForm form) {
+                                                                const connect::LoadMode& mode) {
   std::unique_ptr<Session> session = TRY(pool.take());
   const std::string doing = "loading table " + table->name.text();
-  const std::string columns = stored_column_list(*table);
-  TRY(session->copy_begin(
-      fmt::format("COPY {}{} FROM STDIN{}", quote_name(table->name), columns.empty() ? "" : " (" + columns + ")",
-                  form == connect::ReadForm::raw_binary ? " (FORMAT binary)" : ""),
-      doing));
-  return std::unique_ptr<connect::ChunkLoader>(std::make_unique<CopyLoader>(pool, std::move(session), doing));
+  TRY(session->copy_begin(copy_sql(*table, mode.form), doing));
+  return std::unique_ptr<connect::ChunkLoader>(
+      std::make_unique<CopyLoader>(pool, std::move(session), mode.stop, doing));
+}
+
+base::Result<std::unique_ptr<connect::ChunkLoader>> open_careful_loader(SessionPool& pool, const ControlTables& control,
+                                                                        const model::TableSchemaPtr& table,
+                                                                        const connect::LoadMode& mode) {
+  ENSURE(mode.form != connect::ReadForm::raw_binary);
+  std::unique_ptr<Session> session = TRY(pool.take());
+  return std::unique_ptr<connect::ChunkLoader>(
+      std::make_unique<CarefulLoader>(pool, std::move(session), control, table, mode));
 }
 
 }  // namespace postgres

@@ -3,10 +3,14 @@
 // Loads chunks of the full load by COPY FROM STDIN: the source's own COPY bytes undecoded, or rows as COPY text. A
 // chunk is one statement and so one transaction: durable when finish() returns, nothing of it stays otherwise. Sessions
 // are kept for the next chunk. SessionPool: any thread; a loader: one thread.
+//
+// The careful loader takes text only and sends the rows in portions, each under a savepoint; a refused portion is
+// halved until the refused rows stand alone. Those go to the exceptions table, in the chunk's transaction.
 #pragma once
 
 #include "base/thread.h"
 #include "connect/target.h"
+#include "connectors/postgres/control_tables.h"
 #include "connectors/postgres/session.h"
 
 namespace postgres {
@@ -26,6 +30,9 @@ class SessionPool {
 };
 
 base::Result<std::unique_ptr<connect::ChunkLoader>> open_loader(SessionPool& pool, const model::TableSchemaPtr& table,
-                                                                connect::ReadForm form);
+                                                                const connect::LoadMode& mode);
+base::Result<std::unique_ptr<connect::ChunkLoader>> open_careful_loader(SessionPool& pool, const ControlTables& control,
+                                                                        const model::TableSchemaPtr& table,
+                                                                        const connect::LoadMode& mode);
 
 }  // namespace postgres

@@ -73,11 +73,12 @@ class Snapshot final : public connect::Snapshot {
   Result<std::unique_ptr<connect::ChunkReader>> read(const model::TableSchema& table,
                                                      const std::vector<std::uint32_t>& columns,
                                                      const connect::Chunk& chunk, const std::string& filter,
-                                                     connect::ReadForm form) override;
+                                                     connect::ReadForm form, const std::stop_token& stop) override;
 
  private:
   Result<std::vector<Leaf>> leaves(Connection& connection, const model::TableSchema& table);
-  Result<std::string> enter(Connection& connection, const model::TableSchema& table, const Range& range);
+  Result<std::string> enter(Connection& connection, const model::TableSchema& table, const Range& range,
+                            const std::stop_token& stop);
 
   Connection keeper_;  // never used; it keeps the snapshot alive
   const std::string name_;
@@ -137,11 +138,13 @@ Result<std::vector<connect::Chunk>> Snapshot::chunks(const model::TableSchema& t
 }
 
 // Imports the snapshot, locks the relation and compares its file. Returns the relation's quoted name.
-Result<std::string> Snapshot::enter(Connection& connection, const model::TableSchema& table, const Range& range) {
+Result<std::string> Snapshot::enter(Connection& connection, const model::TableSchema& table, const Range& range,
+                                    const std::stop_token& stop) {
   Result<std::uint64_t> begun =
       connection.execute(fmt::format("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT {};"
                                      " SET LOCAL lock_timeout = {}",
-                                     quote_literal(name_), lock_yield_seconds_ * 1000));
+                                     quote_literal(name_), lock_yield_seconds_ * 1000),
+                         stop);
   if (!begun.ok()) {
     // The keeper's session is gone, and the snapshot with it: everything under it must be read anew.
     const std::string& state = connection.last_sqlstate();
@@ -152,11 +155,11 @@ Result<std::string> Snapshot::enter(Connection& connection, const model::TableSc
       TRY(connection.query("SELECT n.nspname, c.relname, c.relkind FROM pg_catalog.pg_class c"
                            " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
                            " WHERE c.oid = $1::pg_catalog.oid",
-                           {std::to_string(range.relation)}));
+                           {std::to_string(range.relation)}, stop));
   if (rows.empty()) return base::failed(connect::errors::table_missing, "table {}", table.name.text());
   const std::string name = quote_name(text_at(rows[0], 0), text_at(rows[0], 1));
   if (char_at(rows[0], 2) != 'r') return name;  // nothing else can be locked, and nothing else is rewritten under us
-  Result<std::uint64_t> locked = connection.execute(fmt::format("LOCK TABLE ONLY {} IN ACCESS SHARE MODE", name));
+  Result<std::uint64_t> locked = connection.execute(fmt::format("LOCK TABLE ONLY {} IN ACCESS SHARE MODE", name), stop);
   if (!locked.ok() && connection.last_sqlstate() == "55P03") {
     return base::failed(connect::errors::chunk_yielded, "table {}: somebody else holds it locked", table.name.text());
   }
@@ -165,7 +168,7 @@ Result<std::string> Snapshot::enter(Connection& connection, const model::TableSc
   }
   TRY(std::move(locked));
   const std::optional<std::string> file = TRY(connection.query_value(
-      "SELECT pg_catalog.pg_relation_filenode($1::pg_catalog.oid)", {std::to_string(range.relation)}));
+      "SELECT pg_catalog.pg_relation_filenode($1::pg_catalog.oid)", {std::to_string(range.relation)}, stop));
   if (file.value_or("") != std::to_string(range.file)) {
     return base::failed(connect::errors::table_changed, "table {}", table.name.text());
   }
@@ -175,10 +178,10 @@ Result<std::string> Snapshot::enter(Connection& connection, const model::TableSc
 Result<std::unique_ptr<connect::ChunkReader>> Snapshot::read(const model::TableSchema& table,
                                                              const std::vector<std::uint32_t>& columns,
                                                              const connect::Chunk& chunk, const std::string& filter,
-                                                             connect::ReadForm form) {
+                                                             connect::ReadForm form, const std::stop_token& stop) {
   const Range range = TRY(Range::parse(chunk.predicate));
   Connection connection = TRY(pool_.take());
-  const std::string name = TRY(enter(connection, table, range));
+  const std::string name = TRY(enter(connection, table, range, stop));
   std::string list;
   for (const std::uint32_t column : columns) {
     list += (list.empty() ? "" : ", ") + quote_identifier(table.columns[column].name);
@@ -195,7 +198,7 @@ Result<std::unique_ptr<connect::ChunkReader>> Snapshot::read(const model::TableS
                            : fmt::format("COPY (SELECT {} FROM {}{}{}) TO STDOUT", list, range.file != 0 ? "ONLY " : "",
                                          name, condition);
   if (form == connect::ReadForm::raw_binary) copy += " (FORMAT binary)";
-  TRY(connection.copy_out(copy));
+  TRY(connection.copy_out(copy, stop));
   std::unique_ptr<CopyTextRows> rows;
   if (form == connect::ReadForm::rows) rows = std::make_unique<CopyTextRows>(table, columns, choices_);
   return std::unique_ptr<connect::ChunkReader>(std::make_unique<ChunkReader>(

@@ -43,7 +43,7 @@ class PostgresTarget final : public connect::Target {
   base::Result<void> prepare(const TableSchemaPtr& table, connect::Preparation preparation) override;
   base::Result<void> discard(const TableSchemaPtr& table) override;
   base::Result<std::unique_ptr<connect::ChunkLoader>> loader(const TableSchemaPtr& table, const connect::Chunk& chunk,
-                                                             connect::ReadForm form) override;
+                                                             const connect::LoadMode& mode) override;
   base::Result<void> loaded(const TableSchemaPtr& table) override;
   base::Result<void> loaded_all(const std::vector<TableSchemaPtr>& tables) override;
 
@@ -202,14 +202,14 @@ base::Result<void> PostgresTarget::discard(const TableSchemaPtr& table) {
 
 base::Result<std::unique_ptr<connect::ChunkLoader>> PostgresTarget::loader(const TableSchemaPtr& table,
                                                                            const connect::Chunk&,
-                                                                           connect::ReadForm form) {
+                                                                           const connect::LoadMode& mode) {
   bool first = false;
   {
     base::Lock lock(mutex_);
     first = loading_.insert(table->name).second;
   }
   if (first) TRY(context_.journal->commit({{loading_note_of(*table), "1"}}));
-  return open_loader(pool_, table, form);
+  return mode.careful ? open_careful_loader(pool_, control_, table, mode) : open_loader(pool_, table, mode);
 }
 
 void PostgresTarget::note_skipped(const std::vector<std::string>& skipped) const {

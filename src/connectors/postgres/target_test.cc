@@ -38,7 +38,7 @@ class PostgresTarget : public testing::Test {
     ASSERT_TRUE(one.ok()) << one.error().text();
   }
   base::Result<std::uint64_t> load_text(const model::TableSchemaPtr& table, const std::string& bytes) {
-    auto loader = target_->loader(table, {}, ReadForm::raw_text);
+    auto loader = target_->loader(table, {}, {ReadForm::raw_text});
     if (!loader.ok()) return loader.take_error();
     const auto written = loader.value()->write_raw(bytes);
     if (!written.ok()) return base::Error(written.error());
@@ -67,7 +67,7 @@ TEST_F(PostgresTarget, an_abandoned_loader_leaves_nothing) {
   const auto table = table_of("t", {"id bigint", "name text"});
   prepare(table);
   {
-    auto loader = target_->loader(table, {}, ReadForm::raw_text);
+    auto loader = target_->loader(table, {}, {ReadForm::raw_text});
     ASSERT_TRUE(loader.ok());
     ASSERT_TRUE(loader.value()->write_raw("1\ta\n").ok());
   }
@@ -93,7 +93,7 @@ TEST_F(PostgresTarget, rows_of_another_family_get_canonical_types) {
   rows.columns[4].add_real(0.1);
   rows.columns[5].add_bytes("tab\t nl\n back\\");
   rows.rows = 1;
-  auto loader = target_->loader(table, {}, ReadForm::rows);
+  auto loader = target_->loader(table, {}, {ReadForm::rows});
   ASSERT_TRUE(loader.ok()) << loader.error().text();
   ASSERT_TRUE(loader.value()->write_rows(rows).ok());
   EXPECT_EQ(loader.value()->finish().value(), 1u);
