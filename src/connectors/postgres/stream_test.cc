@@ -346,7 +346,7 @@ TEST_P(StreamTest, BinaryAndTextGiveTheSameCells) {
 }
 
 TEST_P(StreamTest, ATypeThatOnlyTextKnowsEndsTheBinarySession) {
-  if (GetParam().as_text) GTEST_SKIP();
+  const std::string last = "insert new(4,d,NULL,(1,2))\ncommit\n";
   open("id int PRIMARY KEY, v text", model::CellForm::native);
   db_->run("INSERT INTO t VALUES (1, 'a')");
   // An enum made meanwhile is looked up, and no reason to go back to text.
@@ -355,6 +355,11 @@ TEST_P(StreamTest, ATypeThatOnlyTextKnowsEndsTheBinarySession) {
   db_->run(
       "BEGIN; INSERT INTO t VALUES (3, 'c', NULL); ALTER TABLE t ADD p point; INSERT INTO t VALUES (4, 'd', NULL, "
       "'(1,2)'); ALTER TABLE t DROP p; COMMIT");
+  if (GetParam().as_text) {  // a session as text just goes on
+    EXPECT_NE(story(drain()).find(last), std::string::npos);
+    EXPECT_EQ(refusals_, 0);
+    return;
+  }
   base::Error error = base::failed(base::errors::bug, "it did not fail");
   for (int i = 0; i < 100 && refusals_ == 0; ++i) {
     auto batch = stream_->next({});
@@ -366,7 +371,7 @@ TEST_P(StreamTest, ATypeThatOnlyTextKnowsEndsTheBinarySession) {
   as_text_ = true;
   open("", model::CellForm::native, model::Position());
   const std::string all = story(drain());
-  EXPECT_NE(all.find("insert new(4,d,NULL,(1,2))\ncommit\n"), std::string::npos) << all;
+  EXPECT_NE(all.find(last), std::string::npos) << all;
 }
 
 INSTANTIATE_TEST_SUITE_P(Servers, StreamTest,
