@@ -118,7 +118,7 @@ class SimSnapshot final : public connect::Snapshot {
   Result<std::unique_ptr<connect::ChunkReader>> read(const model::TableSchema& table,
                                                      const std::vector<std::uint32_t>& columns,
                                                      const connect::Chunk& chunk, const std::string& filter,
-                                                     connect::ReadForm form) override {
+                                                     connect::ReadForm form, const std::stop_token&) override {
     TRY(call_source(side_, "snapshot.read"));
     if (form != connect::ReadForm::rows || !filter.empty()) {
       return base::failed(connect::errors::not_supported, "table {}: raw or filtered chunks", table.name.text());

@@ -114,7 +114,7 @@ class SimTarget final : public connect::Target {
     });
   }
   Result<std::unique_ptr<connect::ChunkLoader>> loader(const model::TableSchemaPtr& table, const connect::Chunk&,
-                                                       connect::ReadForm) override {
+                                                       const connect::LoadMode&) override {
     TRY(call_target(side_, "target.loader"));
     return std::unique_ptr<connect::ChunkLoader>(std::make_unique<SimLoader>(side_, table->name, epoch_));
   }
