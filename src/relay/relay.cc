@@ -95,16 +95,14 @@ Result<void> Relay::cut_tail(std::vector<std::uint64_t>& numbers) {
       return base::failed(errors::damaged, "segment {} at offset {}: the record does not match its checksum",
                           segment_name(number), scanned.valid);
     }
+    if (scanned.whole > 0) TRY(settle_segment(number, *file, scanned.whole, size));
+    file.reset();
     Lock lock(shared_->mutex);
     shared_->end = shared_->commit = shared_->durable = scanned.commit;
     if (scanned.whole > 0) {
-      if (scanned.whole < size) TRY(file->truncate(scanned.whole));
-      // What was read may be only in the system's cache: it counts as durable from here on.
-      TRY(file->sync());
       shared_->segments[number].bytes = shared_->segments[number].synced = scanned.whole;
       return {};
     }
-    file.reset();
     TRY(disk_.remove(path));
     TRY(disk_.sync_folder(options_.folder));
     shared_->segments.erase(number);
@@ -112,6 +110,37 @@ Result<void> Relay::cut_tail(std::vector<std::uint64_t>& numbers) {
     next_number_ = number;
   }
   return {};
+}
+
+// What was read counts as durable from here on, but may be only in the system's cache; and after a sync that failed,
+// in this process or an earlier one, another would say yes although the system has given those pages up. So the records
+// are written anew, beside, and take the segment's name when they are durable.
+Result<void> Relay::settle_segment(std::uint64_t number, base::File& file, std::uint64_t whole, std::uint64_t size) {
+  constexpr std::size_t block = 1 << 20;
+  if (whole == segment_header_size) {  // made durable before anything else was
+    if (whole < size) TRY(file.truncate(whole));
+    return file.sync();
+  }
+  const std::string path = path_of(options_.folder, number);
+  const std::string aside = path + ".new";
+  TRY(disk_.remove(aside));
+  const auto copy_all = [&]() -> Result<void> {
+    auto copy = TRY(disk_.open(aside, base::OpenMode::create_new));
+    std::string bytes;
+    for (std::uint64_t at = 0; at < whole; at += bytes.size()) {
+      TRY(file.read_at(at, std::size_t(std::min<std::uint64_t>(block, whole - at)), bytes));
+      if (bytes.empty()) return base::failed(errors::damaged, "segment {}: cut short", segment_name(number));
+      TRY(copy->append(bytes));
+    }
+    return copy->sync();
+  };
+  Result<void> copied = copy_all();
+  if (!copied.ok()) {
+    (void)disk_.remove(aside);
+    return copied;
+  }
+  TRY(disk_.rename(aside, path));
+  return disk_.sync_folder(options_.folder);
 }
 
 // Reads every record up to the first that does not verify.

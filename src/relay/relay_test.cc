@@ -241,6 +241,24 @@ TEST_F(relay_log, a_reader_passes_an_empty_segment_that_is_gone) {
   EXPECT_EQ(drain(*reader), ids(50, 50));
 }
 
+// After a failed sync the system has given the pages up, and a second sync says yes: recovery must not believe it.
+TEST_F(relay_log, writes_anew_what_it_recovers) {
+  open();
+  ASSERT_TRUE(kept->restart({5, end, {}}).ok());
+  append(10);
+  disk.syncs_until_failure = 0;
+  kept.reset();
+  EXPECT_FALSE(Relay::open(disk, options).ok());
+  disk.syncs_until_failure = -1;
+  const auto doubtful = disk.files.rbegin()->second;
+  open();
+  EXPECT_EQ(kept->end(), (model::Position{10, end, {}}));
+  EXPECT_NE(disk.files.rbegin()->second, doubtful) << "the segment is another file";
+  EXPECT_EQ(disk.files.rbegin()->second->durable, last_file().size());
+  EXPECT_EQ(disk.files.size(), 1u) << "nothing is left beside it";
+  EXPECT_EQ(all_after({5, end, {}}), ids(10, 10));
+}
+
 TEST_F(relay_log, holds_its_cap) {
   options.bytes_max = 3000;
   open();
