@@ -128,6 +128,14 @@ void lean_on_relay(RunPlan& plan, Chance& chance) {
   plan.source_log_cap = 50;
   plan.queue_bytes = 200;
   plan.workload.pause_max = std::chrono::milliseconds(200);
+  if (chance.percent(50)) {
+    // Huge transactions in small batches onto a slow disk, so that the power goes in the middle of one.
+    plan.workload.giant_share = 10;
+    plan.workload.giant_changes = chance.between(20, 150);
+    plan.weather.source.batch_changes_max = 5;
+    plan.weather.disk.slow_share = 100'000;
+    plan.weather.disk.slow_max = std::chrono::milliseconds(100);
+  }
   plan.weather.target.slow_share = 700'000;
   plan.weather.target.slow_max = std::chrono::milliseconds(chance.between(100, 5'000));
   for (LifePlan& life : plan.lives) {
@@ -153,7 +161,7 @@ void cut_plan(RunPlan& plan, const Cuts& cuts) {
 }  // namespace
 
 RunPlan draw_plan(std::uint64_t seed, const Cuts& cuts) {
-  Chance chance(mix(seed + 0x51ed270b));
+  Chance chance(mix(seed + 0x51ed270d));
   RunPlan plan;
   plan.seed = seed;
   plan.scheduler.by_rank = chance.percent(30);

@@ -6,6 +6,7 @@ room(sim SOURCES
   sim/rows.cc
   sim/run.cc
   sim/scheduler.cc
+  sim/shrink.cc
   sim/source_connector.cc
   sim/source_server.cc
   sim/source_stream.cc

@@ -48,7 +48,7 @@ class ProcessStore final : public engine::StateStore {
     if (!change.forget_tables.empty()) point += " forget_table";
     if (!change.notes.empty()) {
       const std::string& key = change.notes.front().first;
-      point += " note:" + key.substr(0, key.find('/', key.find('/', key.find('/') + 1) + 1));
+      point += " note:" + key.substr(0, key.find('/', key.find('/') + 1));
     }
     return point;
   }

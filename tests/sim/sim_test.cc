@@ -41,6 +41,7 @@ TEST(simulator, kept_seeds) {
            Kept{3139, "the end of a huge transaction was not applied when its last part held nothing else"},
            Kept{4733, "a relay reader stopped in front of an empty segment that was trimmed"},
            Kept{1263, "a full relay never had room again although nothing in it was needed"},
+           Kept{219907, "recovery of the relay trusted a sync that came after one that had failed"},
            Kept{6, "a batch that ended a whole transaction and went on with a streamed one was refused"},
        }) {
     EXPECT_EQ(found_by(kept.seed), "") << kept.defect;

@@ -47,11 +47,10 @@ FAULTS = [
      [("  if (written.ok()) written = disk_.sync_folder(options_.folder);",
        "  if (written.ok() && !FAULT) written = disk_.sync_folder(options_.folder);")]),
     ("open_transaction_kept", "recovery keeps a transaction whose commit never came", "relay/relay.cc",
-     [("      if (scanned.whole < size) TRY(file->truncate(scanned.whole));",
-       "      if (scanned.whole < size && !FAULT) TRY(file->truncate(scanned.whole));\n"
-       "      if (FAULT) shared_->segments[number].bytes = shared_->segments[number].synced = size;"),
-      ("      shared_->segments[number].bytes = shared_->segments[number].synced = scanned.whole;",
-       "      if (!FAULT) shared_->segments[number].bytes = shared_->segments[number].synced = scanned.whole;")]),
+     [("    if (scanned.whole > 0) TRY(settle_segment(number, *file, scanned.whole, size));",
+       "    if (FAULT && scanned.whole > 0) scanned.whole = scanned.valid;\n"
+       "    if (scanned.whole > 0) TRY(settle_segment(number, *file, scanned.whole, size));"),
+      ("    const Scanned scanned = TRY(scan_records", "    Scanned scanned = TRY(scan_records")]),
     ("checksum_ignored", "recovery takes records whose checksum is wrong", "relay/relay.cc",
      [("checksum_of(payload) != header->payload_checksum) break;",
        "(!FAULT && checksum_of(payload) != header->payload_checksum)) break;")]),
