@@ -95,7 +95,7 @@ Result<void> Relay::cut_tail(std::vector<std::uint64_t>& numbers) {
       return base::failed(errors::damaged, "segment {} at offset {}: the record does not match its checksum",
                           segment_name(number), scanned.valid);
     }
-    if (scanned.whole > 0) TRY(settle_segment(number, *file, scanned.whole, size));
+    if (scanned.whole > 0) TRY(settle_segment(number, *file, scanned.whole));
     file.reset();
     Lock lock(shared_->mutex);
     shared_->end = shared_->commit = shared_->durable = scanned.commit;
@@ -115,12 +115,8 @@ Result<void> Relay::cut_tail(std::vector<std::uint64_t>& numbers) {
 // What was read counts as durable from here on, but may be only in the system's cache; and after a sync that failed,
 // in this process or an earlier one, another would say yes although the system has given those pages up. So the records
 // are written anew, beside, and take the segment's name when they are durable.
-Result<void> Relay::settle_segment(std::uint64_t number, base::File& file, std::uint64_t whole, std::uint64_t size) {
+Result<void> Relay::settle_segment(std::uint64_t number, base::File& file, std::uint64_t whole) {
   constexpr std::size_t block = 1 << 20;
-  if (whole == segment_header_size) {  // made durable before anything else was
-    if (whole < size) TRY(file.truncate(whole));
-    return file.sync();
-  }
   const std::string path = path_of(options_.folder, number);
   const std::string aside = path + ".new";
   TRY(disk_.remove(aside));

@@ -106,7 +106,7 @@ class Relay {
   base::Result<void> recover();
   base::Result<bool> is_torn_creation(std::uint64_t number);
   base::Result<void> cut_tail(std::vector<std::uint64_t>& numbers);
-  base::Result<void> settle_segment(std::uint64_t number, base::File& file, std::uint64_t whole, std::uint64_t size);
+  base::Result<void> settle_segment(std::uint64_t number, base::File& file, std::uint64_t whole);
   base::Result<Scanned> scan_records(std::uint64_t number, base::File& file, std::uint64_t size);
   base::Result<void> check_torn(std::uint64_t number, base::File& file, std::uint64_t offset, std::uint64_t size);
   base::Result<void> open_segment(std::uint64_t number, const SegmentStart& start);

@@ -42,6 +42,7 @@ TEST(simulator, kept_seeds) {
            Kept{4733, "a relay reader stopped in front of an empty segment that was trimmed"},
            Kept{1263, "a full relay never had room again although nothing in it was needed"},
            Kept{219907, "recovery of the relay trusted a sync that came after one that had failed"},
+           Kept{260135, "the same of a segment that holds its header only"},
            Kept{6, "a batch that ended a whole transaction and went on with a streamed one was refused"},
        }) {
     EXPECT_EQ(found_by(kept.seed), "") << kept.defect;
