@@ -62,10 +62,10 @@ def unknown_engine(bench):
 
 @scenario("input.unknown_rule")
 def unknown_rule(bench):
-    """A rule action of the whole mapping language that is not there yet is refused by name."""
+    """A rule target that this engine does not have is refused by name."""
     refused(bench, lambda document: document["task"]["TableMappings"]["rules"].append(
-        {**transform("column", "add-column", table="t", value="x", expression="$v", **{"data-type": {"type": "string"}}),
-         "rule-id": "77", "rule-name": "77"}), "add-column")
+        {**transform("table-tablespace", "rename", table="t", value="x"), "rule-id": "77", "rule-name": "77"}),
+        "tablespace")
 
 
 @scenario("input.malformed_json")
