@@ -155,7 +155,7 @@ def timestamp_header_gzip(bench):
     task.catch_up()
     source.execute("INSERT INTO orders (id, customer) VALUES (21, 1)")
     task.catch_up()
-    found = duckdb.execute(f"SELECT count(*), count(DISTINCT id), count(moved), min(\"Op\") FROM read_csv("
+    found = duckdb.connect().execute(f"SELECT count(*), count(DISTINCT id), count(moved), min(\"Op\") FROM read_csv("
                            f"'{folder}/public/orders/*.csv.gz', header = true, all_varchar = true)").fetchone()
     expect_same(found, (21, 21, 21, "I"), "DuckDB's counts")
 

@@ -144,7 +144,7 @@ def parquet(bench):
     change(source, 1)
     task.catch_up()
     server.download(bench.folder / "copy")
-    found = duckdb.execute(f"SELECT count(*) FILTER (\"Op\" = 'I'), count(*) FILTER (\"Op\" = 'D') FROM read_parquet("
+    found = duckdb.connect().execute(f"SELECT count(*) FILTER (\"Op\" = 'I'), count(*) FILTER (\"Op\" = 'D') FROM read_parquet("
                            f"'{bench.folder}/copy/public/orders/*.parquet', union_by_name = true)").fetchone()
     expect_same(found, (301, 1), "rows by operation")
 

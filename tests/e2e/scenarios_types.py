@@ -281,7 +281,7 @@ def parquet_round_trip(bench, kinds):
         problems += [f"{kind}, id {at}: Parquet {str(state.get(at, '(no row)'))[:200]!r}, the database "
                      f"{str(wanted.get(at, '(no row)'))[:200]!r}"
                      for at in sorted(set(wanted) | set(state)) if state.get(at, "(no row)") != wanted.get(at, "(no row)")]
-        read = duckdb.execute(f"SELECT count(*), count(v) FROM read_parquet('{folder}/public/{table}/*.parquet')").fetchone()
+        read = duckdb.connect().execute(f"SELECT count(*), count(v) FROM read_parquet('{folder}/public/{table}/*.parquet')").fetchone()
         expect_same(read[0], rows, f"{kind}: rows that DuckDB reads")
     expect(not problems, "\n".join(problems[:40]))
     expect_same(aside(task), {}, "table states")

@@ -36,6 +36,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   postgres::CopyTextRows rows(*table, {0, 1, 2}, postgres::TypeChoices());
   model::RowBatch batch(table);
-  if (rows.check(batch).ok() && rows.add(text, batch).ok() && batch.rows != 1) __builtin_trap();
+  if (!rows.check(batch).ok() || !rows.add(text, batch).ok()) return 0;
+  // A line that was understood is a row, or a rejected one that left nothing behind.
+  if (batch.rows + batch.rejected.size() != 1) __builtin_trap();
+  for (const model::ColumnVector& column : batch.columns) {
+    if (column.present.size() != batch.rows) __builtin_trap();
+  }
   return 0;
 }
