@@ -68,6 +68,7 @@ class Servers:
         self.folder.chmod(0o755)
         self.lock = threading.Lock()
         self.shared = {}
+        self.kept = False  # somebody wants to look at what is left
 
     def postgres(self, name, major=15, settings=()):
         with self.lock:
@@ -78,7 +79,8 @@ class Servers:
     def close(self):
         for server in self.shared.values():
             server.stop("immediate")
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if not self.kept:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
 
 class Run:
@@ -254,7 +256,8 @@ class Bench:
         self.tasks.append(task)
         return task
 
-    def close(self):
+    def close(self, keep=False):
+        """Stops what the scenario started and removes what it made; with `keep` folders and databases stay."""
         for run in self.running:
             if run.running():
                 run.kill()
@@ -263,6 +266,9 @@ class Bench:
                 closer()
         for server in self.owned:
             server.stop("immediate")
+        if keep:
+            self.servers.kept = True
+            return
         for database in self.databases:
             if database.server not in self.owned:
                 database.drop()

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """An S3 server that checks signatures, and the proxy in front of it that breaks things on command."""
 
-import json
+import contextlib
+import os
 import pathlib
+import signal
 import socket
 import subprocess
 import sys
@@ -10,6 +12,7 @@ import sys
 import boto3
 import botocore.config
 
+from proxy import Proxy
 from servers import free_port, wait_for
 
 TESTS = pathlib.Path(__file__).resolve().parent.parent
@@ -59,36 +62,48 @@ def endpoint_at(port, settings):
 
 
 class S3:
-    """Server, proxy and one bucket; the scenario's bench stops them."""
+    """Server, proxy and one bucket; the scenario's bench stops them. The server may be killed, paused and started again."""
 
     def __init__(self, bench):
         self.folder = bench.folder / "s3"
         self.folder.mkdir()
-        self.port, self.proxy_port, self.control_port = free_port(), free_port(), free_port()
-        subprocess.run([TESTS / "services/s3_server.sh", "start", str(self.port), str(self.folder)], check=True,
-                       stdout=subprocess.DEVNULL)
+        self.port = free_port()
         bench.closers.append(self.stop)
-        self.proxy = subprocess.Popen(
-            [sys.executable, TESTS / "support/fault_proxy.py", "--listen", str(self.proxy_port), "--to",
-             f"127.0.0.1:{self.port}", "--control", str(self.control_port), "--http"],
-            stdout=open(self.folder / "proxy.log", "wb"), stderr=subprocess.STDOUT)
+        self.start()
+        self.proxy = Proxy(bench, self.port, http=True)
+        self.proxy_port = self.proxy.port
         self.client = client_for(self.port)
         self.client.create_bucket(Bucket=BUCKET)
-        wait_for("the proxy", lambda: answers(self.control_port), 20)
 
-    def stop(self):
-        self.proxy.kill()
-        self.proxy.wait()
+    def start(self):
+        subprocess.run([TESTS / "services/s3_server.sh", "start", str(self.port), str(self.folder)], check=True,
+                       stdout=subprocess.DEVNULL)
+
+    def stop(self, mode="fast"):
+        """There is one way to stop it; `mode` is what a database is asked for."""
+        with contextlib.suppress(OSError, ValueError):
+            self.resume()
         subprocess.run([TESTS / "services/s3_server.sh", "stop", str(self.folder)], check=False)
+
+    def _signal(self, number):
+        os.kill(int((self.folder / "pid").read_text()), number)
+
+    def kill(self):
+        self._signal(signal.SIGKILL)
+        wait_for("the server's end", lambda: not answers(self.port), 10, 0.01)
+
+    def pause(self):
+        self._signal(signal.SIGSTOP)
+
+    def resume(self):
+        self._signal(signal.SIGCONT)
 
     def endpoint(self, **settings):
         return endpoint_at(self.proxy_port, settings)
 
-    def command(self, **words):
+    def command(self, do, **words):
         """One command to the proxy; its answer."""
-        with socket.create_connection(("127.0.0.1", self.control_port), 10) as connection:
-            connection.sendall((json.dumps(words) + "\n").encode())
-            return json.loads(connection.makefile().readline() or "{}")
+        return self.proxy.do(do, **words)
 
     def download(self, folder):
         """Every object as a file below `folder`; returns the keys."""

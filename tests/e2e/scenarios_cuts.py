@@ -1,44 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Connections through a proxy that cuts, holds and slows them, to either side, while the task loads and streams."""
 
-import contextlib
-import json
-import pathlib
 import random
-import socket
-import subprocess
-import sys
 import threading
 
 from harness import expect, expect_equal, scenario
+from proxy import Proxy
 from scenarios_kills import ROWS, SCHEMA, Churn
-from servers import free_port, wait_for
-
-PROXY = pathlib.Path(__file__).resolve().parent.parent / "support/fault_proxy.py"
-
-
-class Proxy:
-    """A fault proxy in front of a server; `do` sends it one command."""
-
-    def __init__(self, bench, port):
-        self.port, self.control = free_port(), free_port()
-        self.process = subprocess.Popen([sys.executable, PROXY, "--listen", str(self.port), "--to", f"127.0.0.1:{port}",
-                                         "--control", str(self.control)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-        bench.closers.append(self.close)
-        wait_for("the proxy", self.answers, 20)
-
-    def answers(self):
-        with contextlib.suppress(OSError):
-            return self.do("stats")
-
-    def do(self, what, **members):
-        with socket.create_connection(("127.0.0.1", self.control), 5) as link:
-            link.sendall(json.dumps({"do": what, **members}).encode() + b"\n")
-            return json.loads(link.makefile().readline())
-
-    def close(self):
-        self.process.kill()
-        self.process.wait()
 
 
 def cuts(bench, side):

@@ -41,31 +41,6 @@ class Trickle:
         self.thread.join(60)
 
 
-def restarts(bench, which, mode):
-    """The source or the target server goes away and comes back twice while changes flow."""
-    own = bench.own_postgres(which)
-    source = bench.source(own if which == "source" else None)
-    target = bench.target(own if which == "target" else None)
-    source.execute(TABLE + "; CREATE SEQUENCE s START 10000")
-    task = bench.task(source, target, settings={"ErrorBehavior": {"RecoverableErrorInterval": 1}})
-    run = task.start()
-    writer = Trickle(source)
-    try:
-        for _ in range(2):
-            seen = writer.written
-            run.wait_until("changes", lambda: writer.written > seen + 20 and streamed(target) > 0)
-            before = streamed(target)
-            own.restart(mode)
-            source.close(), target.close()
-            run.wait_until("changes after the restart", lambda: streamed(target) > before, 90)
-    finally:
-        writer.stop()
-    run.interrupt()
-    task.catch_up()
-    expect_equal(source, target, ["t"])
-    source.close(), target.close()
-
-
 def streamed(target):
     try:
         if not target.one("SELECT to_regclass('public.t')"):
@@ -73,30 +48,6 @@ def streamed(target):
         return target.one("SELECT count(*) FROM t WHERE id >= 10000")
     except Exception:
         return 0
-
-
-@scenario("faults.source_restarts")
-def source_restarts(bench):
-    """The source is restarted fast."""
-    restarts(bench, "source", "fast")
-
-
-@scenario("faults.source_immediate")
-def source_immediate(bench):
-    """The source is stopped immediately and recovers."""
-    restarts(bench, "source", "immediate")
-
-
-@scenario("faults.target_restarts")
-def target_restarts(bench):
-    """The target is restarted fast."""
-    restarts(bench, "target", "fast")
-
-
-@scenario("faults.target_immediate")
-def target_immediate(bench):
-    """The target is stopped immediately and recovers."""
-    restarts(bench, "target", "immediate")
 
 
 @scenario("faults.connections_terminated")

@@ -40,6 +40,15 @@ def wait_for(what, condition, seconds=60.0, interval=0.05):
         _poll.wait(interval)
 
 
+def parents():
+    """(process, its parent) of every process that is not a zombie."""
+    for folder in glob.glob("/proc/[0-9]*"):
+        with contextlib.suppress(OSError, ValueError):
+            state, parent = pathlib.Path(folder, "stat").read_text().rpartition(")")[2].split()[:2]
+            if state != "Z":
+                yield int(folder[6:]), int(parent)
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -131,13 +140,36 @@ class Postgres:
 
     def stop(self, mode="fast"):
         if self.process and self.process.poll() is None:
+            self.resume()
             self.process.send_signal({"fast": signal.SIGINT, "immediate": signal.SIGQUIT, "smart": signal.SIGTERM}[mode])
             self.process.wait(60)
         self.process = None
 
-    def restart(self, mode="fast"):
-        self.stop(mode)
-        self.start()
+    def _processes(self):
+        """The server's processes, the first one first: they are sessions of their own, so no process group holds them."""
+        first = self.process.pid
+        return [first, *(pid for pid, parent in parents() if parent == first)]
+
+    def _signal(self, number):
+        for pid in self._processes():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    def pause(self):
+        """Every process of it stands still, connections stay open."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self):
+        self._signal(signal.SIGCONT)
+
+    def kill(self):
+        """Every process of it dies at once, as when the machine does (but for what the system has cached)."""
+        self.process.send_signal(signal.SIGSTOP)  # it must not start another one meanwhile
+        _, *others = self._processes()
+        self._signal(signal.SIGKILL)
+        self.process.wait(60)
+        wait_for("the server's processes to end", lambda: not set(others) & {pid for pid, _ in parents()}, 20, 0.01)
+        self.process = None
 
     def connect(self, database, user="postgres", autocommit=True):
         connection = psycopg2.connect(host="127.0.0.1", port=self.port, user=user, dbname=database, connect_timeout=10)

@@ -13,6 +13,7 @@ pick requests. Commands are JSON objects, one a line, on the control port; each 
   {"do": "refuse"}                 resets every open connection and every new one, until "clear" (the server is down)
   {"do": "hold"}                   bytes stop moving on open and new connections, until "clear" (black hole)
   {"do": "rate", "bytes": N}       at most N bytes a second and direction; 0: no limit
+  {"do": "late", "seconds": S}     each piece of bytes arrives that much later; 0: at once
   {"do": "stats"}                  {"connections": n, "open": n, "requests": n, "used": {kind: n}, "log": [...]}
   {"do": "reset_stats"}            counts from zero
 
@@ -64,6 +65,7 @@ class Proxy:
         self.moving = asyncio.Event()
         self.moving.set()
         self.rate = 0
+        self.late = 0
         self.stats = {"connections": 0, "requests": 0, "used": {}, "log": []}
 
     # ---- commands
@@ -73,7 +75,7 @@ class Proxy:
         if do == "rule":
             self.rules.append({"times": 1, "match": "", **asked})
         elif do == "clear":
-            self.rules, self.refusing, self.rate = [], False, 0
+            self.rules, self.refusing, self.rate, self.late = [], False, 0, 0
             self.moving.set()
         elif do in ("cut", "refuse"):
             self.refusing = self.refusing or do == "refuse"
@@ -83,6 +85,8 @@ class Proxy:
             self.moving.clear()
         elif do == "rate":
             self.rate = int(asked["bytes"])
+        elif do == "late":
+            self.late = float(asked["seconds"])
         elif do == "reset_stats":
             self.stats = {"connections": 0, "requests": 0, "used": {}, "log": []}
         elif do == "stats":
@@ -116,6 +120,8 @@ class Proxy:
 
     async def send(self, writer, data):
         await self.moving.wait()
+        if self.late:
+            await asyncio.sleep(self.late)
         writer.write(data)
         await writer.drain()
         if self.rate:
