@@ -25,15 +25,45 @@ std::string kind_of(const std::string& path) {
 
 // ---- the server
 
-void DiskServer::change_names(NameChange change) {
+DiskServer::InodePtr DiskServer::make_inode(bool is_folder) {
+  auto inode = std::make_shared<Inode>();
+  inode->number = next_number_++;
+  inode->is_folder = is_folder;
+  return inode;
+}
+
+void DiskServer::make_root(const std::string& path) { names_[path] = durable_names_[path] = make_inode(true); }
+
+bool DiskServer::is_folder(const std::string& path) const {
+  const auto found = names_.find(path);
+  return found != names_.end() && found->second->is_folder;
+}
+
+void DiskServer::take_over(Names& names, const NameChange& change) {
   for (const auto& [path, inode] : change) {
     if (inode) {
-      names_[path] = inode;
+      names[path] = inode;
     } else {
-      names_.erase(path);
+      names.erase(path);
     }
   }
-  pending_[folder_of(change.front().first)].push_back(std::move(change));
+}
+
+void DiskServer::change_names(NameChange change) {
+  take_over(names_, change);
+  const auto [path, inode] = change.front();
+  pending_[folder_of(path)].push_back(std::move(change));
+  if (watch != nullptr && inode && !inode->is_folder) watch->came(path);
+}
+
+// What stands in a folder that is not there itself is gone. Folders come before what is in them.
+void DiskServer::drop_unreachable(Names& names) {
+  for (auto at = names.begin(); at != names.end();) {
+    const std::string folder = folder_of(at->first);
+    const auto above = names.find(folder);
+    const bool is_reachable = folder.empty() || (above != names.end() && above->second->is_folder);
+    at = is_reachable ? std::next(at) : names.erase(at);
+  }
 }
 
 // Each sector behind what was synced is there, or zeros; the file ends anywhere behind what was synced.
@@ -64,34 +94,59 @@ void DiskServer::tear(Inode& inode) {
 void DiskServer::cut_power() {
   for (auto& [folder, changes] : pending_) {
     const std::size_t kept = chance_.below(changes.size() + 1);
-    for (std::size_t i = 0; i < kept; ++i) {
-      for (const auto& [path, inode] : changes[i]) {
-        if (inode) {
-          durable_names_[path] = inode;
-        } else {
-          durable_names_.erase(path);
-        }
-      }
-    }
+    for (std::size_t i = 0; i < kept; ++i) take_over(durable_names_, changes[i]);
   }
   pending_.clear();
+  drop_unreachable(durable_names_);
   names_ = durable_names_;
   for (const auto& [path, inode] : names_) tear(*inode);
+}
+
+// Nothing that was not synced.
+std::string DiskServer::certain_bytes(const Inode& inode) {
+  std::string kept = inode.is_truncating ? inode.before_truncate : inode.bytes.substr(0, inode.synced);
+  for (const auto& [from, to] : inode.unsafe) {
+    const std::size_t end = std::min(to, kept.size());
+    for (std::size_t at = from; at < end; ++at) kept[at] = '\0';
+  }
+  return kept;
 }
 
 std::unique_ptr<DiskServer> DiskServer::certain() const {
   auto copy = std::make_unique<DiskServer>(Chance(1));
   for (const auto& [path, inode] : durable_names_) {
     auto kept = std::make_shared<Inode>();
-    kept->bytes = inode->is_truncating ? inode->before_truncate : inode->bytes.substr(0, inode->synced);
-    for (const auto& [from, to] : inode->unsafe) {
-      const std::size_t end = std::min(to, kept->bytes.size());
-      for (std::size_t at = from; at < end; ++at) kept->bytes[at] = '\0';
-    }
+    kept->number = inode->number;
+    kept->is_folder = inode->is_folder;
+    kept->bytes = certain_bytes(*inode);
     kept->synced = kept->bytes.size();
-    copy->names_[path] = copy->durable_names_[path] = kept;
+    copy->durable_names_[path] = std::move(kept);
   }
+  drop_unreachable(copy->durable_names_);
+  copy->names_ = copy->durable_names_;
   return copy;
+}
+
+std::map<std::string, std::uint64_t> DiskServer::files_below(const std::string& folder, bool certain) const {
+  const Names& names = certain ? durable_names_ : names_;
+  std::map<std::string, std::uint64_t> found;
+  for (auto at = names.lower_bound(folder); at != names.end() && at->first.starts_with(folder); ++at) {
+    if (at->second->is_folder) continue;
+    bool is_reachable = true;
+    for (std::string above = folder_of(at->first); certain && is_reachable && above.size() > folder.size();
+         above = folder_of(above)) {
+      is_reachable = names.contains(above);
+    }
+    if (is_reachable) found.emplace(at->first, at->second->number);
+  }
+  return found;
+}
+
+std::string DiskServer::content(const std::string& path, bool certain) const {
+  const Names& names = certain ? durable_names_ : names_;
+  const auto found = names.find(path);
+  if (found == names.end()) return "";
+  return certain ? certain_bytes(*found->second) : found->second->bytes;
 }
 
 std::uint64_t DiskServer::bytes() const {
@@ -127,6 +182,7 @@ class OpenFile final : public base::File {
   Result<void> append(std::string_view bytes) override {
     TRY(disk_.enter());
     DiskServer& server = disk_.server_;
+    note_growth();
     if (disk_.strikes(server.weather.full_share)) {
       inode_->bytes.append(bytes.substr(0, server.chance_.below(bytes.size() + 1)));
       return base::failed(base::errors::disk_full, "cannot write to {}", path_);
@@ -142,6 +198,7 @@ class OpenFile final : public base::File {
   Result<std::uint64_t> size() override { return std::uint64_t{inode_->bytes.size()}; }
   Result<void> truncate(std::uint64_t size) override {
     TRY(disk_.enter());
+    note_growth();
     if (!inode_->is_truncating && size < inode_->synced) {
       inode_->before_truncate = inode_->bytes.substr(0, inode_->synced);
       inode_->is_truncating = true;
@@ -165,6 +222,11 @@ class OpenFile final : public base::File {
   }
 
  private:
+  void note_growth() {
+    const DiskServer& server = disk_.server_;
+    const auto named = server.names_.find(path_);
+    if (server.watch != nullptr && named != server.names_.end() && named->second == inode_) server.watch->grew(path_);
+  }
   ProcessDisk& disk_;
   DiskServer::InodePtr inode_;
   const std::string path_;
@@ -174,13 +236,14 @@ Result<std::unique_ptr<base::File>> ProcessDisk::open(const std::string& path, b
   TRY(enter());
   const auto found = server_.names_.find(path);
   const bool is_new = mode == base::OpenMode::create_new || mode == base::OpenMode::create_shared;
-  if ((found == server_.names_.end() && mode == base::OpenMode::read) || (found != server_.names_.end() && is_new)) {
-    return base::failed(base::errors::disk_failed, "cannot open {}", path);
-  }
-  DiskServer::InodePtr inode = found == server_.names_.end() ? nullptr : found->second;
+  const bool is_there = found != server_.names_.end();
+  const bool fits = is_there ? !is_new && !found->second->is_folder
+                             : mode != base::OpenMode::read && server_.is_folder(folder_of(path));
+  if (!fits) return base::failed(base::errors::disk_failed, "cannot open {}", path);
+  DiskServer::InodePtr inode = is_there ? found->second : nullptr;
   if (!inode) {
     if (strikes(server_.weather.full_share)) return base::failed(base::errors::disk_full, "cannot make {}", path);
-    inode = std::make_shared<DiskServer::Inode>();
+    inode = server_.make_inode(false);
     server_.change_names({{path, inode}});
   }
   return std::unique_ptr<base::File>(std::make_unique<OpenFile>(*this, std::move(inode), path));
@@ -198,24 +261,34 @@ Result<void> ProcessDisk::rename(const std::string& from, const std::string& to)
 
 Result<void> ProcessDisk::remove(const std::string& path) {
   return durable("remove", path, [&]() -> Result<void> {
-    if (server_.names_.contains(path)) server_.change_names({{path, nullptr}});
+    if (!server_.names_.contains(path)) return {};
+    const auto below = server_.names_.lower_bound(path + "/");
+    if (below != server_.names_.end() && below->first.starts_with(path + "/")) {
+      return base::failed(base::errors::disk_failed, "cannot remove {}: it is not empty", path);
+    }
+    server_.change_names({{path, nullptr}});
     return {};
   });
 }
 
-// Folders are taken as durable at once: no promise of ours hangs on an empty one.
-Result<void> ProcessDisk::make_folders(const std::string&) { return enter(); }
+Result<void> ProcessDisk::make_folders(const std::string& path) {
+  TRY(enter());
+  for (std::size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
+    const std::string folder = path.substr(0, end);
+    if (!server_.names_.contains(folder)) server_.change_names({{folder, server_.make_inode(true)}});
+    if (end == std::string::npos) return {};
+  }
+}
 
 Result<void> ProcessDisk::sync_folder(const std::string& path) {
+  if (strikes(server_.weather.sync_fails_share / 4)) {
+    TRY(enter());
+    return base::failed(base::errors::disk_failed, "cannot sync {}", path);
+  }
   return durable("sync_folder", path, [&]() -> Result<void> {
+    if (!server_.is_folder(path)) return base::failed(base::errors::disk_failed, "cannot open {}", path);
     for (const DiskServer::NameChange& change : server_.pending_[path]) {
-      for (const auto& [name, inode] : change) {
-        if (inode) {
-          server_.durable_names_[name] = inode;
-        } else {
-          server_.durable_names_.erase(name);
-        }
-      }
+      DiskServer::take_over(server_.durable_names_, change);
     }
     server_.pending_.erase(path);
     return {};
@@ -224,22 +297,19 @@ Result<void> ProcessDisk::sync_folder(const std::string& path) {
 
 Result<bool> ProcessDisk::exists(const std::string& path) {
   TRY(enter());
-  if (server_.names_.contains(path)) return true;
-  const auto below = server_.names_.lower_bound(path + "/");
-  return below != server_.names_.end() && below->first.starts_with(path + "/");
+  return server_.names_.contains(path);
 }
 
 Result<std::vector<std::string>> ProcessDisk::list(const std::string& path) {
   TRY(enter());
-  std::set<std::string> found;
-  const std::string prefix = path + "/";
+  std::vector<std::string> found;
+  const std::string prefix = path.ends_with('/') ? path : path + "/";
   for (auto name = server_.names_.lower_bound(prefix); name != server_.names_.end() && name->first.starts_with(prefix);
        ++name) {
     const std::string rest = name->first.substr(prefix.size());
-    const std::size_t slash = rest.find('/');
-    found.insert(slash == std::string::npos ? rest : rest.substr(0, slash + 1));
+    if (rest.find('/') == std::string::npos) found.push_back(name->second->is_folder ? rest + "/" : rest);
   }
-  return std::vector<std::string>(found.begin(), found.end());
+  return found;
 }
 
 }  // namespace sim

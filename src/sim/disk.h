@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The machine's disk. What was written and not synced is lost, kept or torn by a power cut, name by name and sector by
-// sector; names change durably only with sync_folder; after a failed sync nothing that it should have saved is safe,
-// even when a later one succeeds. A process that merely dies loses nothing.
+// sector; names change durably only with sync_folder, and a folder whose own name is not durable takes all below it
+// along; after a failed sync nothing that it should have saved is safe, even when a later one succeeds. A process that
+// merely dies loses nothing.
 //
 // DiskServer outlives processes; each process sees it through a ProcessDisk. One simulated thread at a time.
 #pragma once
@@ -25,9 +26,21 @@ struct DiskWeather {
   base::Nanos slow_max = std::chrono::milliseconds(300);
 };
 
+// Is told what readers of the disk can see: a name that came (or came to mean another file), a file that grew while its
+// name was there. Calls come while no other simulated thread runs.
+class DiskWatch {
+ public:
+  virtual ~DiskWatch() = default;
+  virtual void came(const std::string& path) = 0;
+  virtual void grew(const std::string& path) = 0;
+};
+
 class DiskServer {
  public:
   explicit DiskServer(Chance chance) : chance_(chance) {}
+
+  // A folder that is there and durable before anything begins.
+  void make_root(const std::string& path);
 
   // What is left when the power comes back.
   void cut_power();
@@ -35,12 +48,20 @@ class DiskServer {
   std::unique_ptr<DiskServer> certain() const;
   std::uint64_t bytes() const;
 
+  // --- as a reader. Files below a folder ("/lake/"), by path: a number that no other file of the run has, as they are
+  // seen now or (`certain`) as a power cut right now would leave them for sure.
+  std::map<std::string, std::uint64_t> files_below(const std::string& folder, bool certain) const;
+  std::string content(const std::string& path, bool certain) const;
+
   DiskWeather weather;
+  DiskWatch* watch = nullptr;
 
  private:
   friend class ProcessDisk;
   friend class OpenFile;
   struct Inode {
+    std::uint64_t number = 0;
+    bool is_folder = false;
     std::string bytes;
     std::size_t synced = 0;
     std::string before_truncate;  // what the disk holds while a truncation is not synced
@@ -50,13 +71,20 @@ class DiskServer {
   using InodePtr = std::shared_ptr<Inode>;
   // One change of names in a folder, in order; a null inode removes.
   using NameChange = std::vector<std::pair<std::string, InodePtr>>;
+  using Names = std::map<std::string, InodePtr>;
 
+  InodePtr make_inode(bool is_folder);
+  bool is_folder(const std::string& path) const;
   void change_names(NameChange change);
+  static void take_over(Names& names, const NameChange& change);
+  static void drop_unreachable(Names& names);
+  static std::string certain_bytes(const Inode& inode);
   void tear(Inode& inode);
 
   Chance chance_;
-  std::map<std::string, InodePtr> names_;
-  std::map<std::string, InodePtr> durable_names_;
+  std::uint64_t next_number_ = 1;
+  Names names_;
+  Names durable_names_;
   std::map<std::string, std::vector<NameChange>> pending_;  // by folder
 };
 

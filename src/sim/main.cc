@@ -132,7 +132,7 @@ class Runner {
   }
 
   void print_crashes() const {
-    for (const auto& [point, counts] : crashes_) {
+    for (const auto& [point, counts] : crashes_.steps) {
       print(fmt::format("{:<60} passed {}, died before {}, after {}\n", point, counts.passed, counts.before,
                         counts.after));
     }

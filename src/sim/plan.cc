@@ -145,6 +145,28 @@ void lean_on_relay(RunPlan& plan, Chance& chance) {
   }
 }
 
+// A reader who builds the source again needs one history in a folder, and TRUNCATE is not in the files of transactions.
+void draw_files(RunPlan& plan, Chance& chance) {
+  plan.target = chance.percent(65) ? TargetKind::files : TargetKind::transactions;
+  FilesPlan& files = plan.files;
+  files.is_bucket = chance.percent(30);
+  files.op_in_load = chance.percent(50);
+  files.partitions = chance.percent(30);
+  files.seconds_max = chance.skewed(12);
+  files.load_kb = 1 + chance.skewed(4);
+  files.change_kb = 1 + chance.skewed(4);
+  if (chance.percent(30)) files.memory_budget = std::size_t(chance.between(100, 5'000));
+  plan.clock_start = std::chrono::seconds(chance.between(3'540, 3'600));
+  for (LifePlan& life : plan.lives) {
+    if (chance.percent(15)) life.clock_jump = std::chrono::milliseconds(chance.between(-20'000, 20'000));
+  }
+  plan.workload.alter_share = 0;
+  if (plan.target == TargetKind::transactions) plan.workload.truncate_share = 0;
+  const bool reloads =
+      std::any_of(plan.lives.begin(), plan.lives.end(), [](const LifePlan& life) { return life.reload >= 0; });
+  if (reloads && plan.settings.find("DO_NOTHING") != std::string::npos) plan.settings = "{}";
+}
+
 void cut_plan(RunPlan& plan, const Cuts& cuts) {
   if (cuts.transactions >= 0) plan.workload.transactions = std::size_t(cuts.transactions);
   if (cuts.sessions >= 0) plan.workload.sessions = std::size_t(cuts.sessions);
@@ -188,6 +210,7 @@ RunPlan draw_plan(std::uint64_t seed, const Cuts& cuts) {
   plan.compacts = chance.percent(60);
   draw_budgets(plan, chance);
   if (chance.percent(20)) lean_on_relay(plan, chance);
+  if (chance.percent(0)) draw_files(plan, chance);
   cut_plan(plan, cuts);
   return plan;
 }
@@ -200,9 +223,17 @@ std::string describe(const RunPlan& plan) {
                         table.rows);
   }
   const WorkloadPlan& work = plan.workload;
+  static const char* const targets[] = {"applies one by one", "is files, by table", "is files, by transaction"};
   text += fmt::format("  {} sessions, {} transactions of up to {} changes (giant: {}), target {}\n", work.sessions,
                       work.transactions, work.changes_max, work.giant_share == 0 ? 0 : work.giant_changes,
-                      plan.compacts ? "compacts" : "applies one by one");
+                      plan.target == TargetKind::database && plan.compacts ? "compacts" : targets[int(plan.target)]);
+  if (plan.target != TargetKind::database) {
+    const FilesPlan& files = plan.files;
+    text +=
+        fmt::format("  files: {}, written after {} s or {} KB, load {} KB{}{}, memory {} B\n",
+                    files.is_bucket ? "a bucket" : "a folder", files.seconds_max, files.change_kb, files.load_kb,
+                    files.op_in_load ? ", with Op" : "", files.partitions ? ", date folders" : "", files.memory_budget);
+  }
   text += fmt::format("  queue {} B, group {} B, spool {} B, source log cap {} B, relay cap {} B\n", plan.queue_bytes,
                       plan.group_bytes, plan.spool_bytes, plan.source_log_cap, plan.relay_cap);
   for (const OutagePlan& outage : plan.outages) {

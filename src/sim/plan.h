@@ -29,8 +29,21 @@ struct LifePlan {
   std::int64_t step = 0;
   bool after = false;
   base::Nanos length{0};
-  bool power_cut = false;    // with a crash or kill
-  std::int64_t reload = -1;  // before it begins, the user asks for this table to be loaded again
+  bool power_cut = false;     // with a crash or kill
+  base::Nanos clock_jump{0};  // of the engine's wall clock, when it begins
+  std::int64_t reload = -1;   // before it begins, the user asks for this table to be loaded again
+};
+
+// A file target: a table's changes in its own files, or transactions in files of all tables.
+enum class TargetKind { database, files, transactions };
+
+struct FilesPlan {
+  bool is_bucket = false;  // else a folder
+  bool op_in_load = false;
+  bool partitions = false;
+  std::int64_t seconds_max = 5;                 // CdcMaxBatchInterval
+  std::int64_t load_kb = 1024, change_kb = 32;  // MaxFileSize, CdcMinFileSize
+  std::size_t memory_budget = 64u << 20;
 };
 
 struct Weather {
@@ -85,6 +98,9 @@ struct RunPlan {
   Weather weather;
   std::vector<LifePlan> lives;  // before the last, in which nothing fails
   std::vector<OutagePlan> outages;
+  TargetKind target = TargetKind::database;
+  FilesPlan files;
+  base::Nanos clock_start{0};  // of the wall clock, since a full hour
   bool compacts = false;
   std::string settings = "{}";
   std::uint64_t chunk_bytes = 1000;

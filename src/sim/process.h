@@ -8,13 +8,16 @@
 // the plan says at which one the process dies, and whether before or after it took effect (the answer is lost).
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <stop_token>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/result.h"
+#include "sim/crash_point.h"
 #include "sim/trace.h"
 
 namespace sim {
@@ -25,14 +28,25 @@ inline constexpr base::Code cut{"sim.cut", base::Kind::transient, "The simulated
 inline constexpr base::Code timed_out{"sim.timed_out", base::Kind::transient, "The simulated server did not answer."};
 }  // namespace errors
 
-// How often the process died at each kind of step, before and after it.
+// How often the process died there, before and after, and how often it did not.
 struct CrashCounts {
   std::uint64_t before = 0, after = 0, passed = 0;
+  std::uint64_t died() const { return before + after; }
+  void add(const CrashCounts& other) {
+    before += other.before;
+    after += other.after;
+    passed += other.passed;
+  }
 };
-using CrashReport = std::map<std::string, CrashCounts>;
+
+struct CrashReport {
+  std::map<std::string, CrashCounts> steps;  // by kind of durable step
+  std::vector<CrashCounts> points = std::vector<CrashCounts>(crash_points().size());
+};
 
 struct CrashPlan {
   std::int64_t at_step = -1;  // counted from 0; -1: never
+  std::int64_t point = -1;    // only steps at that crash point count
   bool after = false;
 };
 
@@ -51,19 +65,17 @@ class Process {
   template <typename Effect>
   auto durable(const std::string& point, Effect&& effect) -> decltype(effect()) {
     TRY(enter());
-    CrashCounts& counts = report_[point];
-    const bool dies = steps_++ == plan_.at_step;
+    const bool counts = plan_.point < 0 || is_at(plan_.point);
+    const bool dies = counts && steps_++ == plan_.at_step;
     if (dies && !plan_.after) {
-      counts.before += 1;
+      count(point, {1, 0, 0});
       die("before " + point);
       return gone();
     }
     auto outcome = effect();
-    counts.passed += 1;
-    if (dies && !dead_) {
-      counts.after += 1;
-      die("after " + point);
-    }
+    const bool dies_after = dies && !dead_;
+    count(point, {0, dies_after ? 1u : 0u, 1});
+    if (dies_after) die("after " + point);
     if (dead_) return gone();
     return outcome;
   }
@@ -79,6 +91,14 @@ class Process {
   std::stop_source& stop() { return stop_; }
 
  private:
+  bool is_at(std::int64_t wanted) const {
+    const std::vector<std::uint32_t>& points = scheduler_.points();
+    return std::find(points.begin(), points.end(), std::uint32_t(wanted)) != points.end();
+  }
+  void count(const std::string& step, const CrashCounts& counts) {
+    report_.steps[step].add(counts);
+    for (const std::uint32_t point : scheduler_.points()) report_.points[point].add(counts);
+  }
   base::Error gone() const { return base::failed(errors::died, "the process is dead"); }
 
   SimScheduler& scheduler_;

@@ -1,7 +1,11 @@
 room(sim SOURCES
+  sim/bucket.cc
   sim/chance.cc
+  sim/crash_point.cc
   sim/disk.cc
   sim/fiber.cc
+  sim/file_target.cc
+  sim/lake.cc
   sim/plan.cc
   sim/rows.cc
   sim/run.cc
@@ -18,11 +22,31 @@ room(sim SOURCES
   sim/checks/bank.cc
   sim/checks/equality.cc
   sim/checks/key_order.cc
+  sim/checks/lake_content.cc
+  sim/checks/lake_names.cc
   sim/checks/positions.cc
-  DEPENDS base model connect mapping relay engine connectors_postgres connectors_files)
+  sim/checks/rebuild.cc
+  DEPENDS base model formats wire connect mapping relay engine connectors_postgres connectors_files)
+
+# The simulator is built from copies of the sources in which every durable step knows its crash point. A copy has all
+# names of the file in the library, which is therefore not linked.
+set(_pointer ${CMAKE_SOURCE_DIR}/tools/sim/crash_points.py)
+execute_process(COMMAND ${Python3_EXECUTABLE} ${_pointer} --files OUTPUT_VARIABLE _pointed
+                OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+execute_process(COMMAND ${Python3_EXECUTABLE} ${_pointer} --scanned OUTPUT_VARIABLE _scanned
+                OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+list(TRANSFORM _scanned PREPEND ${CMAKE_SOURCE_DIR}/src/)
+set(_copies ${_pointed})
+list(TRANSFORM _copies PREPEND ${CMAKE_BINARY_DIR}/points/)
+set(_points_list ${CMAKE_BINARY_DIR}/points/crash_points.cc)
+add_custom_command(OUTPUT ${_points_list} ${_copies}
+                   COMMAND ${Python3_EXECUTABLE} ${_pointer} --write ${CMAKE_BINARY_DIR}/points "${_pointed}"
+                   DEPENDS ${_pointer} ${_scanned} VERBATIM)
+add_library(sim_points OBJECT ${_copies} ${_points_list})
+target_link_libraries(sim_points PUBLIC sim)
 add_executable(millrace_sim ${CMAKE_SOURCE_DIR}/src/sim/main.cc)
-target_link_libraries(millrace_sim PRIVATE system_openssl sim)
-unit_test(sim_test SOURCES tests/sim/sim_test.cc DEPENDS sim)
+target_link_libraries(millrace_sim PRIVATE system_openssl sim_points sim)
+unit_test(sim_test SOURCES tests/sim/sim_test.cc DEPENDS sim_points sim)
 
 # The same with faults planted in it, to show that the checkers can see them: ./dev sim --planted.
 option(MILLRACE_PLANTED_FAULTS "build millrace_sim_planted" OFF)
@@ -34,8 +58,7 @@ if(MILLRACE_PLANTED_FAULTS)
   list(TRANSFORM _originals PREPEND ${CMAKE_SOURCE_DIR}/src/)
   list(TRANSFORM _files PREPEND ${CMAKE_BINARY_DIR}/planted/)
   add_custom_command(OUTPUT ${_files} COMMAND ${Python3_EXECUTABLE} ${_planter} --write ${CMAKE_BINARY_DIR}/planted
-                     DEPENDS ${_planter} ${_originals})
-  # A changed file has all names of the file in the library, which is therefore not linked.
-  add_executable(millrace_sim_planted EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/src/sim/main.cc ${_files})
+                     DEPENDS ${_planter} ${_pointer} ${_originals} ${_scanned})
+  add_executable(millrace_sim_planted EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/src/sim/main.cc ${_files} ${_points_list})
   target_link_libraries(millrace_sim_planted PRIVATE system_openssl sim)
 endif()

@@ -6,7 +6,8 @@
 #include "engine/errors.h"
 #include "engine/task.h"
 #include "relay/errors.h"
-#include "sim/checks/check.h"
+#include "sim/checks/lake_check.h"
+#include "sim/file_target.h"
 #include "sim/workload.h"
 
 namespace sim {
@@ -14,9 +15,9 @@ namespace {
 
 using base::Result;
 
-constexpr base::WallMicros start_of_time = 1'790'000'000'000'000;
-constexpr base::Nanos stop_limit = std::chrono::minutes(2);       // from the request to the end
-constexpr base::Nanos catch_up_limit = std::chrono::minutes(30);  // of the last life
+constexpr base::WallMicros start_of_time = 1'789'999'200'000'000;  // a full hour
+constexpr base::Nanos stop_limit = std::chrono::minutes(2);        // from the request to the end
+constexpr base::Nanos catch_up_limit = std::chrono::minutes(30);   // of the last life
 constexpr base::Nanos restart_pause = std::chrono::milliseconds(500);
 constexpr char data_folder[] = "/data";
 constexpr char selection[] =
@@ -42,9 +43,11 @@ class World final : public SourceWatch, public TargetWatch {
         chance_(mix(plan.seed) ^ 0x2545f491),
         scheduler_(chance_.fork("scheduler"), plan.scheduler),
         trace_(scheduler_, keeps_trace),
-        clock_(scheduler_, start_of_time),
+        clock_(scheduler_, start_of_time + plan.clock_start.count() / 1000),
+        source_clock_(scheduler_, start_of_time + plan.clock_start.count() / 1000),
         disk_(chance_.fork("disk")),
-        source_(scheduler_, trace_, clock_),
+        folder_(disk_, lake_folder),
+        source_(scheduler_, trace_, source_clock_),
         workload_(plan, source_, scheduler_, chance_.fork("workload")),
         source_chance_(chance_.fork("source")),
         target_chance_(chance_.fork("target")),
@@ -54,6 +57,9 @@ class World final : public SourceWatch, public TargetWatch {
   RunReport run() {
     weather_ = plan_.weather;
     disk_.weather = plan_.weather.disk;
+    disk_.make_root(data_folder);
+    disk_.make_root(lake_folder);
+    disk_.make_root(std::string(data_folder) + "/relay");
     const std::string verdict = scheduler_.run([this] { live(); });
     if (!verdict.empty()) findings_.push_back(verdict + "\n" + scheduler_.describe());
     RunReport report;
@@ -61,7 +67,7 @@ class World final : public SourceWatch, public TargetWatch {
     report.checksum = trace_.checksum();
     report.steps = scheduler_.steps();
     report.time = scheduler_.now();
-    report.commits_shown = target_.commits();
+    report.commits_shown = shown_;
     report.lines = trace_.lines();
     return report;
   }
@@ -86,6 +92,7 @@ class World final : public SourceWatch, public TargetWatch {
     for_checks([&](Check& check) { check.position_forgotten(); });
   }
   void shown(const std::optional<model::Position>& position) override {
+    shown_ += 1;
     for_checks([&](Check& check) { check.shown(position); });
   }
 
@@ -113,6 +120,8 @@ class World final : public SourceWatch, public TargetWatch {
   void judge(const Result<engine::Outcome>& outcome, bool is_last);
   engine::TaskDefinition definition() const;
   engine::Environment environment();
+  Servers servers();
+  std::optional<model::Position> held();
 
   const RunPlan& plan_;
   CrashReport& crashes_;
@@ -120,7 +129,10 @@ class World final : public SourceWatch, public TargetWatch {
   SimScheduler scheduler_;
   Trace trace_;
   SimClock clock_;
+  SimClock source_clock_;
   DiskServer disk_;
+  FolderLake folder_;
+  BucketServer bucket_;
   SourceServer source_;
   TargetServer target_;
   engine::MemoryStore store_;
@@ -129,6 +141,7 @@ class World final : public SourceWatch, public TargetWatch {
   Chance source_chance_, target_chance_, engine_chance_, store_chance_;
   std::vector<std::unique_ptr<Check>> checks_;
   std::vector<std::string> findings_;
+  std::uint64_t shown_ = 0;
 
   // Of the life that is lived now.
   std::unique_ptr<Process> process_;
@@ -167,13 +180,36 @@ engine::Environment World::environment() {
   environment.open_source = [this](const connect::Context&) {
     return open_source({scheduler_, trace_, source_, *process_, weather_.source, *this, source_chance_});
   };
-  environment.open_target = [this](const connect::Context&) {
-    return open_target(
-        {scheduler_, trace_, target_, *process_, weather_.target, *this, target_chance_, plan_.compacts});
+  environment.open_target = [this](const connect::Context& context) {
+    const TargetSide side{scheduler_,      trace_, target_,        *process_,
+                          weather_.target, *this,  target_chance_, plan_.compacts};
+    return plan_.target == TargetKind::database ? open_target(side) : open_file_target(side, plan_, bucket_, context);
   };
   environment.source_text = "the simulated source";
   environment.target_text = "the simulated target";
   return environment;
+}
+
+// The file target keeps its books in the state store.
+std::optional<model::Position> World::held() {
+  if (plan_.target == TargetKind::database) return target_.position();
+  const std::optional<std::string> note = store_.note("target/files/position").take();
+  if (!note) return std::nullopt;
+  return model::Position{first_number(*note), model::sequence_end, {}};
+}
+
+Servers World::servers() {
+  Lake* lake = plan_.files.is_bucket ? static_cast<Lake*>(&bucket_) : &folder_;
+  return {plan_,
+          scheduler_,
+          source_,
+          target_,
+          disk_,
+          std::string(data_folder) + "/relay",
+          workload_.bank_total(),
+          plan_.target == TargetKind::database ? nullptr : lake,
+          [this] { return held(); },
+          [this](const std::string& key) { return store_.note("target/" + key).take(); }};
 }
 
 // As a user would: start what was never started, resume everything else.
@@ -215,6 +251,7 @@ void World::run_life(const LifePlan& life) {
   process_ = std::make_unique<Process>(scheduler_, trace_, crashes_, crash);
   process_disk_ = std::make_unique<ProcessDisk>(disk_, process_.get(), scheduler_);
   process_store_ = std::make_unique<ProcessStore>(store_, *process_, store_chance_.fork("life"), weather_.store);
+  clock_.skew += life.clock_jump.count() / 1000;
   trace_.note("a process begins");
   base::Nanos asked{0};
   std::stop_source over;
@@ -241,6 +278,7 @@ void World::run_life(const LifePlan& life) {
   if (process_->is_dead() && life.power_cut) {
     trace_.note("the power is cut");
     disk_.cut_power();
+    for_checks([](Check& check) { check.power_came_back(); });
   }
 }
 
@@ -278,9 +316,8 @@ void World::run_outages(const std::stop_token& stop) {
 void World::live() {
   log_ = std::make_unique<TraceLog>(trace_);
   workload_.fill();
-  const Servers servers{
-      plan_, scheduler_, source_, target_, disk_, std::string(data_folder) + "/relay", workload_.bank_total()};
-  checks_ = all_checks(servers);
+  const Servers seen = servers();
+  checks_ = all_checks(seen);
   base::TaskGroup sessions;
   for (std::size_t i = 0; i < plan_.workload.sessions; ++i) {
     sessions.spawn(fmt::format("session-{}", i), [this](std::stop_token stop) -> Result<void> {

@@ -51,6 +51,8 @@ class SimScheduler final : public base::Scheduler {
   base::Nanos now() const { return now_; }
   std::uint64_t steps() const { return steps_; }
   const std::string& name() const;  // of the running thread
+  // The crash points that the running thread is at, outermost first; see crash_point.h.
+  std::vector<std::uint32_t>& points() { return running_->points; }
   // What the threads are doing, for a report.
   std::string describe() const;
 
@@ -76,6 +78,7 @@ class SimScheduler final : public base::Scheduler {
     std::size_t joins = 0;
     base::Nanos deadline = base::Nanos::max();
     std::uint64_t rank = 0;
+    std::vector<std::uint32_t> points;
     std::unique_ptr<Fiber> fiber;
   };
   struct Held {

@@ -16,6 +16,8 @@ A text that is not found exactly once is an error: the list must follow the code
 import pathlib
 import sys
 
+import crash_points
+
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 
 FAULTS = [
@@ -135,7 +137,7 @@ FAULTS = [
 
 
 def planted():
-    """{file: text}; fails when a fault's place is not there exactly once."""
+    """{file: text}; fails when a fault's place is not there exactly once. Crash points are in the texts, too."""
     texts, problems = {}, []
     for number, (name, _, file, changes) in enumerate(FAULTS, 1):
         text = texts.get(file) or (TOP / "src" / file).read_text()
@@ -146,9 +148,11 @@ def planted():
         texts[file] = text
     if problems:
         raise SystemExit("\n".join(problems))
-    for file, text in texts.items():
+    numbers, pointed = crash_points.all_points()
+    for file in dict.fromkeys([*texts, *pointed]):
+        text = texts.get(file) or (TOP / "src" / file).read_text()
         first, rest = text.split("\n", 1)
-        texts[file] = f"{first}\nint planted_fault();\n{rest}"
+        texts[file] = crash_points.instrumented(file, f"{first}\nint planted_fault();\n{rest}", numbers)
     return texts
 
 
@@ -157,7 +161,7 @@ def main():
         for number, (name, what, file, _) in enumerate(FAULTS, 1):
             print(f"{number}\t{name}\t{what}\t{file}")
     elif sys.argv[1:2] == ["--files"]:
-        print(";".join(dict.fromkeys(file for _, _, file, _ in FAULTS)))
+        print(";".join(dict.fromkeys([file for _, _, file, _ in FAULTS] + crash_points.all_points()[1])))
     elif sys.argv[1:2] == ["--write"]:
         for file, text in planted().items():
             path = pathlib.Path(sys.argv[2]) / file

@@ -15,7 +15,7 @@ class Acknowledged final : public Check {
   void slot_begun(const model::Position& start) override { start_ = start; }
   void confirmed(const model::Position& position) override {
     // Before its first position the target needs everything since the slot began.
-    const model::Position held = servers_.target.position().value_or(start_);
+    const model::Position held = servers_.held().value_or(start_);
     if (position <= held) return;
     SimScheduler::Calm calm(servers_.scheduler);
     const std::unique_ptr<DiskServer> left = servers_.disk.certain();
@@ -45,9 +45,14 @@ std::unique_ptr<Check> check_acknowledged(const Servers& servers) { return std::
 
 std::vector<std::unique_ptr<Check>> all_checks(const Servers& servers) {
   std::vector<std::unique_ptr<Check>> checks;
-  checks.push_back(check_equality(servers));
-  checks.push_back(check_key_order(servers));
-  checks.push_back(check_bank(servers));
+  if (servers.lake != nullptr) {
+    checks.push_back(check_lake_names(servers));
+    checks.push_back(check_lake_content(servers));
+  } else {
+    checks.push_back(check_equality(servers));
+    checks.push_back(check_key_order(servers));
+    checks.push_back(check_bank(servers));
+  }
   checks.push_back(check_positions(servers));
   checks.push_back(check_acknowledged(servers));
   return checks;

@@ -5,11 +5,13 @@
 // the engine says about itself. Calls come while no other simulated thread runs; a checker changes nothing.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "sim/disk.h"
+#include "sim/lake.h"
 #include "sim/plan.h"
 #include "sim/source_server.h"
 #include "sim/target_server.h"
@@ -25,6 +27,10 @@ struct Servers {
   const DiskServer& disk;
   std::string relay_folder;
   std::int64_t bank_total = 0;
+  Lake* lake = nullptr;  // with a file target
+  // What the target claims to hold, and a note of its books.
+  std::function<std::optional<model::Position>()> held;
+  std::function<std::optional<std::string>(const std::string&)> note;
 };
 
 class Check {
@@ -40,6 +46,7 @@ class Check {
   virtual void confirmed(const model::Position& position) { (void)position; }
   // After every commit that readers of the target can see.
   virtual void shown(const std::optional<model::Position>& position) { (void)position; }
+  virtual void power_came_back() {}
   virtual void ended() {}  // the run is over and everything should be in its place
 
   const std::vector<std::string>& findings() const { return findings_; }
@@ -60,6 +67,9 @@ std::unique_ptr<Check> check_key_order(const Servers& servers);
 std::unique_ptr<Check> check_bank(const Servers& servers);
 std::unique_ptr<Check> check_positions(const Servers& servers);
 std::unique_ptr<Check> check_acknowledged(const Servers& servers);
+std::unique_ptr<Check> check_lake_names(const Servers& servers);
+std::unique_ptr<Check> check_lake_content(const Servers& servers);
+// Those that fit the plan's target.
 std::vector<std::unique_ptr<Check>> all_checks(const Servers& servers);
 
 // Which tables of the target hold all of a snapshot, and from which position on they follow the source.
