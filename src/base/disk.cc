@@ -15,7 +15,7 @@ namespace base {
 namespace {
 
 Error disk_error(const std::string& path, std::string_view doing, int code) {
-  const Code& kind = (code == ENOSPC || code == EDQUOT) ? errors::disk_full : errors::disk_failed;
+  const Code& kind = (code == ENOSPC || code == EDQUOT || code == EFBIG) ? errors::disk_full : errors::disk_failed;
   return failed(kind, "cannot {} {}: {}", doing, path, std::strerror(code));
 }
 

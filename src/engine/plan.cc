@@ -66,7 +66,9 @@ Result<std::vector<PlannedTable>> plan_tables(const TaskDefinition& definition, 
   for (const connect::TableListing& listing : TRY(source.catalog().list_tables())) {
     const bool is_view = listing.kind == "view" || listing.kind == "materialized view";
     if (!definition.mapping.selects(listing.name, is_view)) continue;
-    PlannedTable table = TRY(plan_table(definition, source, target, listing));
+    Result<PlannedTable> planned = plan_table(definition, source, target, listing);
+    if (!planned.ok() && planned.error().is(connect::errors::table_missing)) continue;  // dropped since it was listed
+    PlannedTable table = TRY(std::move(planned));
     const auto [other, fresh] = sources_by_target.emplace(table.mapped.target->name, listing.name);
     if (!fresh) {
       return base::failed(errors::refused, "tables {} and {} would both become {} on the target", other->second.text(),

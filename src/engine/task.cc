@@ -17,6 +17,7 @@ namespace {
 constexpr int quick_retries = 5;
 constexpr double quick_retry_seconds = 0.25;
 constexpr double probe_seconds_max = 15;
+constexpr int replans_max = 5;
 
 }  // namespace
 
@@ -108,7 +109,9 @@ Result<Outcome> Task::Parts::run_attempts(bool fresh, bool reload, const Until& 
     if (stop.stop_requested()) return Outcome::interrupted;
     through_relay = end.error().is(errors::relay_needed);
     if (through_relay || end.error().is(connect::errors::stream_again)) continue;
-    if (end.error().kind() != base::Kind::transient || !touched) return end.take_error();
+    // A table went between plan and capture: the next plan is without it.
+    const bool plan_is_old = end.error().is(connect::errors::table_missing) && failures < replans_max;
+    if ((end.error().kind() != base::Kind::transient && !plan_is_old) || !touched) return end.take_error();
     failures = attempt.progressed() ? 1 : failures + 1;
     TRY(wait_to_retry(end.error(), failures, stop));
     if (stop.stop_requested()) return Outcome::interrupted;

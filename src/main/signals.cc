@@ -10,6 +10,8 @@
 #include <cstdio>
 #include <ctime>
 
+#include "base/thread.h"
+
 namespace main_program {
 namespace {
 
@@ -34,6 +36,7 @@ void block_signals() {
   const sigset_t set = ending_signals();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGXFSZ, SIG_IGN);  // a limit on the size of files is an error of the write
 }
 
 base::Result<void> watch_signals(const std::function<void()>& on_first, const std::stop_token& done) {
@@ -41,17 +44,21 @@ base::Result<void> watch_signals(const std::function<void()>& on_first, const st
   const timespec step{0, wait_step_ns};
   bool asked = false;
   int steps = 0;
-  while (!done.stop_requested()) {
+  base::TaskGroup asking;  // it tells servers to cancel, and one of them may not answer
+  while (!done.stop_requested() || asking.running() > 0) {
     const int number = ::sigtimedwait(&set, nullptr, &step);
     if (number > 0 && asked) end_now("second signal");
     if (number > 0) {
       asked = true;
-      on_first();
+      asking.spawn("stop", [&on_first](const std::stop_token&) -> base::Result<void> {
+        on_first();
+        return {};
+      });
     } else if (asked && ++steps >= grace_steps_max) {
       end_now("not stopped within ten seconds");
     }
   }
-  return {};
+  return asking.join();
 }
 
 }  // namespace main_program

@@ -161,6 +161,41 @@ def table_comes(bench):
     expect_equal(source, target, ["t", "late"])
 
 
+@scenario("ddl.tables_come_and_go_all_the_time")
+def tables_all_the_time(bench):
+    """Tables are made and dropped without pause while the task starts, plans, loads and streams: it never minds."""
+    source, target = bench.source(), bench.target()
+    source.execute(TABLE)
+    task = bench.task(source, target)
+    task.catch_up()
+    ending = threading.Event()
+
+    def churn():
+        with source.server.connect(source.name).cursor() as cursor:
+            number = 0
+            while not ending.wait(0.01):
+                number += 1
+                cursor.execute(f"CREATE TABLE c{number} (id int PRIMARY KEY); INSERT INTO c{number} VALUES (1); "
+                               f"UPDATE t SET b = {number} WHERE id = 1; DROP TABLE IF EXISTS c{max(number - 4, 0)}")
+
+    writer = threading.Thread(target=churn)
+    writer.start()
+    try:
+        for number in range(12):
+            run = task.start()
+            for _ in range(20):
+                ending.wait(0.05)
+                expect(run.running(), run.text()[-3000:])
+            run.kill()
+    finally:
+        ending.set()
+        writer.join()
+    task.catch_up()
+    left = [row[0] for row in source.execute("SELECT relname FROM pg_class WHERE relkind = 'r' AND relname LIKE 'c%' AND "
+                                             "relnamespace = 'public'::regnamespace")]
+    expect_equal(source, target, ["t", *left])
+
+
 @scenario("ddl.dropped_while_down")
 def dropped_while_down(bench):
     """A table dropped while the task was down, and one made and filled meanwhile."""

@@ -7,6 +7,7 @@ import subprocess
 import threading
 
 from harness import Failure, Skip, expect, expect_equal, scenario
+from proxy import Proxy
 from servers import wait_for
 
 TABLE = "CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT g, 'loaded' FROM generate_series(1, 1000) g"
@@ -164,6 +165,29 @@ def interrupt_twice(bench):
         run.wait(130, 10)
     finally:
         writer.stop()
+    task.catch_up()
+    expect_equal(source, target, ["t"])
+
+
+@scenario("faults.interrupt_while_target_is_silent")
+def interrupt_silent(bench):
+    """Ctrl-C while the target's connections are half-open, so that not even a cancel is answered: over in ten seconds."""
+    source, target = bench.source(), bench.target()
+    source.execute(TABLE)
+    task = bench.task(source, target)
+    proxy = Proxy(bench, target.server.port)
+    task.document["target"]["Port"] = proxy.port
+    task.catch_up()
+    run = task.start()
+    source.execute("INSERT INTO t VALUES (10000, 'streamed')")
+    run.wait_until("changes", lambda: streamed(target) == 1)
+    proxy.do("hold")
+    source.execute("INSERT INTO t VALUES (10001, 'held')")
+    with contextlib.suppress(Failure):  # a moment, for the change to get stuck
+        wait_for("nothing", lambda: False, 0.5)
+    run.interrupt(13)
+    proxy.do("cut")
+    proxy.do("clear")
     task.catch_up()
     expect_equal(source, target, ["t"])
 

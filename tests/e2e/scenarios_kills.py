@@ -87,3 +87,41 @@ def while_loading_csv(bench):
 def while_loading_parquet(bench):
     """Twelve kills while Parquet files are written."""
     loading(bench, 12, "parquet")
+
+
+REFUSED = 30  # every such row of the source breaks the target's check
+
+
+def refused_rows(bench, prepared, kills):
+    """Portions that the target refuses are halved down to single rows; it dies among them."""
+    source, target = bench.source(), bench.target()
+    source.execute(f"CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT g, CASE WHEN g % {REFUSED} = 0 THEN 'bad' "
+                   "ELSE repeat('v', 100) END FROM generate_series(1, 40000) g; CREATE TABLE other AS SELECT g AS id FROM "
+                   "generate_series(1, 10000) g; ALTER TABLE other ADD PRIMARY KEY (id)")
+    target.execute("CREATE TABLE t (id int PRIMARY KEY, v text CHECK (v <> 'bad'))")
+    task = bench.task(source, target, settings={"FullLoadSettings": {"TargetTablePrepMode": prepared}})
+    task.document["source"]["MillraceChunkMB"] = 1
+    chance, inside = random.Random(5), 0
+    for number in range(kills):
+        run = task.start()
+        threading.Event().wait(chance.uniform(0.15, 1.0))
+        source.execute(f"INSERT INTO t VALUES ({100000 + number}, 'streamed')")
+        expect(run.running(), run.text()[-3000:])
+        run.kill()
+        inside += "rows left out" not in run.text() and "table public.t: loaded" not in run.text()
+    expect(inside > 0, "no kill came before the table was loaded")
+    task.catch_up()
+    row = task.statistics()["public.t"]
+    refused = 40000 // REFUSED
+    expect_same((row["TableState"], row["FullLoadErrorRows"]), ("Table completed", refused), "the table")
+    expect_same(target.one("SELECT count(*) FROM t"), 40000 - refused + kills, "rows of the target")
+    source.execute("DELETE FROM t WHERE v = 'bad'")
+    expect_equal(source, target, ["t", "other"])
+    aside = target.one("SELECT count(DISTINCT \"STATEMENT\") FROM awsdms_apply_exceptions WHERE \"TABLE_NAME\" = 't'")
+    expect_same(aside, refused, "rows told of")
+
+
+@scenario("kills.rows_refused_in_the_load")
+def rows_refused(bench):
+    """Kills while a chunk is loaded again row by row: what fits is there once, what does not is counted once."""
+    refused_rows(bench, "TRUNCATE_BEFORE_LOAD", 8)

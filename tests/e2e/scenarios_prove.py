@@ -1,23 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """A short run of the rig, fifty kills among it; `./dev prove` runs it at length."""
 
-import pathlib
 import random
-import sys
 import types
 
+import verdict
+from faults import FAULTS
 from harness import Failure, expect, scenario
+from lake import FileReader, Folder
+from pairs import PAIRS
+from rig import Lane, deck
 from servers import wait_for
-
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "prove"))
-
-import verdict  # noqa: E402
-from faults import FAULTS  # noqa: E402
-from lake import FileReader, Folder  # noqa: E402
-from pairs import PAIRS  # noqa: E402
-from rig import Lane, deck  # noqa: E402
-from watchers import TargetReader  # noqa: E402
-from workloads import WORKLOADS, Table, Writer  # noqa: E402
+from watchers import TargetReader
+from workloads import WORKLOADS, Table, Writer
 
 KILLS = 25
 
@@ -66,9 +61,9 @@ def readers_can_see(bench):
                        ("products unlike", "UPDATE shop.products SET stock = stock + 1 WHERE id = 3"),
                        ("orders nobody placed", "UPDATE shop.customers SET orders = orders + 1 WHERE id = 3"),
                        ("position went back", "UPDATE public.millrace_position SET position_log = 4")):
-        reader.ask(f"BEGIN; {harm}; SELECT 1 AS done")
+        reader.do(f"BEGIN; {harm}")
         finds(what, reader.look)
-        reader.ask("ROLLBACK; SELECT 1 AS done")
+        reader.do("ROLLBACK")
     reader.look()
     reader.disconnect()
 

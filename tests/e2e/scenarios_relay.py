@@ -4,7 +4,10 @@
 import random
 import threading
 
-from harness import Failure, expect, expect_equal, scenario
+from harness import Failure, expect, expect_equal, files_of, scenario
+from lake import NULL, Rebuilt, rows_of
+from s3 import S3
+from workloads import Table
 
 SCHEMA = """
 CREATE TABLE t (id int PRIMARY KEY, version int NOT NULL DEFAULT 0, v text);
@@ -163,3 +166,42 @@ def slow_target_and_kills(bench):
 def relay_is_full(bench):
     """The relay has a cap of its own; beyond it the source's log holds again, and nothing is lost."""
     slow(bench, 1, MillraceRelayCapMB=8)
+
+
+@scenario("relay.bucket_away_and_kills")
+def bucket_away(bench):
+    """Files as the target, the store away until the relay has taken over; kills while it fills and while it is read."""
+    source, store = bench.source(), S3(bench)
+    source.execute(SCHEMA + "ALTER TABLE t REPLICA IDENTITY FULL")
+    task = capped(bench, source, store.endpoint(IncludeOpForFullLoad=True, CsvNullValue=NULL))
+    task.catch_up()
+    writer = Load(source)
+    run = task.start()
+    try:
+        for kills in (0, 3):
+            store.proxy.do("refuse")
+            run.wait_until("the relay", lambda: relay_bytes(task) > 3_000_000, 90)
+            for _ in range(kills):
+                run.kill()
+                run = task.start()
+                before = relay_bytes(task)
+                run.wait_until("more in the relay", lambda before=before: relay_bytes(task) > before + 1_000_000, 90)
+            store.proxy.do("clear")
+            for number in range(kills):
+                pause(0.3 + number / 3)
+                expect(run.running(), run.text()[-3000:])
+                run.kill()
+                run = task.start()
+            pause(1)
+    finally:
+        writer.stop()
+    run.kill()
+    task.catch_up()
+    folder = bench.folder / "copy"
+    store.download(folder)
+    for table in (Table("public", "t"), Table("public", "log", key=0)):
+        rebuilt = Rebuilt(table)
+        for path in files_of(folder, f"public/{table.name}"):
+            for op, cells in rows_of(path, "csv"):
+                rebuilt.follow(path.name, op, cells)
+        rebuilt.compare(source.execute(f"SELECT {'id::text, version::text, v' if table.key else 'id::text, row::text, v'} FROM {table.name}"))

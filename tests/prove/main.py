@@ -99,7 +99,8 @@ def main():
     if options.list:
         print(listing())
         return 0
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell has us ignore Ctrl-C, and our processes with us
+        signal.signal(number, signal.default_int_handler)
     binary = os.environ.get("MILLRACE_BINARY", harness.TOP / "build/millrace")
     began = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
     stopping, writing = threading.Event(), threading.Lock()

@@ -25,7 +25,7 @@ from s3 import BUCKET, S3
 from watchers import DatabaseEye, TargetReader
 
 SOURCE_LOG_CAP_MB = 32
-SOURCE_SETTINGS = ["wal_sender_timeout = 6s", "logical_decoding_work_mem = 64kB"]
+SOURCE_SETTINGS = ["wal_sender_timeout = 6s", "logical_decoding_work_mem = 64kB", "full_page_writes = off"]
 
 
 class PostgresSource:

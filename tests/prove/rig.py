@@ -13,6 +13,7 @@ import random
 import re
 import resource
 import shutil
+import signal
 import subprocess
 import threading
 import time
@@ -184,7 +185,9 @@ class World:
 
     def interrupt(self):
         run, self.run = self.run, None
-        run.interrupt()
+        run.process.send_signal(signal.SIGINT)
+        code = run.wait(None, 20)
+        expect(code in (130, -signal.SIGINT), f"the task ended with {code} when interrupted\n{run.text()[-3000:]}")
 
     # ---- for the lane
 

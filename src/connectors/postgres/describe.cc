@@ -280,8 +280,8 @@ Result<void> resolve_types(Connection& connection, const TypeChoices& choices, D
 
 }  // namespace
 
-Result<std::vector<model::TableSchemaPtr>> describe_tables(Connection& connection, const TypeChoices& choices,
-                                                           const std::vector<model::TableName>& names) {
+static Result<std::vector<model::TableSchemaPtr>> describe_now(Connection& connection, const TypeChoices& choices,
+                                                               const std::vector<model::TableName>& names) {
   Drafts drafts = TRY(find_tables(connection, names));
   std::vector<std::uint32_t> found;
   for (const auto& [oid, draft] : drafts) found.push_back(oid);
@@ -304,6 +304,24 @@ Result<std::vector<model::TableSchemaPtr>> describe_tables(Connection& connectio
     by_name.erase(at);
   }
   return described;
+}
+
+Result<std::vector<model::TableSchemaPtr>> describe_tables(Connection& connection, const TypeChoices& choices,
+                                                           const std::vector<model::TableName>& names) {
+  constexpr int attempts_max = 20;
+  if (connection.in_transaction()) return describe_now(connection, choices, names);
+  // One moment for all of it: a table that is dropped meanwhile is there with its keys, or not at all. The server's
+  // functions that write a definition out look at the present, though, and fail when it has gone by then.
+  for (int attempt = 1;; ++attempt) {
+    TRY(connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"));
+    Result<std::vector<model::TableSchemaPtr>> described = describe_now(connection, choices, names);
+    if (connection.is_broken()) return described;
+    const bool gone_meanwhile = !described.ok() && connection.last_sqlstate() == "XX000";
+    Result<std::uint64_t> ended = connection.execute("ROLLBACK");
+    if (gone_meanwhile && attempt < attempts_max) continue;
+    if (described.ok() && !ended.ok()) return ended.take_error();
+    return described;
+  }
 }
 
 Result<model::TableSchemaPtr> describe_table(Connection& connection, const TypeChoices& choices, std::uint32_t oid) {
