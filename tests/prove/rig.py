@@ -33,7 +33,7 @@ RECOVERY_SECONDS_MAX = 90
 FAILURES_MAX = 3
 HASTY = {"task-kill": 0.33}  # how often the next fault comes before the task streams again
 HASTY_ELSE = 0.15
-WRITER_PAUSE_SECONDS = 0.012
+WRITER_PAUSE_SECONDS = 0.025
 
 
 class Stopped(Exception):

@@ -158,7 +158,7 @@ class TargetReader(DatabaseWatcher):
     POSITION = "SELECT coalesce(max(position_log), 0) AS position FROM public.millrace_position"
 
     def __init__(self, database, questions):
-        super().__init__(database, 0.2)
+        super().__init__(database, 0.3)
         self.questions, self.looks, self.position = questions, 0, 0
         self.start()
 
