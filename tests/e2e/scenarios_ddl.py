@@ -181,7 +181,7 @@ def tables_all_the_time(bench):
     writer = threading.Thread(target=churn)
     writer.start()
     try:
-        for number in range(12):
+        for _ in range(8):
             run = task.start()
             for _ in range(20):
                 ending.wait(0.05)

@@ -124,4 +124,4 @@ def refused_rows(bench, prepared, kills):
 @scenario("kills.rows_refused_in_the_load")
 def rows_refused(bench):
     """Kills while a chunk is loaded again row by row: what fits is there once, what does not is counted once."""
-    refused_rows(bench, "TRUNCATE_BEFORE_LOAD", 8)
+    refused_rows(bench, "TRUNCATE_BEFORE_LOAD", 6)

@@ -178,7 +178,7 @@ def bucket_away(bench):
     writer = Load(source)
     run = task.start()
     try:
-        for kills in (0, 3):
+        for kills in (0, 2):
             store.proxy.do("refuse")
             run.wait_until("the relay", lambda: relay_bytes(task) > 3_000_000, 90)
             for _ in range(kills):
