@@ -52,14 +52,21 @@ def copy_pipes(lab, source, parts):
     return timing
 
 
-def to_postgres(lab):
-    """load-pg: against COPY pipes, pgcopydb and pgloader."""
-    source, command = lineitem(lab), "./dev bench load-pg"
+def loaded(lab, source):
+    """The task, into a new database."""
     target = lab.target()
-    ours = lab.timed_task(task_for(lab, source, target))
+    timing = lab.timed_task(task_for(lab, source, target))
     expect_equal(source, target, ["lineitem"])
     target.drop()
-    pipes = better(copy_pipes(lab, source, 1), copy_pipes(lab, source, 2))
+    return timing
+
+
+def to_postgres(lab):
+    """load-pg: against COPY pipes (each twice, in turns, the better of two), pgcopydb and pgloader."""
+    source, command = lineitem(lab), "./dev bench load-pg"
+    copy_pipes(lab, source, 1)  # nobody's time: the first to fill a new server makes its log files and its memory
+    ours, pipes = loaded(lab, source), better(copy_pipes(lab, source, 1), copy_pipes(lab, source, 2))
+    ours, pipes = better(ours, loaded(lab, source)), better(pipes, copy_pipes(lab, source, 1), copy_pipes(lab, source, 2))
     lab.compare("full load to PostgreSQL", "psql COPY pipes (better of one and two)", ours, pipes, 1.10, command)
     target = lab.target()
     folder = lab.bench.folder / "pgcopydb"
@@ -109,7 +116,7 @@ def to_parquet(lab):
     lab.compare("full load to Parquet (zstd)", "COPY binary to /dev/null", ours, null, 1.25, command)
     script = lab.bench.folder / "duck.py"
     script.write_text(DUCK.format(uri(source), lab.bench.folder / "duck.parquet"))
-    theirs = lab.timed(lambda: subprocess.run([sys.executable, str(script)], check=True) and None)
+    theirs = lab.timed(lambda: subprocess.run([sys.executable, str(script)], check=True))
     lab.compare("full load to Parquet (zstd)", "DuckDB postgres_scan, 2 threads", ours, theirs, 1.0, command)
 
 

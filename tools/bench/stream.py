@@ -42,7 +42,7 @@ def capture(lab):
         ours = lab.timed_task(task, "--until", "caught-up")
         theirs = lab.timed(lambda: subprocess.run(
             [f"{BINARIES}/pg_recvlogical", "-d", uri(source), "--slot", slot, "--start", "-f", "/dev/null", "--endpos", end,
-             "-o", "proto_version=1", "-o", "publication_names=bench"], check=True, capture_output=True) and None)
+             "-o", "proto_version=1", "-o", "publication_names=bench"], check=True, capture_output=True))
         source.execute("SELECT pg_drop_replication_slot(%s)", [slot])
         rows = sum(len(read_csv(path)) for path in (folder / "public/t").glob("2*.csv"))
         expect_same(rows, count, "rows in the change files")
