@@ -93,7 +93,7 @@ enum class ReadForm {
 struct Chunk {
   model::TableName table;    // source name
   std::uint32_t number = 0;  // 0.. within the table
-  std::string predicate;     // the source's own words for the range; opaque to the engine
+  std::string predicate;     // the source's own words for the range; opaque to the engine; empty: the whole table
   std::int64_t rows_estimate = -1;
   std::uint64_t bytes_estimate = 0;
 };

@@ -73,6 +73,9 @@ class Target {
   // The position up to which the target holds everything; nullopt before the first begin_apply of this task.
   virtual base::Result<std::optional<model::Position>> durable() = 0;
 
+  // Whether an update must carry all values, so that the engine reads those again that the log does not repeat.
+  virtual bool needs_whole_rows() const { return false; }
+
   // Called before any prepare with all tables of the task: schemas, types, in dependency order.
   virtual base::Result<void> prepare_all(const std::vector<model::TableSchemaPtr>& tables, Preparation preparation) = 0;
   virtual base::Result<void> prepare(const model::TableSchemaPtr& table, Preparation preparation) = 0;

@@ -5,6 +5,7 @@
 
 #include "engine/errors.h"
 #include "engine/group.h"
+#include "engine/lookup.h"
 #include "engine/route.h"
 #include "relay/errors.h"
 #include "relay/splice.h"
@@ -173,12 +174,14 @@ bool cut_after(ChangeBatch& batch, const model::Position& durable) {
 class Replay {
  public:
   Replay(const TaskDefinition& definition, const Environment& environment, Statistics& statistics,
-         connect::Target& target, model::TableName name, Router::PositionText position_text)
+         connect::Source& source, connect::Target& target, model::TableName name)
       : uncounted_(*environment.clock),
         statistics_(statistics),
         target_(target),
         name_(std::move(name)),
-        router_(definition.mapping, uncounted_, std::move(position_text)) {
+        lookup_(source, statistics, *environment.clock),
+        router_(definition.mapping, uncounted_,
+                [&source](const model::Position& position) { return source.position_text(position); }) {
     router_.add_table(name_, model::Fence{});
   }
 
@@ -192,9 +195,15 @@ class Replay {
       if (batch) builder.add(std::move(*batch));
       if (more && !builder.full()) continue;
       ChangeBatch group = builder.take();
-      if (group.changes.empty()) continue;
-      std::optional<base::Error> refused = TRY(apply(std::move(group), stop));
-      if (refused) return refused;
+      while (!group.changes.empty()) {
+        std::vector<std::pair<model::TableName, base::Error>> unreadable;
+        ChangeBatch rest;
+        if (target_.needs_whole_rows()) rest = TRY(lookup_.fill(group, GroupLimits{}.bytes_max, unreadable, stop));
+        if (!unreadable.empty()) return std::optional(unreadable.front().second);
+        std::optional<base::Error> refused = TRY(apply(std::move(group), stop));
+        if (refused) return refused;
+        group = std::move(rest);
+      }
     }
     return std::optional<base::Error>();
   }
@@ -222,20 +231,20 @@ class Replay {
   Statistics& statistics_;
   connect::Target& target_;
   const model::TableName name_;
+  Lookup lookup_;
   Router router_;
 };
 
 }  // namespace
 
 Result<bool> replay_kept(const TaskDefinition& definition, const Environment& environment, Statistics& statistics,
-                         Ledger& ledger, const connect::Source& source, connect::Target& target,
+                         Ledger& ledger, connect::Source& source, connect::Target& target,
                          const model::TableName& source_name, const model::Position& durable, std::stop_token stop) {
   const KeptTable kept = ledger.kept().at(source_name);
   environment.log->info("task", "table {}: its kept changes are replayed", source_name.text());
   auto relay = TRY(open_kept(environment, source_name, kept));
   auto reader = TRY(relay->read_after(kept.since));
-  Replay replay(definition, environment, statistics, target, source_name,
-                [&source](const model::Position& position) { return source.position_text(position); });
+  Replay replay(definition, environment, statistics, source, target, source_name);
   const std::optional<base::Error> refused = TRY(replay.run(*reader, durable, stop));
   if (refused) {
     const std::string reason = refused->text() + std::string(kept_advice);

@@ -75,7 +75,7 @@ base::Result<void> sweep_kept_folders(const Environment& environment, const Ledg
 // Brings a suspended table up to `durable`. False: it stays suspended, for a reason that the ledger says. Nothing else
 // may be given to the target meanwhile, and after false it must be opened anew.
 base::Result<bool> replay_kept(const TaskDefinition& definition, const Environment& environment, Statistics& statistics,
-                               Ledger& ledger, const connect::Source& source, connect::Target& target,
+                               Ledger& ledger, connect::Source& source, connect::Target& target,
                                const model::TableName& source_name, const model::Position& durable,
                                std::stop_token stop);
 

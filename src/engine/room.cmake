@@ -6,6 +6,7 @@ room(engine
     engine/kept_changes.cc
     engine/ledger.cc
     engine/load.cc
+    engine/lookup.cc
     engine/monitor.cc
     engine/plan.cc
     engine/relay_only.cc

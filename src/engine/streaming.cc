@@ -181,8 +181,10 @@ Result<void> Streaming::apply(std::stop_token stop) {
   return {};
 }
 
-Result<bool> Streaming::try_group(ChangeBatch& group, const Change& last, bool is_whole, std::stop_token stop) {
+Result<bool> Streaming::try_group(ChangeBatch& group, const Change& last, bool is_whole, FailedTables& unreadable,
+                                  std::stop_token stop) {
   connect::ApplyReport report;
+  report.suspended = std::exchange(unreadable, {});
   report.undone = true;
   TRY(router_.route(group, report.suspended, &kept_));
   const bool concerns_us = std::any_of(group.changes.begin(), group.changes.end(), [](const Change& change) {
@@ -207,12 +209,26 @@ Result<bool> Streaming::try_group(ChangeBatch& group, const Change& last, bool i
   return true;
 }
 
+// A target of whole rows gets the group in parts, as large as the values that are read again for it allow.
 Result<void> Streaming::apply_group(ChangeBatch group, std::stop_token stop) {
+  while (!group.changes.empty() && !table_suspended_) {
+    FailedTables unreadable;
+    ChangeBatch rest;
+    if (target_.needs_whole_rows()) {
+      rest = TRY(lookup_.fill(group, definition_.budgets.group_bytes, unreadable, stop));
+    }
+    TRY(apply_part(std::move(group), std::move(unreadable), stop));
+    group = std::move(rest);
+  }
+  return {};
+}
+
+Result<void> Streaming::apply_part(ChangeBatch group, FailedTables unreadable, std::stop_token stop) {
   const Change last = group.changes.back();
   const bool is_whole = !inside_transaction_ && last.op == Op::commit;
   inside_transaction_ = last.op != Op::commit;
   for (const model::TableSchemaPtr& table : group.tables) arriving_[table->name] = table;
-  while (!TRY(try_group(group, last, is_whole, stop))) {
+  while (!TRY(try_group(group, last, is_whole, unreadable, stop))) {
     if (table_suspended_) return {};
   }
   if (last.op == Op::commit) {

@@ -20,6 +20,7 @@
 #include "engine/group.h"
 #include "engine/kept_changes.h"
 #include "engine/ledger.h"
+#include "engine/lookup.h"
 #include "engine/plan.h"
 #include "engine/route.h"
 #include "engine/shapes.h"
@@ -56,7 +57,8 @@ class Streaming {
         shapes_(std::move(shapes)),
         router_(definition.mapping, statistics,
                 [&source](const model::Position& position) { return source.position_text(position); }),
-        kept_(environment, ledger, statistics, definition.relay_cap_bytes) {}
+        kept_(environment, ledger, statistics, definition.relay_cap_bytes),
+        lookup_(source, statistics, *environment.clock) {}
 
   // The target holds everything up to `durable`. `goal` is asked once the stream is open: where the source's log ends
   // then lies behind whatever the stream looked up at its start. `open_monitor` opens a second source for the monitor
@@ -74,10 +76,12 @@ class Streaming {
   base::Result<void> confirm_durable(connect::Stream& stream);
   base::Result<void> apply(std::stop_token stop);
   base::Result<void> fill_group(GroupBuilder& builder, std::stop_token stop);
+  using FailedTables = std::vector<std::pair<model::TableName, base::Error>>;
   base::Result<void> apply_group(model::ChangeBatch group, std::stop_token stop);
+  base::Result<void> apply_part(model::ChangeBatch group, FailedTables unreadable, std::stop_token stop);
   // True: applied. False: tables were suspended, and the batch is as it was; or the attempt ends.
   base::Result<bool> try_group(model::ChangeBatch& group, const model::Change& last, bool is_whole,
-                               std::stop_token stop);
+                               FailedTables& unreadable, std::stop_token stop);
   void note_applied(const connect::ApplyReport& report, const model::Change& last);
   base::Result<void> suspend(const model::TableName& table, const base::Error& error);
   base::Result<void> publish_durable();
@@ -103,6 +107,7 @@ class Streaming {
   Shapes arriving_;  // of the transaction that is being applied in parts
   Router router_;
   KeptChanges kept_;
+  Lookup lookup_;
   Goal goal_;
   std::unique_ptr<ChangeQueue> queue_;
   std::unique_ptr<relay::Assembler> assembler_;

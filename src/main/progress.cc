@@ -234,6 +234,8 @@ std::string ProgressView::json(const TaskStatus& status, base::WallMicros now) c
     row["updates"] = table.applied_updates;
     row["deletes"] = table.applied_deletes;
     row["put_aside"] = table.put_aside;
+    row["looked_up"] = table.looked_up;
+    row["looked_up_gone"] = table.looked_up_gone;
     out["tables"].push_back(std::move(row));
   }
   return out.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";

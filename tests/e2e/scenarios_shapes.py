@@ -177,6 +177,47 @@ def toast_files(bench):
     expect_same(state[("2",)][2], "short", "a short value beside it")
 
 
+@scenario("shapes.lookup")
+def lookup(bench):
+    """MillraceMissingValues lookup: values that the log does not repeat are read again; of rows that are gone: NULL."""
+    source = bench.source()
+    source.execute("""CREATE TABLE odd (a text, b bytea, c timestamptz, n int, body text, PRIMARY KEY (a, b, c));
+                      CREATE TABLE big (id int PRIMARY KEY, n int, body text, other bytea);
+                      ALTER TABLE odd ALTER body SET STORAGE EXTERNAL; ALTER TABLE big ALTER body SET STORAGE EXTERNAL;
+                      INSERT INTO odd SELECT g || 'it''s "\\', decode(lpad(to_hex(g), 8, '0'), 'hex'), timestamptz '2024-02-29 12:00:00.000001+01'
+                        + g * interval '1 s', 1, repeat(chr(64 + g), 9000) FROM generate_series(1, 20) g;
+                      INSERT INTO big SELECT g, 1, repeat(md5(g::text), 6000), decode(repeat(md5(g::text), 300), 'hex')
+                        FROM generate_series(1, 300) g""")
+    tasks, folders = [], {}
+    for form in ("csv", "parquet"):
+        folders[form], lake = bench.lake(form, DataFormat=form, IncludeOpForFullLoad=True, CsvNullValue="<null>")
+        lake["MillraceMissingValues"] = "lookup"
+        tasks.append(bench.task(source, lake))
+        tasks[-1].catch_up()
+    source.execute("UPDATE odd SET n = 2")
+    source.execute("BEGIN; UPDATE big SET n = 2; UPDATE big SET n = 3 WHERE id <= 10; COMMIT")  # 57 MB: more than one group
+    source.execute("UPDATE big SET n = 4 WHERE id = 1; DELETE FROM big WHERE id = 1")
+    source.execute("UPDATE big SET n = 5 WHERE id = 2; UPDATE big SET id = 1002 WHERE id = 2; UPDATE big SET body = 'new' WHERE id = 3")
+    for task in tasks:
+        task.catch_up()
+    wanted = {str(row[0]): row[1:] for row in source.execute("SELECT id, n::text, md5(body), md5(other::text) FROM big")}
+    import hashlib
+
+    def md5(text):
+        return hashlib.md5(text.encode()).hexdigest()
+    for form, rows in (("csv", csv_rows), ("parquet", parquet_rows)):
+        state = {(str(key),): row for (key,), row in rebuilt(rows(folders[form], "public/big")).items()}
+        expect_same(sorted(key for key, in state), sorted(wanted), f"{form}: the keys")
+        for (key,), row in state.items():
+            binary = row[3].lower() if isinstance(row[3], str) else row[3].hex()
+            expect_same((str(row[1]), md5(row[2]), md5("\\x" + binary.removeprefix("\\x"))), wanted[key], f"{form}: row {key}")
+        bodies = [row.cells[3] for row in rows(folders[form], "public/big") if row.cells[0] == "U" and str(row.cells[1]) == "1"]
+        expect(bodies and set(bodies) <= {None, "<null>"}, f"{form}: a row that is gone gives NULL, not a value")
+        state = rebuilt(rows(folders[form], "public/odd"), key=3)
+        expect_same(sorted((str(row[3]), row[4]) for row in state.values()),
+                    sorted(("2", chr(64 + g) * 9000) for g in range(1, 21)), f"{form}: the odd keys")
+
+
 @scenario("shapes.partitions")
 def partitions(bench):
     """Range, list and hash, nested, with default: one table each, on the target partitioned alike; one folder in a lake."""

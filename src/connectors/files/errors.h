@@ -30,7 +30,7 @@ inline constexpr Code journal_malformed{"files.journal_malformed", Kind::task,
 inline constexpr Code missing_value{
     "files.missing_value", Kind::table,
     "The source's log does not repeat large values that an UPDATE left alone. Run ALTER TABLE ... REPLICA IDENTITY "
-    "FULL for the table and reload it, or set MillraceMissingValues to marker."};
+    "FULL for the table and reload it, or set MillraceMissingValues to marker or lookup."};
 inline constexpr Code column_replaced{
     "files.column_replaced", Kind::table,
     "A column was dropped at the source and another of its name added: files written before hold the old one's values "

@@ -53,7 +53,11 @@ TEST(Options, ContradictionsAreNamed) {
                      {"S3Settings.DatePartitionEnabled", "true"}}),
             "");
   EXPECT_NE(refused({{"S3Settings.GlueCatalogGeneration", "false"}}), "");
-  EXPECT_NE(refused({{"MillraceMissingValues", "lookup"}}), "");
+  EXPECT_EQ(refused({{"MillraceMissingValues", "lookup"}}), "");
+  EXPECT_NE(refused({{"MillraceMissingValues", "lookup"},
+                     {"S3Settings.UseCsvNoSupValue", "true"},
+                     {"S3Settings.CsvNoSupValue", "x"}}),
+            "");
   EXPECT_NE(refused({{"MillraceMissingValues", "marker"}}), "");
 }
 

@@ -33,7 +33,9 @@ constexpr OptionSpec specs[] = {
      .kind = OptionKind::choice,
      .default_value = "refuse",
      .choices = "refuse|marker|lookup",
-     .help = "large values that the log does not repeat: suspend the table, or write CsvNoSupValue (csv only)"},
+     .help =
+         "large values that the log does not repeat: suspend the table, write CsvNoSupValue (csv only), or read the "
+         "row again (may be newer than the change)"},
     {.path = "MillraceKeyUpdate",
      .kind = OptionKind::choice,
      .default_value = "delete-first",
@@ -244,8 +246,8 @@ base::Result<void> check_combinations(const connect::Options& options, const con
       settings.csv.delimiter.front() == settings.csv.row_delimiter.front()) {
     return clash("CsvDelimiter and CsvRowDelimiter must begin with different bytes and hold no quote");
   }
-  if (options.text("MillraceMissingValues") == "lookup") {
-    return base::failed(errors::bad_settings, "MillraceMissingValues: lookup is not supported yet");
+  if (options.text("MillraceMissingValues") == "lookup" && settings.missing == MissingValues::marker) {
+    return clash("MillraceMissingValues lookup with UseCsvNoSupValue");
   }
   if (settings.missing == MissingValues::marker) {
     if (settings.parquet) return clash("MillraceMissingValues marker (or UseCsvNoSupValue) needs DataFormat csv");
@@ -285,6 +287,7 @@ void read_csv(const connect::Options& options, Settings& settings) {
   settings.csv.quoting = options.boolean("S3Settings.Rfc4180");
   settings.csv.pad_fixed_width = options.boolean("S3Settings.AddTrailingPaddingCharacter");
   const std::string& marker = options.text("S3Settings.CsvNoSupValue");
+  if (options.text("MillraceMissingValues") == "lookup") settings.missing = MissingValues::lookup;
   if (options.text("MillraceMissingValues") == "marker" ||
       (options.boolean("S3Settings.UseCsvNoSupValue") && !marker.empty())) {
     settings.missing = MissingValues::marker;

@@ -18,7 +18,7 @@ namespace connectors::files {
 std::span<const connect::OptionSpec> target_options();
 
 enum class DateSequence { yyyymmdd, yyyymmddhh, yyyymm, mmyyyydd, ddmmyyyy };
-enum class MissingValues { refuse, marker };
+enum class MissingValues { refuse, marker, lookup };
 enum class KeyUpdate { delete_first, single };
 enum class ValuePolicy { log, suspend, stop };
 

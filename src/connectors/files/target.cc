@@ -108,8 +108,9 @@ base::Result<std::vector<Finding>> FileTarget::check(const std::vector<TableSche
     }
     check_columns(settings_, *table, findings);
     const bool toasted = std::any_of(table->columns.begin(), table->columns.end(), may_be_toasted);
-    if (stream && toasted && table->old_image != model::OldImage::full && settings_.missing == MissingValues::refuse &&
-        !settings_.inserts_only) {
+    const bool refuses = settings_.missing == MissingValues::refuse ||
+                         (settings_.missing == MissingValues::lookup && key_columns(*table).empty());
+    if (stream && toasted && table->old_image != model::OldImage::full && refuses && !settings_.inserts_only) {
       findings.push_back(
           {Finding::Severity::warning, object,
            "an UPDATE that leaves a large value alone does not log it, and the file would lack it: the table would be "

@@ -30,6 +30,7 @@ class FileTarget final : public connect::Target {
   std::string column_type_text(const model::Column& column) const override;
 
   base::Result<void> start(bool resume) override;
+  bool needs_whole_rows() const override { return settings_.missing == MissingValues::lookup; }
   base::Result<std::optional<model::Position>> durable() override { return stream_.durable(); }
   base::Result<void> prepare_all(const std::vector<model::TableSchemaPtr>& tables,
                                  connect::Preparation preparation) override;

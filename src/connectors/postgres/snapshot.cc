@@ -158,7 +158,8 @@ Result<std::string> Snapshot::enter(Connection& connection, const model::TableSc
                            {std::to_string(range.relation)}, stop));
   if (rows.empty()) return base::failed(connect::errors::table_missing, "table {}", table.name.text());
   const std::string name = quote_name(text_at(rows[0], 0), text_at(rows[0], 1));
-  if (char_at(rows[0], 2) != 'r') return name;  // nothing else can be locked, and nothing else is rewritten under us
+  // Nothing else can be locked, and nothing else is rewritten under us; of the whole table any file will do.
+  if (char_at(rows[0], 2) != 'r' || range.file == 0) return name;
   Result<std::uint64_t> locked = connection.execute(fmt::format("LOCK TABLE ONLY {} IN ACCESS SHARE MODE", name), stop);
   if (!locked.ok() && connection.last_sqlstate() == "55P03") {
     return base::failed(connect::errors::chunk_yielded, "table {}: somebody else holds it locked", table.name.text());
@@ -179,7 +180,9 @@ Result<std::unique_ptr<connect::ChunkReader>> Snapshot::read(const model::TableS
                                                              const std::vector<std::uint32_t>& columns,
                                                              const connect::Chunk& chunk, const std::string& filter,
                                                              connect::ReadForm form, const std::stop_token& stop) {
-  const Range range = TRY(Range::parse(chunk.predicate));
+  Range range;
+  range.relation = table.source_id;
+  if (!chunk.predicate.empty()) range = TRY(Range::parse(chunk.predicate));
   Connection connection = TRY(pool_.take());
   const std::string name = TRY(enter(connection, table, range, stop));
   std::string list;
