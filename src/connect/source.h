@@ -40,6 +40,7 @@ struct Context {
   std::string control_schema;                   // ControlTablesSettings.ControlSchema
   std::size_t memory_budget = 64u << 20;        // for one connector's own buffers
   std::stop_token stop;                         // guards what has no token of its own
+  bool streams = false;                         // not a full load alone
   bool reload = false;                          // the user asked for reload-target: what this task left before may go
   std::map<std::string, std::string> settings;  // flattened task settings "FullLoadSettings.CommitRate" -> "10000"
 };

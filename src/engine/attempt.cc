@@ -22,6 +22,7 @@ const char* migration_text(MigrationType type) {
 }
 
 constexpr int load_passes_max = 5;
+constexpr base::Nanos report_interval = std::chrono::seconds(1);
 constexpr std::size_t connector_budget_bytes = 64u << 20;
 
 }  // namespace
@@ -40,6 +41,7 @@ connect::Context make_context(const TaskDefinition& definition, const Environmen
   context.memory_budget = connector_budget_bytes;
   context.settings = definition.settings.flattened();
   context.reload = reload;
+  context.streams = streams(definition);
   return context;
 }
 
@@ -237,9 +239,27 @@ Result<void> Attempt::prepare(const std::vector<const PlannedTable*>& tables, bo
   return {};
 }
 
+// The control tables of a task that streams.
+Result<void> Attempt::report(ControlReport::Phase phase) {
+  if (!report_.is_wanted() || !streams(definition_)) return {};
+  return target_->report(report_.facts(phase, statistics_.copy()));
+}
+
 Result<void> Attempt::load_pass(std::vector<const PlannedTable*> tables, std::stop_token stop) {
   Load load(definition_, environment_, statistics_, ledger_, *snapshot_, *target_);
-  const LoadOutcome outcome = TRY(load.run(tables, stop));
+  base::TaskGroup reporting(stop);
+  if (report_.is_wanted() && streams(definition_)) {
+    reporting.spawn("report", [this](std::stop_token own) -> Result<void> {
+      while (environment_.clock->pause(report_interval, own)) TRY(report(ControlReport::Phase::full_load));
+      return {};
+    });
+  }
+  Result<LoadOutcome> loaded = load.run(tables, stop);
+  reporting.request_stop();
+  Result<void> reported = reporting.join();
+  const LoadOutcome outcome = TRY(std::move(loaded));
+  TRY(std::move(reported));
+  TRY(report(ControlReport::Phase::full_load));
   progressed_ = true;
   if (!outcome.failed.empty() && table_errors_stop(definition_, ledger_.tables_in_error())) {
     const auto& [table, error] = outcome.failed.front();
@@ -355,7 +375,11 @@ Result<AttemptEnd> Attempt::stream(bool through_relay, const Until& until, std::
   Result<StreamEnd> end = streaming.run(*relay, *durable, through_relay, wanted, open_monitor, stop);
   const Result<std::optional<model::Position>> reached = target_->durable();
   progressed_ = progressed_ || (reached.ok() && *reached && **reached > *durable);
-  switch (TRY(std::move(end))) {
+  const StreamEnd ended = TRY(std::move(end));
+  if (ended == StreamEnd::goal_reached || ended == StreamEnd::stopped) {
+    TRY(report(ControlReport::Phase::not_running));
+  }
+  switch (ended) {
     case StreamEnd::goal_reached: return AttemptEnd::finished;
     case StreamEnd::stopped: return AttemptEnd::interrupted;
     case StreamEnd::tables_changed: return AttemptEnd::again;
@@ -385,6 +409,7 @@ Result<void> Attempt::restore_statistics() {
       status.applied_deletes = std::max(status.applied_deletes, row.applied.deletes);
       status.applied_ddls = std::max(status.applied_ddls, row.applied.ddls);
       status.put_aside = std::max(status.put_aside, row.put_aside);
+      status.values_cut = std::max(status.values_cut, row.values_cut);
     });
   }
   return {};

@@ -34,7 +34,8 @@ class Attempt {
         statistics_(statistics),
         ledger_(ledger),
         handover_(handover),
-        history_(*environment.store) {}
+        history_(*environment.store),
+        report_(definition.settings, *environment.clock) {}
 
   // `fresh`: the ledger says nothing was begun. `reload`: the user asked to load everything anew.
   base::Result<AttemptEnd> run(bool fresh, bool reload, bool through_relay, const Until& until, std::stop_token stop);
@@ -52,6 +53,7 @@ class Attempt {
   base::Result<void> load_pending(std::stop_token stop);
   base::Result<std::vector<const PlannedTable*>> pending_tables();
   base::Result<void> prepare(const std::vector<const PlannedTable*>& tables, bool first_time);
+  base::Result<void> report(ControlReport::Phase phase);
   base::Result<void> load_pass(std::vector<const PlannedTable*> tables, std::stop_token stop);
   base::Result<void> finish_load();
   base::Result<AttemptEnd> stream(bool through_relay, const Until& until, std::stop_token stop);
@@ -73,6 +75,7 @@ class Attempt {
   std::unique_ptr<connect::Target> target_;
   std::vector<PlannedTable> tables_;
   std::unique_ptr<connect::Snapshot> snapshot_;
+  ControlReport report_;
   bool loaded_now_ = false;
   bool touched_ = false;
   bool progressed_ = false;

@@ -63,6 +63,22 @@ inline constexpr Code row_suspended{
     "engine.row_suspended", Kind::table,
     "A row of the full load has no place on the target and DataErrorPolicy is SUSPEND_TABLE. Mend the row or the "
     "target, or choose LOG_ERROR: the next start loads the table again."};
+inline constexpr Code value_cut_stopped{
+    "engine.value_cut_stopped", Kind::task,
+    "A value is longer than a limit of the settings allows and DataTruncationErrorPolicy is STOP_TASK. Raise LobMaxSize "
+    "or take the limit out of the settings; LOG_ERROR cuts and counts such values."};
+inline constexpr Code value_cut_suspended{
+    "engine.value_cut_suspended", Kind::table,
+    "A value is longer than a limit of the settings allows and DataTruncationErrorPolicy is SUSPEND_TABLE. Raise "
+    "LobMaxSize or choose LOG_ERROR, then start the task again."};
+inline constexpr Code values_changed_since{
+    "engine.values_changed_since", Kind::table,
+    "Changes of the table were kept before settings that change its values (LobMaxSize, CharacterSetSettings, "
+    "MillraceCompatibility) were given. Load the table again with --reload-table."};
+inline constexpr Code truncate_stopped{
+    "engine.truncate_stopped", Kind::task,
+    "The source truncated a table and ApplyErrorFailOnTruncationDdl is true. Nothing of that transaction was applied: "
+    "set it to false and resume, and the target is truncated as well."};
 inline constexpr Code kept_full{
     "engine.kept_full", Kind::table,
     "The changes of suspended tables are kept up to MillraceRelayCapMB, and that was reached. Mend the cause and load "

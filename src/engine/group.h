@@ -25,6 +25,7 @@ class GroupBuilder {
 
   void add(model::ChangeBatch&& batch);
   bool full() const { return pending_.weight() >= limits_.bytes_max || pending_.changes.size() >= limits_.changes_max; }
+  std::size_t changes() const { return pending_.changes.size(); }
   // True when nothing is waiting for its commit.
   bool at_boundary() const { return pending_.changes.empty(); }
   // Everything up to the last commit; when there is none and the group is full, everything (a part of a transaction).

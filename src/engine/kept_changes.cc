@@ -182,6 +182,7 @@ class Replay {
         lookup_(source, statistics, *environment.clock),
         router_(definition.mapping, uncounted_,
                 [&source](const model::Position& position) { return source.position_text(position); }) {
+    router_.edit_values(definition.edits.get(), environment.log);
     router_.add_table(name_, model::Fence{});
   }
 

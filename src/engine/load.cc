@@ -16,12 +16,28 @@ constexpr std::uint64_t chunk_bytes_min = 8u << 20;  // tables of few chunks are
 constexpr std::uint64_t undivided_bytes = 1ull << 60;
 constexpr int chunk_attempts_max = 20;            // a chunk that yielded its locks is tried again
 constexpr std::uint64_t rejected_lines_max = 20;  // of a chunk, in the log
+constexpr int cut_lines_max = 5;                   // the same, for batches of rows with cut values
 
 // What travels from the reading to the writing thread: raw bytes or rows.
 struct Block {
   std::string raw;
   std::unique_ptr<model::RowBatch> rows;
+  Cuts cuts;
 };
+
+// Cut by the settings; under IGNORE_RECORD rows that would lose something are left out.
+Cuts edit_rows(const TableEdits& edits, CutPolicy policy, std::unique_ptr<model::RowBatch>& rows) {
+  Cuts cuts = edits.rows(*rows);
+  if (cuts.rows.empty() || policy != CutPolicy::ignore_record) return cuts;
+  std::vector<std::size_t> whole;
+  for (std::size_t row = 0; row < rows->rows; ++row) {
+    if (!std::binary_search(cuts.rows.begin(), cuts.rows.end(), row)) whole.push_back(row);
+  }
+  auto left = std::make_unique<model::RowBatch>(rows->picked(whole));
+  left->rejected = std::move(rows->rejected);
+  rows = std::move(left);
+  return cuts;
+}
 
 std::vector<std::uint32_t> stored_source_columns(const PlannedTable& table) {
   if (table.mapped.computes) return table.mapped.read_columns;
@@ -35,7 +51,9 @@ std::vector<std::uint32_t> stored_source_columns(const PlannedTable& table) {
 using BlockChannel = base::Channel<Block>;
 
 Result<void> read_blocks(connect::ChunkReader& reader, const PlannedTable& table, connect::ReadForm form,
-                         BlockChannel& channel, base::Clock& clock, const std::stop_token& stop) {
+                         const ValueEdits* values, BlockChannel& channel, base::Clock& clock,
+                         const std::stop_token& stop) {
+  const TableEdits edits = values == nullptr ? TableEdits() : values->for_table(*table.source);
   std::unique_ptr<mapping::RowTransform> transform;
   if (table.mapped.computes) transform = TRY(mapping::RowTransform::open(*table.source, table.mapped, nullptr));
   while (true) {
@@ -44,6 +62,7 @@ Result<void> read_blocks(connect::ChunkReader& reader, const PlannedTable& table
     if (form == connect::ReadForm::rows) {
       block.rows = std::make_unique<model::RowBatch>(transform ? table.mapped.read : table.mapped.target);
       more = TRY(reader.next_rows(*block.rows, stop));
+      if (more && !edits.empty()) block.cuts = edit_rows(edits, values->policy(), block.rows);
       if (transform && more) block.rows = TRY(transform->load(*block.rows, clock.wall()));
     } else {
       more = TRY(reader.next_raw(block.raw, stop));
@@ -94,7 +113,7 @@ Result<void> Load::plan_table_chunks(Progress& progress) {
     record.suspended_reason.clear();
     record.schema_hash = table_identity(*table.source);
     record.fence = fence;
-    record.load_rows = record.load_bytes = record.load_chunks_done = record.load_errors = 0;
+    record.load_rows = record.load_bytes = record.load_chunks_done = record.load_errors = record.values_cut = 0;
     record.load_chunks = chunks.size();
     record.load_started = now;
     record.load_ended = 0;
@@ -103,7 +122,7 @@ Result<void> Load::plan_table_chunks(Progress& progress) {
     status.state = table_state::loading;
     status.reason.clear();
     status.rows_estimate = table.rows_estimate;
-    status.rows_loaded = status.bytes_loaded = status.load_errors = 0;
+    status.rows_loaded = status.bytes_loaded = status.load_errors = status.values_cut = 0;
     status.chunks = progress.chunks_left;
     status.chunks_done = 0;
     status.load_started = now;
@@ -193,7 +212,12 @@ Result<void> Load::load_chunk(const Work& work, std::stop_token stop) {
 
 Result<void> Load::reject(const Work& work, const std::vector<std::string>& reasons, std::uint64_t& rejected) {
   if (reasons.empty()) return {};
-  const std::string& policy = definition_.settings.text("ErrorBehavior.DataErrorPolicy");
+  std::uint64_t errors_before = rejected;
+  {
+    base::Lock lock(mutex_);
+    errors_before += work.progress->rejected;
+  }
+  const std::string_view policy = data_policy(errors_before + reasons.size());
   const std::string where = fmt::format("table {}, chunk {}", work.chunk.table.text(), work.chunk.number);
   if (policy == "STOP_TASK") return base::failed(errors::row_stopped, "{}: {}", where, reasons.front());
   if (policy == "SUSPEND_TABLE") return base::failed(errors::row_suspended, "{}: {}", where, reasons.front());
@@ -202,6 +226,37 @@ Result<void> Load::reject(const Work& work, const std::vector<std::string>& reas
     environment_.log->error("load", "{}: a row is left out: {}{}", where, reason,
                             rejected == rejected_lines_max ? "; further ones are counted only" : "");
   }
+  return {};
+}
+
+std::string_view Load::data_policy(std::uint64_t errors) const {
+  const std::string_view policy = definition_.settings.text("ErrorBehavior.DataErrorPolicy");
+  const std::int64_t count = definition_.settings.integer("ErrorBehavior.DataErrorEscalationCount");
+  if (count == 0 || errors < static_cast<std::uint64_t>(count) || policy == "STOP_TASK") return policy;
+  return definition_.settings.text("ErrorBehavior.DataErrorEscalationPolicy");
+}
+
+// Chunks that are loaded at once know of each other's errors when they are done.
+Result<void> Load::check_data_errors(const Progress& progress, std::uint64_t count) const {
+  const std::string_view policy = data_policy(count);
+  if (policy != "STOP_TASK" && policy != "SUSPEND_TABLE") return {};
+  return base::failed(policy == "STOP_TASK" ? errors::row_stopped : errors::row_suspended,
+                      "table {}: {} rows have no place on the target", progress.table->source->name.text(), count);
+}
+
+Result<void> Load::take_cuts(const Work& work, const Cuts& cuts, Copied& copied) {
+  if (cuts.values == 0) return {};
+  const std::string what = fmt::format("table {}, chunk {}: {}", work.chunk.table.text(), work.chunk.number, cuts.first);
+  switch (definition_.edits->policy()) {
+    case CutPolicy::stop_task: return base::failed(errors::value_cut_stopped, "{}", what);
+    case CutPolicy::suspend_table: return base::failed(errors::value_cut_suspended, "{}", what);
+    case CutPolicy::ignore_record: copied.rejected += cuts.rows.size(); return {};
+    case CutPolicy::log_error: break;
+  }
+  copied.cut += cuts.values;
+  if (++copied.cut_lines > cut_lines_max) return {};
+  environment_.log->warning("load", "{}; {} values of {} rows{}", what, cuts.values, cuts.rows.size(),
+                            copied.cut_lines == cut_lines_max ? "; further ones are counted only" : "");
   return {};
 }
 
@@ -216,7 +271,7 @@ Result<Load::Copied> Load::copy_chunk(const Work& work, bool careful, std::stop_
   BlockChannel channel(definition_.budgets.load_bytes);
   base::TaskGroup reading(stop);
   reading.spawn("read", [&](std::stop_token own) {
-    Result<void> read = read_blocks(*reader, table, mode.form, channel, *environment_.clock, own);
+    Result<void> read = read_blocks(*reader, table, mode.form, definition_.edits.get(), channel, *environment_.clock, own);
     if (!read.ok()) channel.fail(read.error());
     return read;
   });
@@ -226,6 +281,7 @@ Result<Load::Copied> Load::copy_chunk(const Work& work, bool careful, std::stop_
       const std::uint64_t rows = block->rows ? block->rows->rows : 0;
       const std::uint64_t bytes = block->rows ? block->rows->weight() : block->raw.size();
       if (block->rows) {
+        TRY(take_cuts(work, block->cuts, copied));
         TRY(reject(work, block->rows->rejected, copied.rejected));
         TRY(loader->write_rows(*block->rows));
       } else {
@@ -260,14 +316,19 @@ Result<void> Load::chunk_done(const Work& work, const Copied& copied) {
     ++status.chunks_done;
     if (raw) status.rows_loaded += copied.rows;
     status.load_errors += copied.rejected;
+    status.values_cut += copied.cut;
   });
   bool last = false;
+  std::uint64_t rejected = 0;
   {
     base::Lock lock(mutex_);
     progress.rows += copied.rows;
     progress.rejected += copied.rejected;
+    progress.cut += copied.cut;
+    rejected = progress.rejected;
     last = --progress.chunks_left == 0 && !progress.abandoned;
   }
+  if (copied.rejected != 0) TRY(check_data_errors(progress, rejected));
   TRY(ledger_.chunk(
       ChunkRecord{work.chunk.table, work.chunk.number, work.chunk.predicate, ChunkState::loaded, copied.rows}));
   if (!last) return {};
@@ -291,6 +352,7 @@ Result<void> Load::table_done(Progress& progress) {
     record.state = table_state::completed;
     record.load_rows = progress.rows;
     record.load_errors = progress.rejected;
+    record.values_cut = progress.cut;
     record.load_bytes = bytes;
     record.load_chunks_done = record.load_chunks;
     record.load_ended = now;

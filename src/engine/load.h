@@ -17,6 +17,7 @@
 #include "engine/ledger.h"
 #include "engine/plan.h"
 #include "engine/statistics.h"
+#include "engine/value_edits.h"
 
 namespace engine {
 
@@ -44,11 +45,14 @@ class Load {
     std::uint32_t chunks_left = 0;
     std::uint64_t rows = 0;
     std::uint64_t rejected = 0;
+    std::uint64_t cut = 0;
     bool abandoned = false;
   };
   struct Copied {
     std::uint64_t rows = 0;
-    std::uint64_t rejected = 0;  // left out by DataErrorPolicy
+    std::uint64_t rejected = 0;  // left out by DataErrorPolicy or DataTruncationErrorPolicy
+    std::uint64_t cut = 0;       // values
+    int cut_lines = 0;           // in the log
   };
   struct Work {
     connect::Chunk chunk;
@@ -64,6 +68,10 @@ class Load {
   base::Result<void> load_chunk(const Work& work, std::stop_token stop);
   base::Result<Copied> copy_chunk(const Work& work, bool careful, std::stop_token stop);
   base::Result<void> reject(const Work& work, const std::vector<std::string>& reasons, std::uint64_t& rejected);
+  base::Result<void> take_cuts(const Work& work, const Cuts& cuts, Copied& copied);
+  // What DataErrorPolicy has become after so many errors of the table.
+  std::string_view data_policy(std::uint64_t errors) const;
+  base::Result<void> check_data_errors(const Progress& progress, std::uint64_t count) const;
   base::Result<void> chunk_done(const Work& work, const Copied& copied);
   base::Result<void> table_done(Progress& progress);
   base::Result<void> table_failed(Progress& progress, base::Error error);

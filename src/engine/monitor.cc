@@ -99,6 +99,7 @@ Result<void> Streaming::save_statistics() {
     record.read = ChangeCounts{row.inserts, row.updates, row.deletes, row.ddls};
     record.applied = ChangeCounts{row.applied_inserts, row.applied_updates, row.applied_deletes, row.applied_ddls};
     record.put_aside = row.put_aside;
+    record.values_cut = row.values_cut;
     record.last_update = row.updated;
   });
 }

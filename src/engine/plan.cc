@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "engine/errors.h"
+#include "engine/value_edits.h"
 
 namespace engine {
 
@@ -28,7 +29,7 @@ bool table_errors_stop(const TaskDefinition& definition, std::size_t tables_in_e
 // Raw forms pass the source's bytes through undecoded; only when the target understands them and no type changes.
 static connect::ReadForm read_form(const connect::Source& source, const connect::Target& target,
                                    const PlannedTable& table) {
-  if (source.family() != target.family() || table.mapped.computes) return connect::ReadForm::rows;
+  if (source.family() != target.family() || table.mapped.computes || table.edited) return connect::ReadForm::rows;
   const auto portable = [&](std::uint32_t column) { return table.source->columns[column].type.native_portable; };
   const bool binary = std::all_of(table.mapped.columns.begin(), table.mapped.columns.end(), portable);
   if (binary && target.takes_raw(*table.mapped.target, connect::ReadForm::raw_binary)) {
@@ -43,6 +44,7 @@ static Result<PlannedTable> plan_table(const TaskDefinition& definition, connect
   PlannedTable table;
   table.source = TRY(source.catalog().describe(listing.name));
   table.mapped = TRY(definition.mapping.map(*table.source));
+  table.edited = definition.edits && !definition.edits->for_table(*table.source).empty();
   table.rows_estimate = listing.rows_estimate;
   table.bytes = listing.bytes;
   table.load_order = definition.mapping.load_order(listing.name);
@@ -95,7 +97,7 @@ connect::CapturePlan capture_plan(const TaskDefinition& definition, const std::v
   for (const PlannedTable& table : tables) {
     plan.tables.push_back(table.source);
     if (!table.filter.empty()) plan.filters[table.source->name] = table.filter;
-    if (table.mapped.computes) plan.canonical.insert(table.source->name);
+    if (table.mapped.computes || table.edited) plan.canonical.insert(table.source->name);
   }
   return plan;
 }
@@ -110,7 +112,7 @@ model::CellForm cell_form(const std::vector<PlannedTable>& tables, const connect
                           const connect::Target& target) {
   if (source.family() != target.family()) return model::CellForm::canonical;
   const bool native = std::all_of(tables.begin(), tables.end(), [&](const PlannedTable& table) {
-    return table.mapped.computes || target.takes_native(*table.mapped.target);
+    return table.mapped.computes || table.edited || target.takes_native(*table.mapped.target);
   });
   return native ? model::CellForm::native : model::CellForm::canonical;
 }

@@ -32,6 +32,7 @@ base::Result<Router::Route*> Router::find_route(const model::TableSchemaPtr& sou
   route.source = source;
   route.taken = fences_.contains(source->name);
   if (route.taken) {
+    if (edits_ != nullptr) route.edits = edits_->for_table(*source);
     mapping::MappedTable mapped = TRY(mapping_.map(*source));
     route.target = mapped.target;
     if (mapped.computes) {
@@ -60,6 +61,29 @@ Router::Way Router::way_of(const Change& change, const std::vector<Route*>& rout
   return suspended_.contains(name) ? Way::aside : Way::target;
 }
 
+base::Result<bool> Router::edit(ChangeBatch& batch, Change& change, const Route& route) {
+  const model::TableName& name = route.source->name;
+  const bool is_row = change.op == Op::insert || change.op == Op::update || change.op == Op::remove;
+  if (route.edits.empty() || !is_row) return true;
+  if (batch.forms[change.table] != model::CellForm::canonical) {
+    return base::failed(errors::values_changed_since, "table {}", name.text());
+  }
+  const Cuts cuts = route.edits.change(batch, change);
+  if (cuts.values == 0) return true;
+  const CutPolicy policy = edits_->policy();
+  const std::string what = fmt::format("table {}: {}", name.text(), cuts.first);
+  if (policy == CutPolicy::stop_task) return base::failed(errors::value_cut_stopped, "{}", what);
+  if (policy == CutPolicy::suspend_table) return base::failed(errors::value_cut_suspended, "{}", what);
+  const bool stays = policy == CutPolicy::log_error;
+  if (is_counted_) return stays;
+  statistics_.table(name, [&](TableStatus& status) {
+    if (stays) status.values_cut += cuts.values;
+    if (!stays) ++status.put_aside;
+  });
+  if (stays) log_->warning("apply", "{}", what);
+  return stays;
+}
+
 void Router::remap_cells(ChangeBatch& batch, Change& change, const Route& route) const {
   const auto remap = [&](std::uint32_t& first, std::uint32_t& count) {
     if (count == 0) return;
@@ -72,18 +96,23 @@ void Router::remap_cells(ChangeBatch& batch, Change& change, const Route& route)
   remap(change.new_first, change.new_count);
 }
 
-base::Result<void> Router::map_change(ChangeBatch& batch, Change& change, std::size_t place, Route& route) {
-  if (!route.transform && route.same_cells) return {};
+base::Result<bool> Router::map_change(ChangeBatch& batch, Change& change, std::size_t place, Route& route) {
+  if (!route.transform && route.same_cells && route.edits.empty()) return true;
   source_cells_.push_back({place, change.op, change.old_first, change.old_count, change.new_first, change.new_count});
+  if (!TRY(edit(batch, change, route))) {
+    source_cells_.pop_back();
+    return false;
+  }
   if (!route.transform) {
-    remap_cells(batch, change, route);
-    return {};
+    if (!route.same_cells) remap_cells(batch, change, route);
+    return true;
   }
   if (batch.forms[change.table] != model::CellForm::canonical) {
     return base::failed(mapping::errors::row_failed, "table {}: changes kept before the rules changed values",
                         route.source->name.text());
   }
-  return route.transform->change(batch, change);
+  TRY(route.transform->change(batch, change));
+  return true;
 }
 
 void Router::count(const Change& change, Counted& counted) const {
@@ -142,8 +171,9 @@ base::Result<void> Router::route(ChangeBatch& batch,
     if (way == Way::aside) continue;
     if (change.table != model::no_table) {
       const model::TableName& name = routes[change.table]->source->name;
-      base::Result<void> mapped = map_change(batch, change, left, *routes[change.table]);
-      if (!mapped.ok() && mapped.error().kind() != base::Kind::table) return mapped;
+      base::Result<bool> mapped = map_change(batch, change, left, *routes[change.table]);
+      if (!mapped.ok() && mapped.error().kind() != base::Kind::table) return mapped.take_error();
+      if (mapped.ok() && !*mapped) continue;
       // The caller suspends the table and routes again what came back from unroute().
       if (!mapped.ok() && !suspended_.contains(name)) {
         failed_tables.emplace_back(name, mapped.take_error());

@@ -12,6 +12,7 @@
 #include <unordered_map>
 
 #include "engine/statistics.h"
+#include "engine/value_edits.h"
 #include "mapping/transform.h"
 
 namespace engine {
@@ -24,6 +25,12 @@ class Router {
 
   Router(const mapping::Mapping& mapping, Statistics& statistics, PositionText position_text)
       : mapping_(mapping), statistics_(statistics), position_text_(std::move(position_text)) {}
+
+  // Changes that the settings make to values; nullptr: none. Both outlive the router.
+  void edit_values(const ValueEdits* edits, base::Log* log) {
+    edits_ = edits;
+    log_ = log;
+  }
 
   // A table of the plan; changes of others are dropped.
   void add_table(const model::TableName& source_name, model::Fence fence);
@@ -46,6 +53,7 @@ class Router {
     model::TableSchemaPtr target;
     std::vector<std::uint32_t> cells;  // target cell i is source cell cells[i]
     bool same_cells = false;
+    TableEdits edits;
     std::shared_ptr<const mapping::MappedTable> mapped;  // kept for `transform`
     std::unique_ptr<mapping::RowTransform> transform;    // nullptr: cells stay as they are
     bool taken = false;                                  // selected, planned, not suspended
@@ -57,12 +65,17 @@ class Router {
   base::Result<Route*> find_route(const model::TableSchemaPtr& source);
   enum class Way { target, aside, nowhere };
   Way way_of(const model::Change& change, const std::vector<Route*>& routes) const;
-  base::Result<void> map_change(model::ChangeBatch& batch, model::Change& change, std::size_t place, Route& route);
+  // False: the change is left out.
+  base::Result<bool> map_change(model::ChangeBatch& batch, model::Change& change, std::size_t place, Route& route);
+  // False: DataTruncationErrorPolicy leaves the change out.
+  base::Result<bool> edit(model::ChangeBatch& batch, model::Change& change, const Route& route);
   void remap_cells(model::ChangeBatch& batch, model::Change& change, const Route& route) const;
   void count(const model::Change& change, Counted& counted) const;
 
   const mapping::Mapping& mapping_;
   Statistics& statistics_;
+  const ValueEdits* edits_ = nullptr;
+  base::Log* log_ = nullptr;
   const PositionText position_text_;
   std::map<model::TableName, model::Fence> fences_;  // also the set of planned tables
   std::set<model::TableName> suspended_;

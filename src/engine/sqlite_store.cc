@@ -19,7 +19,8 @@ namespace {
 
 constexpr int busy_wait_ms = 5000;
 
-constexpr const char* schema_sql = R"(
+// Each step makes the version it is numbered with, from 1 on, of the one before.
+constexpr const char* version_steps[] = {R"(
   CREATE TABLE task (one INTEGER PRIMARY KEY CHECK (one = 1), identifier TEXT NOT NULL, definition_hash TEXT NOT NULL,
     migration_type TEXT NOT NULL, phase TEXT NOT NULL, stop_reason TEXT NOT NULL, capture_start TEXT, acknowledged TEXT,
     consistent TEXT, starts INTEGER NOT NULL, restarts INTEGER NOT NULL, created INTEGER NOT NULL,
@@ -36,7 +37,9 @@ constexpr const char* schema_sql = R"(
     predicate TEXT NOT NULL, state INTEGER NOT NULL, rows INTEGER NOT NULL,
     PRIMARY KEY (schema_name, table_name, number)) WITHOUT ROWID;
   CREATE TABLE notes (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-)";
+)",
+                                         "ALTER TABLE tables ADD COLUMN values_cut INTEGER NOT NULL DEFAULT 0"};
+static_assert(std::size(version_steps) == state_version);
 
 constexpr std::string_view task_columns =
     "identifier, definition_hash, migration_type, phase, stop_reason, capture_start, acknowledged, consistent, starts, "
@@ -46,8 +49,8 @@ constexpr int task_width = 13;
 constexpr std::string_view table_columns =
     "schema_name, table_name, state, suspended_reason, fence, schema_hash, load_rows, load_bytes, load_chunks, "
     "load_chunks_done, load_errors, load_started, load_ended, reloaded, inserts, updates, deletes, ddls, "
-    "applied_inserts, applied_updates, applied_deletes, applied_ddls, put_aside, last_update";
-constexpr int table_width = 24;
+    "applied_inserts, applied_updates, applied_deletes, applied_ddls, put_aside, last_update, values_cut";
+constexpr int table_width = 25;
 
 std::string marks(int count) {
   std::string text = "?";
@@ -193,7 +196,7 @@ Result<void> write_tables(sqlite3* database, const std::string& path, const std:
     for (const ChangeCounts* counts : {&table.read, &table.applied}) {
       statement.number(counts->inserts).number(counts->updates).number(counts->deletes).number(counts->ddls);
     }
-    TRY(statement.number(table.put_aside).number(table.last_update).run());
+    TRY(statement.number(table.put_aside).number(table.last_update).number(table.values_cut).run());
   }
   return {};
 }
@@ -276,6 +279,7 @@ Result<void> read_tables(sqlite3* database, const std::string& path, State& stat
     }
     statement.next(table.put_aside);
     statement.next(table.last_update);
+    statement.next(table.values_cut);
     const model::TableName name = table.source_name;
     state.tables[name] = std::move(table);
   }
@@ -351,7 +355,8 @@ Result<void> SqliteStore::establish() {
   }
   if (version == state_version) return {};
   TRY(execute(database_, path_, "BEGIN IMMEDIATE"));
-  Result<void> made = execute(database_, path_, schema_sql);
+  Result<void> made;
+  for (; version < state_version && made.ok(); ++version) made = execute(database_, path_, version_steps[version]);
   if (made.ok()) made = execute(database_, path_, fmt::format("PRAGMA user_version={}", state_version).c_str());
   if (made.ok()) made = execute(database_, path_, "COMMIT");
   if (!made.ok()) (void)execute(database_, path_, "ROLLBACK");

@@ -27,7 +27,7 @@ struct sqlite3;
 
 namespace engine {
 
-inline constexpr int state_version = 1;
+inline constexpr int state_version = 2;
 
 struct TaskRecord {
   std::string identifier;                        // ReplicationTaskIdentifier
@@ -61,6 +61,7 @@ struct TableRecord {
   bool reloaded = false;
   ChangeCounts read, applied;
   std::uint64_t put_aside = 0;
+  std::uint64_t values_cut = 0;
   base::WallMicros last_update = 0;
 };
 

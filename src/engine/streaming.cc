@@ -154,12 +154,43 @@ Result<void> Streaming::fill_group(GroupBuilder& builder, std::stop_token stop) 
   return {};
 }
 
+// Whether what was gathered goes now. Who waits for an end does not wait for more.
+bool Streaming::is_due(const GroupBuilder& builder) {
+  if (builder.at_boundary()) {
+    gathering_since_.reset();
+    return true;
+  }
+  const bool ends = goal_.caught_up || goal_.stop_after || goal_.clock_time || goal_.commit_time;
+  const base::Nanos now = environment_.clock->monotonic();
+  if (!gathering_since_) gathering_since_ = now;
+  if (!ends && !inside_transaction_ && !builder.full() && !pace_.is_due(builder.changes(), now - *gathering_since_)) {
+    return false;
+  }
+  gathering_since_.reset();
+  return true;
+}
+
+Result<void> Streaming::refuse_truncates(const ChangeBatch& group) const {
+  if (!definition_.settings.boolean("ErrorBehavior.ApplyErrorFailOnTruncationDdl")) return {};
+  for (const Change& change : group.changes) {
+    if (change.op != Op::truncate) continue;
+    return base::failed(errors::truncate_stopped, "table {} was truncated at {}",
+                        group.tables[change.table]->source_name.text(), source_.position_text(change.position));
+  }
+  return {};
+}
+
 Result<void> Streaming::apply(std::stop_token stop) {
-  GroupBuilder builder(GroupLimits{definition_.budgets.group_bytes, definition_.budgets.group_changes});
+  GroupBuilder builder(pace_.limits);
   while (!stop.stop_requested()) {
     Result<void> filled = fill_group(builder, stop);
     if (!filled.ok() && filled.error().kind() == base::Kind::canceled) break;
     TRY(std::move(filled));
+    if (!is_due(builder)) {
+      TRY(target_.tick());
+      TRY(publish_durable());
+      continue;
+    }
     ChangeBatch group = builder.take();
     const std::uint64_t through = builder.at_boundary() ? group.through : 0;
     const bool cut = cut_at_goal(group);
@@ -187,6 +218,7 @@ Result<bool> Streaming::try_group(ChangeBatch& group, const Change& last, bool i
   report.suspended = std::exchange(unreadable, {});
   report.undone = true;
   TRY(router_.route(group, report.suspended, &kept_));
+  TRY(refuse_truncates(group));
   const bool concerns_us = std::any_of(group.changes.begin(), group.changes.end(), [](const Change& change) {
     return change.op != Op::begin && change.op != Op::commit;
   });
@@ -331,20 +363,10 @@ Result<void> Streaming::publish_durable() {
   }
   if (now - last_report_ < report_interval) return {};
   last_report_ = now;
-  return target_.report(control_facts());
-}
-
-std::map<std::string, std::string> Streaming::control_facts() const {
-  const TaskStatus status = statistics_.copy();
-  return {{"task_status", "CHANGE PROCESSING"},
-          {"pending_changes",
-           std::to_string(status.changes_captured - std::min(status.changes_captured, status.changes_applied))},
-          {"disk_swap_size", std::to_string(queue_->relay_bytes())},
-          {"source_current_position", status.position},
-          {"source_tail_position", status.durable_position},
-          {"latency_seconds", std::to_string(std::max<std::int64_t>(status.target_latency_micros, 0) / 1'000'000)},
-          {"records", std::to_string(status.changes_applied)},
-          {"volume_bytes", std::to_string(status.bytes_captured)}};
+  if (!report_.is_wanted()) return {};
+  TaskStatus status = statistics_.copy();
+  status.relay_bytes = queue_->relay_bytes();
+  return target_.report(report_.facts(ControlReport::Phase::streaming, status));
 }
 
 // Cuts the group before the first transaction beyond the goal; true when it did.

@@ -17,10 +17,11 @@
 #include <atomic>
 
 #include "engine/change_queue.h"
-#include "engine/group.h"
+#include "engine/control_report.h"
 #include "engine/kept_changes.h"
 #include "engine/ledger.h"
 #include "engine/lookup.h"
+#include "engine/pace.h"
 #include "engine/plan.h"
 #include "engine/route.h"
 #include "engine/shapes.h"
@@ -58,7 +59,11 @@ class Streaming {
         router_(definition.mapping, statistics,
                 [&source](const model::Position& position) { return source.position_text(position); }),
         kept_(environment, ledger, statistics, definition.relay_cap_bytes),
-        lookup_(source, statistics, *environment.clock) {}
+        lookup_(source, statistics, *environment.clock),
+        pace_(GroupPace::of(definition.settings, definition.budgets)),
+        report_(definition.settings, *environment.clock) {
+    router_.edit_values(definition.edits.get(), environment.log);
+  }
 
   // The target holds everything up to `durable`. `goal` is asked once the stream is open: where the source's log ends
   // then lies behind whatever the stream looked up at its start. `open_monitor` opens a second source for the monitor
@@ -93,7 +98,8 @@ class Streaming {
   base::Result<void> look_at_source(connect::Source& source);
   base::Result<bool> tables_changed(connect::Source& source);
   base::Result<void> save_statistics();
-  std::map<std::string, std::string> control_facts() const;
+  bool is_due(const GroupBuilder& builder);
+  base::Result<void> refuse_truncates(const model::ChangeBatch& group) const;
 
   const TaskDefinition& definition_;
   const Environment& environment_;
@@ -108,6 +114,9 @@ class Streaming {
   Router router_;
   KeptChanges kept_;
   Lookup lookup_;
+  const GroupPace pace_;
+  ControlReport report_;
+  std::optional<base::Nanos> gathering_since_;  // apply thread: since when the open group has changes
   Goal goal_;
   std::unique_ptr<ChangeQueue> queue_;
   std::unique_ptr<relay::Assembler> assembler_;

@@ -6,6 +6,7 @@
 #include "engine/attempt.h"
 #include "engine/errors.h"
 #include "engine/relay_only.h"
+#include "engine/retry.h"
 #include "engine/validate.h"
 
 namespace engine {
@@ -14,9 +15,6 @@ using base::Result;
 
 namespace {
 
-constexpr int quick_retries = 5;
-constexpr double quick_retry_seconds = 0.25;
-constexpr double probe_seconds_max = 15;
 constexpr int replans_max = 5;
 
 }  // namespace
@@ -118,34 +116,17 @@ Result<Outcome> Task::Parts::run_attempts(bool fresh, bool reload, const Until& 
   }
 }
 
-// Quick at first, then by ErrorBehavior's interval, doubled, but never longer than a probe costs nothing; given up when
-// DMS's doubling would have reached its maximum. While the target cannot be reached and
-// the source's log passes its cap, the relay takes the changes.
+// While the target cannot be reached and the source's log passes its cap, the relay takes the changes.
 Result<void> Task::Parts::wait_to_retry(const base::Error& error, int failures, std::stop_token stop) {
-  const Settings& settings = definition.settings;
-  const std::int64_t count_max = settings.integer("ErrorBehavior.RecoverableErrorCount");
-  if (count_max >= 0 && failures > count_max) {
-    return base::failed(errors::retries_exhausted, "given up after {} retries", count_max).because(error);
-  }
   const base::Nanos now = environment.clock->monotonic();
   if (failures == 1) failing_since = now;
-  const auto longest = std::chrono::seconds(settings.integer("ErrorBehavior.RecoverableErrorThrottlingMax"));
-  if (settings.boolean("ErrorBehavior.RecoverableErrorStopRetryAfterThrottlingMax") &&
-      now - failing_since > 2 * longest) {
-    return base::failed(errors::retries_exhausted, "given up after {} retries", failures).because(error);
-  }
-  double seconds = quick_retry_seconds * static_cast<double>(1 << std::min(failures - 1, 12));
-  if (failures > quick_retries) {
-    seconds = static_cast<double>(settings.integer("ErrorBehavior.RecoverableErrorInterval"));
-    if (settings.boolean("ErrorBehavior.RecoverableErrorThrottling")) {
-      seconds *= static_cast<double>(1 << std::min(failures - quick_retries - 1, 12));
-    }
-    seconds = std::min(seconds, probe_seconds_max);
-  }
+  const std::optional<base::Nanos> wait = RetrySchedule(definition.settings).wait(failures, now - failing_since);
+  if (!wait) return base::failed(errors::retries_exhausted, "given up after {} retries", failures - 1).because(error);
+  const base::Nanos length = *wait;
+  const double seconds = std::chrono::duration<double>(length).count();
   environment.log->warning("task", "{}; trying again in {:.1f} s", error.text(), seconds);
   statistics.set_phase("waiting to retry", error.text());
   TRY(ledger.update_task([](TaskRecord& record) { ++record.restarts; }));
-  const base::Nanos length = std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
   const std::optional<TaskRecord> record = ledger.task();
   if (record && record->phase == phase::streaming) {
     return outlast_target(definition, environment, statistics, length, stop);

@@ -24,6 +24,8 @@
 
 namespace engine {
 
+class ValueEdits;
+
 enum class MigrationType { full_load, cdc, full_load_and_cdc };
 enum class StartType { start_replication, resume_processing, reload_target };
 
@@ -46,6 +48,7 @@ struct TaskDefinition {
   MigrationType migration_type = MigrationType::full_load;
   mapping::Mapping mapping;
   Settings settings;
+  std::shared_ptr<const ValueEdits> edits;           // of the settings; nullptr: values stay as they are
   std::string start_position;                        // CdcStartPosition, native text; empty: none
   std::optional<base::WallMicros> start_time;        // CdcStartTime
   std::optional<base::WallMicros> stop_server_time;  // CdcStopPosition "server_time:..."
@@ -93,6 +96,7 @@ struct TableStatus {
   std::uint64_t applied_inserts = 0, applied_updates = 0, applied_deletes = 0, applied_ddls = 0;  // durable or buffered
   std::uint64_t put_aside = 0;
   std::uint64_t looked_up = 0, looked_up_gone = 0;  // updates with values read again; of rows that are gone (NULL)
+  std::uint64_t values_cut = 0;  // lost a part by a setting
 };
 
 struct TaskStatus {
@@ -123,6 +127,7 @@ struct PlannedTable {
   std::uint64_t bytes = 0;
   std::int64_t load_order = 0;
   std::uint32_t chunks = 0;
+  bool edited = false;  // settings change values of it: its cells are needed in canonical form
   connect::ReadForm read_form = connect::ReadForm::rows;
   std::vector<std::string> target_types;  // one for each mapped column
 };

@@ -33,6 +33,39 @@ struct Side {
 
 }  // namespace
 
+ValidationScope::ValidationScope(const TaskDefinition& definition)
+    : edits_(definition.edits.get()),
+      skips_large_(definition.settings.boolean("ValidationSettings.SkipLobColumns")),
+      large_bytes_(static_cast<std::size_t>(definition.settings.integer("ValidationSettings.ValidationPartialLobSize"))
+                   << 10),
+      table_max_(static_cast<std::uint64_t>(definition.settings.integer("ValidationSettings.TableFailureMaxCount"))),
+      task_max_(static_cast<std::uint64_t>(definition.settings.integer("ValidationSettings.FailureMaxCount"))) {}
+
+std::vector<std::uint32_t> ValidationScope::columns(const PlannedTable& table) const {
+  const model::TableSchema& schema = *table.mapped.target;
+  const TableEdits edits = edits_ == nullptr ? TableEdits() : edits_->for_table(*table.source);
+  std::vector<std::uint32_t> columns;
+  for (const std::uint32_t i : model::stored_columns(schema)) {
+    if (!table.mapped.sources[i].is_as_read()) continue;
+    const model::Column& from = table.source->columns[table.mapped.columns[i]];
+    const bool in_key =
+        std::find(schema.primary_key.begin(), schema.primary_key.end(), i) != schema.primary_key.end();
+    if (edits.concern(from.name) || (skips_large_ && !in_key && model::is_large_object(from.type.type))) continue;
+    columns.push_back(i);
+  }
+  return columns;
+}
+
+bool ValidationScope::looks_equal(const model::Column& column, const std::optional<std::string>& a,
+                                  const std::optional<std::string>& b) const {
+  if (large_bytes_ == 0 || !model::is_large_object(column.type.type) || !a || !b) return false;
+  return std::string_view(*a).substr(0, large_bytes_) == std::string_view(*b).substr(0, large_bytes_);
+}
+
+std::string ValidationScope::enough_text() const {
+  return fmt::format("stopped after {} differences (TableFailureMaxCount)", table_max_);
+}
+
 std::string json_text(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
@@ -50,16 +83,15 @@ namespace {
 
 class TableComparison {
  public:
-  TableComparison(const PlannedTable& table, connect::Comparable& source, connect::Comparable& target)
-      : table_(table), source_(source), target_(target) {
+  TableComparison(const PlannedTable& table, const ValidationScope& scope, connect::Comparable& source,
+                  connect::Comparable& target)
+      : table_(table), scope_(scope), source_(source), target_(target), compared_(scope.columns(table)) {
     const model::TableSchema& schema = *table.mapped.target;
-    for (std::uint32_t i = 0; i < schema.columns.size(); ++i) {
-      // What a rule computes, converts or masks has no counterpart at the source.
-      if (!schema.columns[i].generated && table.mapped.sources[i].is_as_read()) compared_.push_back(i);
-    }
-    const bool keyed = !schema.primary_key.empty() &&
-                       std::all_of(schema.primary_key.begin(), schema.primary_key.end(),
-                                   [&](std::uint32_t column) { return table.mapped.sources[column].is_as_read(); });
+    const bool keyed =
+        !schema.primary_key.empty() &&
+        std::all_of(schema.primary_key.begin(), schema.primary_key.end(), [&](std::uint32_t column) {
+          return std::find(compared_.begin(), compared_.end(), column) != compared_.end();
+        });
     order_ = keyed ? schema.primary_key : compared_;
     for (const std::uint32_t column : order_) {
       key_cells_.push_back(
@@ -67,22 +99,23 @@ class TableComparison {
     }
   }
 
-  // Walks both sides once; every difference goes to `found`.
-  Result<void> walk(const std::function<void(Difference)>& found, std::stop_token stop) {
+  // Walks both sides once; every difference goes to `found`. It ends early when that returns false.
+  Result<void> walk(const std::function<bool(Difference)>& found, std::stop_token stop) {
     Side source, target;
     source.reader = TRY(source_.read_ordered(*table_.source, in_source(compared_), in_source(order_), table_.filter));
     target.reader = TRY(target_.read_ordered(*table_.mapped.target, compared_, order_, ""));
     TRY(source.advance(stop));
     TRY(target.advance(stop));
-    while (source.more || target.more) {
+    bool goes_on = true;
+    while (goes_on && (source.more || target.more)) {
       if (stop.stop_requested()) return base::failed(base::errors::canceled, "validation stopped");
       const int order = !target.more ? -1 : !source.more ? 1 : compare_keys(source.cells, target.cells);
       if (order < 0) {
-        found(difference("MISSING_TARGET", source.cells, ""));
+        goes_on = found(difference("MISSING_TARGET", source.cells, ""));
       } else if (order > 0) {
-        found(difference("MISSING_SOURCE", target.cells, ""));
-      } else if (source.cells != target.cells) {
-        found(difference("RECORD_DIFF", source.cells, differing_columns(source.cells, target.cells)));
+        goes_on = found(difference("MISSING_SOURCE", target.cells, ""));
+      } else if (std::string names = differing_columns(source.cells, target.cells); !names.empty()) {
+        goes_on = found(difference("RECORD_DIFF", source.cells, std::move(names)));
       }
       if (order <= 0) TRY(source.advance(stop));
       if (order >= 0) TRY(target.advance(stop));
@@ -124,27 +157,28 @@ class TableComparison {
   std::string differing_columns(const Cells& a, const Cells& b) const {
     std::string names;
     for (std::size_t i = 0; i < compared_.size(); ++i) {
-      if (a[i] == b[i]) continue;
+      if (a[i] == b[i] || scope_.looks_equal(table_.mapped.target->columns[compared_[i]], a[i], b[i])) continue;
       names += (names.empty() ? "" : ", ") + table_.mapped.target->columns[compared_[i]].name;
     }
     return names;
   }
 
   const PlannedTable& table_;
+  const ValidationScope& scope_;
   connect::Comparable& source_;
   connect::Comparable& target_;
-  std::vector<std::uint32_t> compared_;  // indexes into the target's columns
+  const std::vector<std::uint32_t> compared_;  // indexes into the target's columns
   std::vector<std::uint32_t> order_;
   std::vector<std::size_t> key_cells_;
 };
 
-Result<ValidationReport::Table> compare_ordered(const PlannedTable& table, const Environment& environment,
-                                                bool streaming, connect::Comparable& source,
-                                                connect::Comparable& target, std::vector<Difference>& differences,
-                                                std::stop_token stop) {
+Result<ValidationReport::Table> compare_ordered(const PlannedTable& table, const ValidationScope& scope,
+                                                const Environment& environment, bool streaming,
+                                                connect::Comparable& source, connect::Comparable& target,
+                                                std::vector<Difference>& differences, std::stop_token stop) {
   ValidationReport::Table row;
   row.name = table.mapped.target->name;
-  TableComparison comparison(table, source, target);
+  TableComparison comparison(table, scope, source, target);
   std::map<std::pair<std::string, std::string>, Difference> standing;
   const int looks = streaming ? looks_max : 1;
   for (int look = 0; look < looks; ++look) {
@@ -152,9 +186,10 @@ Result<ValidationReport::Table> compare_ordered(const PlannedTable& table, const
     row.differences = 0;
     const auto found = [&](Difference difference) {
       const auto key = std::make_pair(difference.kind, difference.key);
-      if (look > 0 && !standing.contains(key) && standing.size() < differences_max) return;
+      if (look > 0 && !standing.contains(key) && standing.size() < differences_max) return true;
       ++row.differences;
       if (seen.size() < differences_max) seen.emplace(key, std::move(difference));
+      return look < looks - 1 || !scope.is_enough(row.differences);
     };
     TRY(comparison.walk(found, stop));
     standing = std::move(seen);
@@ -164,6 +199,7 @@ Result<ValidationReport::Table> compare_ordered(const PlannedTable& table, const
   row.rows_source = comparison.rows_source;
   row.rows_target = comparison.rows_target;
   row.state = row.differences == 0 ? "Validated" : "Mismatched records";
+  if (scope.is_enough(row.differences)) row.note = scope.enough_text();
   for (auto& [key, difference] : standing) differences.push_back(std::move(difference));
   return row;
 }
@@ -182,16 +218,23 @@ Result<ValidationReport> validate_task(const TaskDefinition& definition, const E
     return base::failed(errors::cannot_validate, "{} and {}", environment.source_text, environment.target_text);
   }
   ValidationReport report;
+  const ValidationScope scope(definition);
+  std::uint64_t found = 0;
   for (const PlannedTable& table : TRY(plan_tables(definition, *source, target.get()))) {
+    if (scope.ends_task(found)) {
+      report.tables.push_back({table.mapped.target->name, 0, 0, 0, "Not validated", "FailureMaxCount was reached"});
+      continue;
+    }
     std::vector<Difference> differences;
     Result<ValidationReport::Table> row =
-        ordered ? compare_ordered(table, environment, streams(definition), *source->comparable(), *target->comparable(),
+        ordered ? compare_ordered(table, scope, environment, streams(definition), *source->comparable(), *target->comparable(),
                                   differences, stop)
-                : compare_unordered(table, definition, *source, *target->comparable(), differences, stop);
+                : compare_unordered(table, scope, definition, *source, *target->comparable(), differences, stop);
     if (!row.ok() && row.error().kind() != base::Kind::table) return row.take_error();
     if (!row.ok()) {
       row = ValidationReport::Table{table.mapped.target->name, 0, 0, 0, "Table error", row.error().text()};
     }
+    found += row->differences;
     report.tables.push_back(*row);
     for (Difference& difference : differences) {
       on_difference(difference);

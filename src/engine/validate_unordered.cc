@@ -6,7 +6,6 @@
 
 #include <unordered_map>
 
-#include "engine/validate.h"
 #include "model/cell_text.h"
 
 namespace engine {
@@ -44,15 +43,11 @@ struct Kept {
 
 class UnorderedComparison {
  public:
-  UnorderedComparison(const PlannedTable& table, connect::Comparable& target, std::vector<Difference>& differences)
-      : table_(table), target_(target), differences_(differences) {
+  UnorderedComparison(const PlannedTable& table, const ValidationScope& scope, connect::Comparable& target,
+                      std::vector<Difference>& differences)
+      : table_(table), scope_(scope), target_(target), differences_(differences), stored_(scope.columns(table)) {
     const model::TableSchema& schema = *table.mapped.target;
-    for (const std::uint32_t column : model::stored_columns(schema)) {
-      // What a rule computes, converts or masks has no counterpart at the source.
-      if (!table.mapped.sources[column].is_as_read()) continue;
-      stored_.push_back(column);
-      read_.columns.push_back(schema.columns[column]);
-    }
+    for (const std::uint32_t column : stored_) read_.columns.push_back(schema.columns[column]);
     for (std::size_t i = 0; i < stored_.size(); ++i) all_cells_.push_back(i);
     for (const std::uint32_t column : schema.primary_key) {
       for (std::size_t i = 0; i < stored_.size(); ++i) {
@@ -71,7 +66,7 @@ class UnorderedComparison {
     for (const connect::Chunk& chunk : chunks) {
       auto reader = TRY(snapshot.read(*table_.source, columns, chunk, table_.filter, connect::ReadForm::rows));
       model::RowBatch batch(std::make_shared<const model::TableSchema>(read_));
-      while (TRY(reader->next_rows(batch, stop))) {
+      while (!scope_.is_enough(found) && TRY(reader->next_rows(batch, stop))) {
         for (std::size_t row = 0; row < batch.rows; ++row) keep(batch, row, pass, passes);
         // Of a row that no target of files can hold nothing but its absence can be said.
         for (std::size_t row = 0; row < batch.rejected.size() && pass == 0; ++row) {
@@ -87,11 +82,9 @@ class UnorderedComparison {
   Result<void> read_target(std::uint64_t pass, std::uint64_t passes, std::stop_token stop) {
     auto reader = TRY(target_.read_ordered(*table_.mapped.target, stored_, {}, ""));
     Cells cells;
-    while (TRY(reader->next(cells, stop))) {
+    while (!scope_.is_enough(found) && TRY(reader->next(cells, stop))) {
       if (pass == 0) ++rows_target;
-      for (std::optional<std::string>& cell : cells) {
-        if (target_.empty_is_null() && cell && cell->empty()) cell.reset();
-      }
+      settle(cells);
       const Hash key = hash_cells(cells, key_cells_);
       if (key.high % passes != pass) continue;
       const auto held = kept_.find(key);
@@ -103,7 +96,7 @@ class UnorderedComparison {
       --held->second.count;
     }
     for (const auto& [key, kept] : kept_) {
-      for (std::int64_t i = 0; i < kept.count; ++i) report("MISSING_TARGET", nullptr);
+      for (std::int64_t i = 0; i < kept.count && !scope_.is_enough(found); ++i) report("MISSING_TARGET", nullptr);
     }
     return {};
   }
@@ -111,13 +104,23 @@ class UnorderedComparison {
   std::uint64_t rows_source = 0, rows_target = 0, found = 0;
 
  private:
+  // What both sides' texts are compared as.
+  void settle(Cells& cells) const {
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+      std::optional<std::string>& cell = cells[i];
+      if (target_.empty_is_null() && cell && cell->empty()) cell.reset();
+      const bool is_large = model::is_large_object(read_.columns[i].type.type);
+      if (is_large && cell && scope_.large_bytes() != 0) cell->resize(std::min(cell->size(), scope_.large_bytes()));
+    }
+  }
+
   void keep(const model::RowBatch& batch, std::size_t row, std::uint64_t pass, std::uint64_t passes) {
     if (pass == 0) ++rows_source;
     Cells cells;
     for (const model::ColumnVector& column : batch.columns) {
       cells.push_back(column.present[row] != 0 ? std::optional(model::column_text(column, row)) : std::nullopt);
-      if (target_.empty_is_null() && cells.back() && cells.back()->empty()) cells.back().reset();
     }
+    settle(cells);
     const Hash key = hash_cells(cells, key_cells_);
     if (key.high % passes != pass) return;
     Kept& kept = kept_[key];
@@ -137,9 +140,10 @@ class UnorderedComparison {
   }
 
   const PlannedTable& table_;
+  const ValidationScope& scope_;
   connect::Comparable& target_;
   std::vector<Difference>& differences_;
-  std::vector<std::uint32_t> stored_;
+  const std::vector<std::uint32_t> stored_;
   model::TableSchema read_;  // the columns in stored_
   std::vector<std::size_t> all_cells_, key_cells_;
   std::unordered_map<Hash, Kept, HashOfHash> kept_;
@@ -147,13 +151,14 @@ class UnorderedComparison {
 
 }  // namespace
 
-Result<ValidationReport::Table> compare_unordered(const PlannedTable& table, const TaskDefinition& definition,
-                                                  connect::Source& source, connect::Comparable& target,
-                                                  std::vector<Difference>& differences, std::stop_token stop) {
+Result<ValidationReport::Table> compare_unordered(const PlannedTable& table, const ValidationScope& scope,
+                                                  const TaskDefinition& definition, connect::Source& source,
+                                                  connect::Comparable& target, std::vector<Difference>& differences,
+                                                  std::stop_token stop) {
   auto snapshot = TRY(source.snapshot(false));
   const std::uint64_t estimate = table.rows_estimate > 0 ? static_cast<std::uint64_t>(table.rows_estimate) : 0;
   const std::uint64_t passes = estimate / rows_a_pass + 1;
-  UnorderedComparison comparison(table, target, differences);
+  UnorderedComparison comparison(table, scope, target, differences);
   for (std::uint64_t pass = 0; pass < passes; ++pass) {
     TRY(comparison.read_source(*snapshot, definition.chunk_bytes, pass, passes, stop));
     TRY(comparison.read_target(pass, passes, stop));
@@ -163,6 +168,7 @@ Result<ValidationReport::Table> compare_unordered(const PlannedTable& table, con
   row.rows_source = comparison.rows_source;
   row.rows_target = comparison.rows_target;
   row.differences = comparison.found;
+  if (scope.is_enough(comparison.found)) row.note = scope.enough_text();
   row.state = comparison.found == 0 ? "Validated" : "Mismatched records";
   return row;
 }

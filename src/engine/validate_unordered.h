@@ -6,12 +6,13 @@
 // multisets of rows. The task should stand still (or be caught up): rows changing meanwhile count as differences.
 #pragma once
 
-#include "engine/task.h"
+#include "engine/validate.h"
 
 namespace engine {
 
-base::Result<ValidationReport::Table> compare_unordered(const PlannedTable& table, const TaskDefinition& definition,
-                                                        connect::Source& source, connect::Comparable& target,
+base::Result<ValidationReport::Table> compare_unordered(const PlannedTable& table, const ValidationScope& scope,
+                                                        const TaskDefinition& definition, connect::Source& source,
+                                                        connect::Comparable& target,
                                                         std::vector<Difference>& differences, std::stop_token stop);
 
 }  // namespace engine

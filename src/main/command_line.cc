@@ -17,7 +17,7 @@ constexpr const char* top_footer = R"(Examples:
   millrace drop crm-to-lake.json           remove what the task left in source, target and data directory
 
 Exit codes: 0 done, 1 the task failed, 2 the input is bad (nothing was touched), 130 interrupted (resumable).
-`millrace help endpoint`, `millrace help settings` and `millrace help errors` explain members, settings and codes.)";
+`millrace help endpoint`, `millrace settings explain` and `millrace help errors` explain members, settings and codes.)";
 
 constexpr const char* run_footer =
     R"(Without --start-type the task starts when the data directory holds no state of it, and resumes otherwise.
@@ -97,6 +97,32 @@ void add_run(CLI::App& app, Command& out) {
   run->callback([&out] { out.kind = Command::Kind::run; });
 }
 
+constexpr const char* settings_footer =
+    R"(Every key of ReplicationTaskSettings: whether it is obeyed, of no effect here or refused, with default and range.
+
+Examples:
+  millrace settings default
+  millrace settings explain LobMaxSize
+  millrace settings explain ErrorBehavior
+  millrace settings show crm-to-lake.json)";
+
+void add_settings(CLI::App& app, Command& out) {
+  CLI::App* settings = app.add_subcommand("settings", "Explain the task settings");
+  settings->require_subcommand(1);
+  settings->footer(settings_footer);
+  settings->callback([&out] { out.kind = Command::Kind::settings; });
+  using Verb = Command::SettingsVerb;
+  CLI::App* defaults = settings->add_subcommand("default", "Print the complete default document");
+  defaults->callback([&out] { out.settings = Verb::print_default; });
+  CLI::App* explain = settings->add_subcommand("explain", "Explain a key, a section, or everything");
+  explain->add_option("KEY", out.topic, "TargetMetadata.LobMaxSize, LobMaxSize, or TargetMetadata");
+  explain->add_flag("--json", out.json, "machine-readable");
+  explain->callback([&out] { out.settings = Verb::explain; });
+  CLI::App* show = settings->add_subcommand("show", "Print the complete document that a task file runs with");
+  add_task_file(show, out);
+  show->callback([&out] { out.settings = Verb::show; });
+}
+
 void add_others(CLI::App& app, Command& out) {
   CLI::App* check = app.add_subcommand("check", "Print the plan and what is missing; touches nothing");
   add_task_file(check, out);
@@ -141,6 +167,7 @@ std::variant<Command, int> parse_command_line(int argc, const char* const* argv)
   app.footer(top_footer);
   add_run(app, command);
   add_others(app, command);
+  add_settings(app, command);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& thrown) {

@@ -15,7 +15,7 @@ namespace main_program {
 inline constexpr std::string_view version_text = "millrace 0.1.0";
 
 struct Command {
-  enum class Kind { run, check, status, validate, drop, help } kind = Kind::help;
+  enum class Kind { run, check, status, validate, drop, help, settings } kind = Kind::help;
   std::string task_file;
   std::string data_dir = "millrace-data";
   std::string start_type;  // empty: start-replication or resume-processing, as the data directory says
@@ -25,7 +25,8 @@ struct Command {
   ProgressMode progress = ProgressMode::automatic;
   bool json = false;
   bool force = false;
-  std::string topic;  // help
+  std::string topic;  // help, settings explain
+  enum class SettingsVerb { print_default, explain, show } settings = SettingsVerb::explain;
 };
 
 std::variant<Command, int> parse_command_line(int argc, const char* const* argv);

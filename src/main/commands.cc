@@ -8,6 +8,7 @@
 #include "main/help_pages.h"
 #include "main/reports.h"
 #include "main/session.h"
+#include "main/settings_pages.h"
 #include "main/signals.h"
 #include "main/time_text.h"
 
@@ -163,6 +164,19 @@ base::Result<int> show_help(const Command& command) {
   return exit_done;
 }
 
+base::Result<int> show_settings(const Command& command) {
+  switch (command.settings) {
+    case Command::SettingsVerb::print_default: print(engine::Settings().document()); break;
+    case Command::SettingsVerb::explain:
+      print(TRY(command.json ? settings_json(command.topic) : settings_text(command.topic)));
+      break;
+    case Command::SettingsVerb::show:
+      print(TRY(read_task_document(command.task_file)).definition.settings.document());
+      break;
+  }
+  return exit_done;
+}
+
 }  // namespace
 
 int exit_code_of(const base::Error& error) {
@@ -181,6 +195,7 @@ base::Result<int> run_command(const Command& command) {
     case Command::Kind::drop: return drop_task(command);
     case Command::Kind::status: return show_status(command);
     case Command::Kind::help: return show_help(command);
+    case Command::Kind::settings: return show_settings(command);
   }
   return base::failed(base::errors::bug, "unknown command");
 }

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <vector>
 
-#include "engine/settings.h"
 #include "main/connectors.h"
 #include "main/endpoint.h"
+#include "main/settings_pages.h"
 
 namespace main_program {
 namespace {
@@ -63,25 +63,6 @@ std::string endpoint_page() {
       out += fmt::format("\n## EngineName {}, as target\n\n", names);
       add_members(out, endpoint_options(*connector, Side::target));
     }
-  }
-  return out;
-}
-
-std::string settings_page() {
-  std::string out =
-      "# Task settings\n\nReplicationTaskSettings takes any subset of these keys. All others have the default.\n";
-  std::string section;
-  for (const engine::SettingSpec& spec : engine::setting_specs()) {
-    const std::string this_section(spec.path.substr(0, std::min(spec.path.find('.'), spec.path.size())));
-    if (this_section != section) out += fmt::format("\n## {}\n\n", this_section);
-    section = this_section;
-    out += fmt::format("- `{}`", spec.path);
-    if (!spec.choices.empty()) out += fmt::format(" ({})", spec.choices);
-    if (spec.maximum != 0) out += fmt::format(" ({} to {})", spec.minimum, spec.maximum);
-    out += fmt::format(", default {}", spec.default_value.empty() ? "empty" : spec.default_value);
-    if (spec.use == engine::SettingUse::no_effect) out += fmt::format(": no effect, {}", spec.reason);
-    if (spec.use == engine::SettingUse::refused) out += fmt::format(": only the default, {}", spec.reason);
-    out += "\n";
   }
   return out;
 }

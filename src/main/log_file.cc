@@ -30,12 +30,13 @@ struct LogFile::Sink {
   std::shared_ptr<spdlog::logger> logger;
 };
 
-LogFile::LogFile(std::unique_ptr<Sink> sink, std::vector<std::string> secrets)
-    : sink_(std::move(sink)), secrets_(std::move(secrets)) {}
+LogFile::LogFile(std::unique_ptr<Sink> sink, std::vector<std::string> secrets, LogLevels levels)
+    : sink_(std::move(sink)), secrets_(std::move(secrets)), levels_(std::move(levels)) {}
 
 LogFile::~LogFile() = default;
 
-base::Result<std::unique_ptr<LogFile>> LogFile::open(const std::string& folder, std::vector<std::string> secrets) {
+base::Result<std::unique_ptr<LogFile>> LogFile::open(const std::string& folder, std::vector<std::string> secrets,
+                                                     LogLevels levels) {
   const std::string path = folder + "/millrace.log";
   try {
     auto file = std::make_shared<spdlog::sinks::rotating_file_sink_mt>(path, file_bytes_max, old_files_max);
@@ -46,13 +47,16 @@ base::Result<std::unique_ptr<LogFile>> LogFile::open(const std::string& folder, 
     sink->logger->set_level(spdlog::level::debug);
     sink->logger->flush_on(spdlog::level::debug);
     sink->logger->set_error_handler([](const std::string&) {});
-    return std::unique_ptr<LogFile>(new LogFile(std::move(sink), std::move(secrets)));  // NOLINT: private constructor
+    return std::unique_ptr<LogFile>(  // NOLINT: private constructor
+        new LogFile(std::move(sink), std::move(secrets), std::move(levels)));
   } catch (const spdlog::spdlog_ex& thrown) {
     return base::failed(errors::bad_data_dir, "{}: {}", path, thrown.what());
   }
 }
 
 void LogFile::write(base::Level level, std::string_view component, std::string_view text) {
+  const auto least = levels_.find(component);
+  if (level < (least == levels_.end() ? base::Level::info : least->second)) return;
   sink_->logger->log(level_of(level), "{}: {}", component, cleaned(text, secrets_));
 }
 

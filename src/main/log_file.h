@@ -11,22 +11,25 @@
 
 #include "base/log.h"
 #include "base/result.h"
+#include "main/log_levels.h"
 
 namespace main_program {
 
 class LogFile final : public base::Log {
  public:
-  // `folder` exists. Fails with main.bad_data_dir.
-  static base::Result<std::unique_ptr<LogFile>> open(const std::string& folder, std::vector<std::string> secrets);
+  // `folder` exists. Lines below a component's level are not written. Fails with main.bad_data_dir.
+  static base::Result<std::unique_ptr<LogFile>> open(const std::string& folder, std::vector<std::string> secrets,
+                                                     LogLevels levels);
   ~LogFile() override;
   void write(base::Level level, std::string_view component, std::string_view text) override;
 
  private:
   struct Sink;
-  LogFile(std::unique_ptr<Sink> sink, std::vector<std::string> secrets);
+  LogFile(std::unique_ptr<Sink> sink, std::vector<std::string> secrets, LogLevels levels);
 
   std::unique_ptr<Sink> sink_;
   const std::vector<std::string> secrets_;
+  const LogLevels levels_;
 };
 
 // The text with each secret of three bytes or more replaced by "***" and control characters escaped.

@@ -150,6 +150,7 @@ ordered_json statistics_row(const engine::TableRecord& table) {
   row["FullLoadReloaded"] = table.reloaded;
   time("LastUpdateTime", table.last_update);
   row["TableState"] = api_state(table);
+  if (table.values_cut != 0) row["MillraceValuesCut"] = table.values_cut;
   row["ValidationState"] = "Not enabled";  // inline validation does not exist; `millrace validate` is another thing
   return row;
 }
@@ -214,11 +215,11 @@ std::string status_text(const engine::State& state) {
     out += fmt::format(", {} start{}, {} restart{}\n\n", task.starts, task.starts == 1 ? "" : "s", task.restarts,
                        task.restarts == 1 ? "" : "s");
   }
-  TableText table({"table", "state", "loaded rows", "inserts", "updates", "deletes", "ddls", "put aside", "reason"});
+  TableText table({"table", "state", "loaded rows", "inserts", "updates", "deletes", "ddls", "put aside", "cut", "reason"});
   for (const auto& [name, row] : state.tables) {
     table.add({name.text(), row.state, std::to_string(row.load_rows), std::to_string(row.applied.inserts),
                std::to_string(row.applied.updates), std::to_string(row.applied.deletes),
-               std::to_string(row.applied.ddls), std::to_string(row.put_aside + row.load_errors),
+               std::to_string(row.applied.ddls), std::to_string(row.put_aside + row.load_errors), std::to_string(row.values_cut),
                row.suspended_reason});
   }
   return out + table.text();

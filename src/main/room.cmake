@@ -15,7 +15,7 @@ endforeach()
 room(main_room
   SOURCES main/time_text.cc main/endpoint.cc main/task_document.cc main/data_dir.cc main/log_file.cc main/signals.cc
           main/connectors.cc main/progress.cc main/table_text.cc main/reports.cc main/command_line.cc
-          main/help_pages.cc main/session.cc main/commands.cc
+          main/help_pages.cc main/log_levels.cc main/session.cc main/settings_pages.cc main/commands.cc
   DEPENDS engine ${connector_rooms}
   LINKS spdlog::spdlog CLI11::CLI11 nlohmann_json::nlohmann_json)
 # connectors.cc lists each connector whose register.h is there: compile it again when one appears.
@@ -31,7 +31,7 @@ set_target_properties(millrace PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINAR
 
 unit_test(main_test
   SOURCES src/main/task_document_test.cc src/main/progress_test.cc src/main/data_dir_test.cc
-          src/main/help_pages_test.cc
+          src/main/help_pages_test.cc src/main/settings_pages_test.cc
   DEPENDS main_room)
 if(TARGET main_test)
   target_compile_definitions(main_test PRIVATE MILLRACE_SOURCE_FOLDER="${CMAKE_SOURCE_DIR}")
@@ -40,5 +40,5 @@ endif()
 # Only what the document needs, so that the target builds without the clients of the databases.
 fuzz_target(task_document
   SOURCES tests/fuzz/task_document.cc src/main/task_document.cc src/main/endpoint.cc src/main/time_text.cc
-          src/engine/settings.cc src/engine/settings_table.cc
+          src/engine/characters.cc src/engine/settings.cc src/engine/settings_table.cc src/engine/value_edits.cc
   DEPENDS base model connect mapping)

@@ -41,20 +41,21 @@ std::vector<std::string> secrets_of(const Endpoint& endpoint, Side side) {
 
 }  // namespace
 
-base::Result<void> Session::read(const std::string& task_file) {
-  const std::string text = TRY(read_task_file(disk_, task_file));
-  document_ = TRY(parse_task_document(text, "task file " + task_file, all_connectors(), environment_variable));
-  return {};
+base::Result<TaskDocument> read_task_document(const std::string& path) {
+  base::PosixDisk disk;
+  const std::string text = TRY(read_task_file(disk, path));
+  return parse_task_document(text, "task file " + path, all_connectors(), environment_variable);
 }
 
 base::Result<std::unique_ptr<Session>> Session::locked(const std::string& task_file, const std::string& data_dir) {
   std::unique_ptr<Session> session(new Session());  // NOLINT: private constructor
-  TRY(session->read(task_file));
+  session->document_ = TRY(read_task_document(task_file));
   session->data_dir_ = std::make_unique<DataDir>(TRY(DataDir::lock(data_dir, session->random_)));
   const DataDir& folder = *session->data_dir_;
   std::vector<std::string> secrets = secrets_of(session->document_.source, Side::source);
   for (std::string& secret : secrets_of(session->document_.target, Side::target)) secrets.push_back(std::move(secret));
-  session->log_ = TRY(LogFile::open(folder.log_folder(), std::move(secrets)));
+  session->log_ = TRY(LogFile::open(folder.log_folder(), std::move(secrets),
+                                     log_levels(session->document_.definition.settings)));
   session->store_ = TRY(engine::SqliteStore::open(folder.state_file(), engine::SqliteStore::Open::create_or_open));
   session->document_.definition.task_id = task_id_of(session->document_.definition.identifier, folder.identity());
   return session;
@@ -62,7 +63,7 @@ base::Result<std::unique_ptr<Session>> Session::locked(const std::string& task_f
 
 base::Result<std::unique_ptr<Session>> Session::looking(const std::string& task_file, const std::string& data_dir) {
   std::unique_ptr<Session> session(new Session());  // NOLINT: private constructor
-  TRY(session->read(task_file));
+  session->document_ = TRY(read_task_document(task_file));
   session->data_dir_ = std::make_unique<DataDir>(TRY(DataDir::look(data_dir)));
   const DataDir& folder = *session->data_dir_;
   session->log_ = std::make_unique<base::NullLog>();

@@ -34,7 +34,6 @@ class Session {
 
  private:
   Session() = default;
-  base::Result<void> read(const std::string& task_file);
 
   base::SystemClock clock_;
   base::SystemRandom random_;
@@ -44,5 +43,8 @@ class Session {
   std::unique_ptr<base::Log> log_;
   std::unique_ptr<engine::StateStore> store_;
 };
+
+// The task file alone, checked; touches nothing else.
+base::Result<TaskDocument> read_task_document(const std::string& path);
 
 }  // namespace main_program

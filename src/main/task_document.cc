@@ -5,6 +5,7 @@
 #include <array>
 
 #include "base/json.h"
+#include "engine/value_edits.h"
 #include "main/errors.h"
 #include "main/time_text.h"
 
@@ -141,9 +142,11 @@ base::Result<engine::TaskDefinition> parse_task(const json& task) {
   out.migration_type = TRY(migration_type_of(task));
   const std::string settings = TRY(inner_document(task, "ReplicationTaskSettings"));
   out.settings = TRY(engine::Settings::parse(settings));
+  out.edits = TRY(engine::ValueEdits::of(out.settings));
   const std::string mappings = TRY(inner_document(task, "TableMappings"));
   if (mappings.empty()) return bad("task.TableMappings: is missing");
-  out.mapping = TRY(mapping::Mapping::parse(mappings, out.settings.text("TargetMetadata.TargetSchema")));
+  out.mapping = TRY(mapping::Mapping::parse(mappings, out.settings.text("TargetMetadata.TargetSchema"),
+                                           out.settings.boolean("TargetMetadata.SupportLobs")));
   TRY(parse_start(task, out));
   TRY(parse_stop(task, out));
   return out;

@@ -42,9 +42,10 @@ const SelectionRule* deciding_rule(const RuleSet& rules, const TableName& table)
 
 Mapping::Mapping() : rules_(std::make_shared<const RuleSet>()) {}
 
-base::Result<Mapping> Mapping::parse(std::string_view json_text, std::string_view target_schema) {
+base::Result<Mapping> Mapping::parse(std::string_view json_text, std::string_view target_schema, bool large_objects) {
   RuleSet rules = TRY(parse_rules(json_text));
   rules.target_schema = std::string(target_schema);
+  rules.large_objects = large_objects;
   Mapping mapping;
   mapping.rules_ = std::make_shared<const RuleSet>(std::move(rules));
   return mapping;

@@ -86,8 +86,9 @@ class Mapping {
  public:
   Mapping();  // selects nothing
   // `target_schema`: TargetMetadata.TargetSchema, the target schema of tables without a schema rule; empty: the
-  // source's.
-  static base::Result<Mapping> parse(std::string_view json_text, std::string_view target_schema = "");
+  // source's. Without `large_objects` (TargetMetadata.SupportLobs) columns of their types are left out.
+  static base::Result<Mapping> parse(std::string_view json_text, std::string_view target_schema = "",
+                                     bool large_objects = true);
 
   bool selects(const model::TableName& table, bool is_view) const;
   // Higher loads first; 0 when no rule says.

@@ -105,6 +105,7 @@ struct RuleSet {
   std::vector<TableSettingsRule> table_settings;
   std::vector<KeptRule> kept;
   std::string target_schema;
+  bool large_objects = true;
 };
 
 base::Result<RuleSet> parse_rules(std::string_view json_text);

@@ -33,6 +33,7 @@ const TransformationRule* naming_rule(const RuleSet& rules, const model::TableNa
 }
 
 bool keeps_column(const RuleSet& rules, const model::TableName& table, const model::Column& column) {
+  if (!rules.large_objects && model::is_large_object(column.type.type)) return false;
   bool only_included = false;
   for (const TransformationRule& rule : rules.transformations) {
     if (!is_choice(rule.action) || !locates(rule, table)) continue;

@@ -16,6 +16,10 @@ inline constexpr Code state_lost{
     "files.state_lost", Kind::task,
     "The target holds files that this task wrote from another data directory. Start the task with that directory, or, "
     "if it is lost for good, remove the task's files (or choose another BucketFolder) and start again."};
+inline constexpr Code folder_taken{
+    "files.folder_taken", Kind::task,
+    "The table's folder holds files of another task, and TargetTablePrepMode would remove them. Use another "
+    "BucketFolder, rename the table in the mapping, or remove the files; DO_NOTHING writes beside them."};
 inline constexpr Code newer_state{
     "files.newer_state", Kind::task,
     "The target holds files that this task wrote after the state in the data directory was saved. Use the newest data "

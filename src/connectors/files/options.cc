@@ -230,6 +230,12 @@ std::string setting(const connect::Context& context, const std::string& name, co
   return found == context.settings.end() || found->second.empty() ? otherwise : found->second;
 }
 
+ValuePolicy value_policy(const std::string& word) {
+  if (word == "SUSPEND_TABLE") return ValuePolicy::suspend;
+  if (word == "STOP_TASK") return ValuePolicy::stop;
+  return word == "IGNORE_RECORD" ? ValuePolicy::ignore : ValuePolicy::log;
+}
+
 base::Result<void> check_combinations(const connect::Options& options, const connect::Context& context,
                                       const Settings& settings) {
   const auto clash = [](std::string_view text) { return base::failed(errors::bad_settings, "S3Settings: {}", text); };
@@ -357,10 +363,10 @@ base::Result<Settings> read_settings(const connect::Options& options, const conn
   settings.preserve_transactions = options.boolean("S3Settings.PreserveTransactions");
   settings.cdc_path = as_prefix(options.text("S3Settings.CdcPath"));
   if (options.text("MillraceKeyUpdate") == "single") settings.key_update = KeyUpdate::single;
-  const std::string policy = setting(context, "ErrorBehavior.DataErrorPolicy", "LOG_ERROR");
-  settings.value_policy = policy == "SUSPEND_TABLE" ? ValuePolicy::suspend
-                          : policy == "STOP_TASK"   ? ValuePolicy::stop
-                                                    : ValuePolicy::log;
+  settings.value_policy = value_policy(setting(context, "ErrorBehavior.DataErrorPolicy", "LOG_ERROR"));
+  settings.value_escalation = value_policy(setting(context, "ErrorBehavior.DataErrorEscalationPolicy", "SUSPEND_TABLE"));
+  settings.value_escalation_count =
+      std::strtoull(setting(context, "ErrorBehavior.DataErrorEscalationCount", "0").c_str(), nullptr, 10);
   const std::string handling = "ChangeProcessingDdlHandlingPolicy.HandleSourceTable";
   settings.delete_on_truncate = setting(context, handling + "Truncated", "true") == "true";
   settings.delete_on_drop = setting(context, handling + "Dropped", "true") == "true";

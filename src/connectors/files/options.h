@@ -20,7 +20,7 @@ std::span<const connect::OptionSpec> target_options();
 enum class DateSequence { yyyymmdd, yyyymmddhh, yyyymm, mmyyyydd, ddmmyyyy };
 enum class MissingValues { refuse, marker, lookup };
 enum class KeyUpdate { delete_first, single };
-enum class ValuePolicy { log, suspend, stop };
+enum class ValuePolicy { ignore, log, suspend, stop };
 
 struct Settings {
   std::string folder;  // BucketFolder with its '/', or empty
@@ -46,6 +46,8 @@ struct Settings {
   MissingValues missing = MissingValues::refuse;
   KeyUpdate key_update = KeyUpdate::delete_first;
   ValuePolicy value_policy = ValuePolicy::log;
+  ValuePolicy value_escalation = ValuePolicy::suspend;
+  std::uint64_t value_escalation_count = 0;  // data errors of a table; 0: never
   bool delete_on_truncate = true;
   bool delete_on_drop = true;
 

@@ -218,13 +218,18 @@ base::Result<void> ChangeStream::on_outcome(Table& table, const model::Change& c
     return {};
   }
   const std::string text = fmt::format("{}, at {}/{}", reason, change.position.log, change.position.sequence);
-  if (settings_.value_policy == ValuePolicy::stop) return base::failed(errors::stop_on_value, "{}", text);
-  if (settings_.value_policy == ValuePolicy::suspend) {
+  ValuePolicy policy = settings_.value_policy;
+  const bool is_many =
+      settings_.value_escalation_count != 0 && ++table.value_errors >= settings_.value_escalation_count;
+  if (is_many) policy = std::max(policy, settings_.value_escalation);
+  if (policy == ValuePolicy::stop) return base::failed(errors::stop_on_value, "{}", text);
+  if (policy == ValuePolicy::suspend) {
     report.suspended.emplace_back(table.schema->source_name,
                                   base::Error{&formats::errors::parquet_value, text, nullptr});
     return {};
   }
   ++counts.put_aside;
+  if (policy == ValuePolicy::ignore) return {};
   context_.log->error(component, "a change was put aside: {}", text);
   return {};
 }

@@ -56,6 +56,7 @@ class ChangeStream {
     std::unique_ptr<RowEncoder> encoder;
     model::TableSchemaPtr schema;            // as last seen
     connect::TableCounts* counts = nullptr;  // in the report of the running apply
+    std::uint64_t value_errors = 0;          // since the task's start
   };
   struct Sealed {
     Buffer* buffer;

@@ -124,6 +124,12 @@ base::Result<std::vector<Finding>> FileTarget::check(const std::vector<TableSche
                           *foreign + " was written by this task from another data directory (files.state_lost)",
                           std::string(errors::state_lost.advice)});
     }
+    const bool removes = preparation != Preparation::do_nothing && !context_.reload;
+    if (const auto other = removes ? TRY(object_of_other_task(objects)) : std::nullopt) {
+      findings.push_back({Finding::Severity::refusal, object,
+                          fmt::format("{} was written by task {} (files.folder_taken)", other->first, other->second),
+                          std::string(errors::folder_taken.advice)});
+    }
     if (preparation == Preparation::do_nothing && !objects.empty()) {
       findings.push_back({Finding::Severity::warning, object,
                           "the folder " + folder + " holds files; they stay beside the new ones", ""});
@@ -189,15 +195,23 @@ base::Result<void> FileTarget::sweep(const std::vector<std::string>& folders) {
   return {};
 }
 
-// The key of an object that this task wrote from another data directory.
-base::Result<std::optional<std::string>> FileTarget::foreign_object(const std::vector<wire::ObjectEntry>& objects) {
-  // The newest names are the last ones of each kind: look at both ends.
+namespace {
+
+// The newest names are the last ones of each kind: both ends are looked at.
+std::vector<std::string> examined_keys(const std::vector<wire::ObjectEntry>& objects) {
   std::vector<std::string> keys;
   for (std::size_t i = 0; i < std::min(objects_examined_max, objects.size()); ++i) {
     keys.push_back(objects[i].key);
     keys.push_back(objects[objects.size() - 1 - i].key);
   }
-  for (const std::string& key : keys) {
+  return keys;
+}
+
+}  // namespace
+
+// The key of an object that this task wrote from another data directory.
+base::Result<std::optional<std::string>> FileTarget::foreign_object(const std::vector<wire::ObjectEntry>& objects) {
+  for (const std::string& key : examined_keys(objects)) {
     const auto head = TRY(store_->head(key, context_.stop));
     if (!head) continue;
     const auto& metadata = head->facts.metadata;
@@ -207,6 +221,30 @@ base::Result<std::optional<std::string>> FileTarget::foreign_object(const std::v
     if (task->second == task_mark(context_) && instance->second != context_.task_id) return std::optional(key);
   }
   return std::optional<std::string>();
+}
+
+base::Result<std::optional<std::pair<std::string, std::string>>> FileTarget::object_of_other_task(
+    const std::vector<wire::ObjectEntry>& objects) {
+  std::optional<std::pair<std::string, std::string>> found;
+  for (const std::string& key : examined_keys(objects)) {
+    const auto head = TRY(store_->head(key, context_.stop));
+    if (!head) continue;
+    const auto task = head->facts.metadata.find(meta_task);
+    if (task == head->facts.metadata.end() || task->second == task_mark(context_)) continue;
+    found.emplace(key, task->second);
+    break;
+  }
+  return found;
+}
+
+// What is to be removed may be another task's.
+base::Result<void> FileTarget::refuse_other_tasks(const std::vector<wire::ObjectEntry>& objects,
+                                                  Preparation preparation) {
+  if (preparation == Preparation::do_nothing || context_.reload) return {};
+  const auto other = TRY(object_of_other_task(objects));
+  if (!other) return {};
+  return base::failed(errors::folder_taken, "{}: {} was written by task {}", store_->place(), other->first,
+                      other->second);
 }
 
 base::Result<void> FileTarget::refuse_foreign_state(const std::vector<wire::ObjectEntry>& objects) {
@@ -261,6 +299,7 @@ base::Result<void> FileTarget::refuse_newer_state(const std::string& folder) {
 base::Result<void> FileTarget::prepare_transactions(const std::string& folder, Preparation preparation) {
   const std::vector<wire::ObjectEntry> objects = TRY(store_->list(folder, context_.stop));
   TRY(refuse_foreign_state(objects));
+  TRY(refuse_other_tasks(objects, preparation));
   {
     base::Lock lock(mutex_);
     if (!anew_) return {};
@@ -285,6 +324,7 @@ base::Result<void> FileTarget::prepare_all(const std::vector<TableSchemaPtr>& ta
     folders.push_back(folder_of(table->name));
     const std::vector<wire::ObjectEntry> objects = TRY(store_->list(folders.back(), context_.stop));
     TRY(refuse_foreign_state(objects));
+    TRY(refuse_other_tasks(objects, preparation));
   }
   if (settings_.preserve_transactions) {
     folders.push_back(settings_.folder + settings_.cdc_path);

@@ -65,6 +65,11 @@ class FileTarget final : public connect::Target {
   base::Result<void> go_on();
   // Removes what a dead process left unfinished in these folders, once a process.
   base::Result<void> sweep(const std::vector<std::string>& folders);
+  // The first of the looked-at objects that another task wrote, and that task.
+  base::Result<std::optional<std::pair<std::string, std::string>>> object_of_other_task(
+      const std::vector<wire::ObjectEntry>& objects);
+  base::Result<void> refuse_other_tasks(const std::vector<wire::ObjectEntry>& objects,
+                                        connect::Preparation preparation);
   base::Result<std::optional<std::string>> foreign_object(const std::vector<wire::ObjectEntry>& objects);
   base::Result<void> refuse_foreign_state(const std::vector<wire::ObjectEntry>& objects);
   base::Result<void> prepare_transactions(const std::string& folder, connect::Preparation preparation);

@@ -294,7 +294,8 @@ void Applier::queue_sets(SetSender& sender, const Destination& to, NetChanges& n
     }
     if (!sender.prefers_copy(net.inserts)) sender.send_inserts(net.inserts, sent);
   }
-  const bool ignore = policies_.remove == ApplyPolicy::ignore_record;
+  // Unless ignored ones are counted, one by one.
+  const bool ignore = policies_.remove == ApplyPolicy::ignore_record && policies_.escalation_count == 0;
   for (std::size_t i = 0; i < sent.size(); ++i) {
     expected_.push_back(
         {Expected::What::set, sent[i].rows, i < removing && ignore ? &to.schema->source_name : nullptr});

@@ -76,8 +76,6 @@ base::Result<void> Applier::truncate(const model::ChangeBatch& batch, const std:
   TRY(undo("millrace_ddl"));
   // A table outside of the list refers to one in it; with foreign keys quiet the rows can still go.
   if (quiet_ && outcome.refusal->state == "0A000") return session_->run(removes, "truncate " + names);
-  if (policies_.fail_on_truncate)
-    return base::failed(target_errors::apply_stopped, "TRUNCATE {}", names).because(error);
   for (const Change* change : changes) TRY(suspend(*batch.tables[change->table], error, report));
   return {};
 }

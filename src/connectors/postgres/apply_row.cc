@@ -235,7 +235,6 @@ base::Result<void> RowApplier::apply_one(const ChangeBatch& batch, const Change&
   bool sendable = true;
   const Attempt tried = TRY(attempt_change(batch, change, to, sendable));
   if (!tried.refusal && sendable && tried.rows == 1) return {};
-  ApplyPolicy policy = policy_of(policies_, change.op);
   if (tried.refusal && !concerns_row(*tried.refusal)) {
     base::Error error = session_.error_of(*tried.refusal, "table " + to.schema->name.text());
     if (error.kind() != base::Kind::table) return error;
@@ -244,10 +243,15 @@ base::Result<void> RowApplier::apply_one(const ChangeBatch& batch, const Change&
   }
   const bool may_replace = change.op == Op::insert ? tried.refusal && tried.refusal->state == "23505"
                                                    : change.op == Op::update && !tried.refusal && tried.rows == 0;
+  const bool is_conflict = tried.refusal ? change.op != Op::remove && tried.refusal->state == "23505" : sendable;
+  const model::TableName& name = to.schema->source_name;
+  ApplyPolicy policy = policy_of(policies_, change.op);
   if (policy == ApplyPolicy::replace_record) {
     if (may_replace && TRY(replace(batch, change, to))) return {};
     policy = ApplyPolicy::log_error;
   }
+  policy = is_conflict ? policies_.after_conflicts(policy, ++state_.conflicts[name])
+                       : policies_.after_data_errors(++state_.data_errors[name]);
   std::string cause;
   if (tried.refusal) {
     cause = fmt::format("SQLSTATE {} {}", tried.refusal->state, tried.refusal->message);
@@ -287,11 +291,6 @@ base::Result<bool> RowApplier::replace(const ChangeBatch& batch, const Change& c
 
 base::Result<void> RowApplier::put_aside(const ChangeBatch& batch, const Change& change, const Destination& to,
                                          ApplyPolicy policy, const std::string& cause) {
-  const model::TableName& name = to.schema->source_name;
-  const std::uint64_t aside = ++state_.put_aside[name];
-  if (policies_.escalation_count > 0 && aside >= policies_.escalation_count && policies_.escalation > policy) {
-    policy = policies_.escalation;
-  }
   connect::TableCounts& counts = counts_of(report_, to);
   ++counts.put_aside;
   --(change.op == Op::insert ? counts.inserts : change.op == Op::update ? counts.updates : counts.deletes);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The careful way: changes one by one in their original order, under the task's error policies. Used for a run whose
+// The careful way: changes one by one in their original order, under the task's error policies (apply_policy.h). Used for a run whose
 // sets were refused, and for what sets cannot say. Rows go in small runs under one savepoint first; a run with a
 // refusal is undone and repeated row by row. What is put aside is written to awsdms_apply_exceptions in the same
 // transaction. One thread; the session is inside the group's transaction and outside of a pipeline.
@@ -20,10 +20,10 @@
 
 namespace postgres {
 
-// Lives as long as the applier: which tables are out, how many changes of each were put aside.
+// Lives as long as the applier: which tables are out, how many conflicts and data errors each had.
 struct ApplyState {
   std::set<model::TableName> suspended;  // by source name
-  std::map<model::TableName, std::uint64_t> put_aside;
+  std::map<model::TableName, std::uint64_t> conflicts, data_errors;
   std::vector<ApplyException> last_words;                        // of changes that suspended their table
   std::vector<std::pair<model::TableName, std::string>> ending;  // target names of the suspended, and the error's code
 };

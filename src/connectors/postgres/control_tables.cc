@@ -12,6 +12,7 @@ namespace postgres {
 namespace {
 
 constexpr std::size_t name_bytes_max = 128;  // of the awsdms_* tables' columns
+constexpr std::int64_t shared_lock = 0x6d696c6c72616365;  // advisory: "millrace"
 
 std::string host_name() {
   char name[256] = "";
@@ -45,6 +46,7 @@ std::string position_text(const model::Position& position) {
 ControlTables::ControlTables(const connect::Context& context)
     : schema_(context.control_schema.empty() ? "public" : context.control_schema),
       task_(context.task),
+      owner_(context.task_id),
       server_(host_name()),
       settings_(context.settings) {}
 
@@ -66,7 +68,11 @@ std::vector<std::string> ControlTables::create_statements() const {
   };
   add("millrace_position",
       "task text PRIMARY KEY, epoch bigint NOT NULL, position_log numeric(20,0), position_sequence numeric(20,0), "
-      "token text, updated_at timestamp with time zone NOT NULL DEFAULT pg_catalog.now()",
+      "token text, updated_at timestamp with time zone NOT NULL DEFAULT pg_catalog.now(), owner text",
+      "", "");
+  add("millrace_tables",
+      "task text NOT NULL, table_schema text NOT NULL, table_name text NOT NULL, PRIMARY KEY (task, table_schema, "
+      "table_name)",
       "", "");
   constexpr std::string_view exception_columns =
       "\"TASK_NAME\" varchar(128) NOT NULL, \"TABLE_OWNER\" varchar(128) NOT NULL, \"TABLE_NAME\" varchar(128) NOT "
@@ -97,33 +103,114 @@ std::vector<std::string> ControlTables::create_statements() const {
   return statements;
 }
 
-base::Result<ControlTables::Ownership> ControlTables::take_over(Session& session, bool resume) const {
+// Tasks that start together would trip over each other: IF NOT EXISTS does not wait for one that is being made.
+base::Result<void> ControlTables::lock_shared(Session& session) const {
+  TRY(session.query("SELECT pg_advisory_lock($1::bigint)", {std::to_string(shared_lock)}, "shared objects"));
+  return {};
+}
+
+void ControlTables::unlock_shared(Session& session) const {
+  session.attempt("SELECT pg_advisory_unlock($1::bigint)", {std::to_string(shared_lock)});
+}
+
+base::Result<void> ControlTables::create(Session& session) const {
   const std::string doing = "control schema " + schema_;
   const auto there = TRY(session.query("SELECT 1 FROM pg_namespace WHERE nspname = $1", {schema_}, doing));
   if (there.empty()) TRY(session.run("CREATE SCHEMA IF NOT EXISTS " + quote_name(schema_), doing));
   for (const std::string& statement : create_statements()) TRY(session.run(statement, doing));
+  // Of an earlier version.
+  const auto owned = TRY(session.query(
+      "SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass($1) AND attname = 'owner' AND NOT attisdropped",
+      {table("millrace_position")}, doing));
+  if (owned.empty()) TRY(session.run(fmt::format("ALTER TABLE {} ADD owner text", table("millrace_position")), doing));
+  return {};
+}
+
+base::Result<ControlTables::Ownership> ControlTables::take_over(Session& session, bool resume, bool anyhow) const {
+  TRY(lock_shared(session));
+  base::Result<void> created = create(session);
+  unlock_shared(session);
+  TRY(std::move(created));
   const std::string target = table("millrace_position");
   const std::string kept = resume ? "" : ", position_log = NULL, position_sequence = NULL, token = NULL";
   // In two steps: should we die while this waits for the row, the server must not take over for us later.
   TRY(session.run("BEGIN", target));
   const std::vector<Row> rows = TRY(session.query(
-      fmt::format(
-          "INSERT INTO {0} AS p (task, epoch) VALUES ($1, 1) ON CONFLICT (task) DO UPDATE SET epoch = p.epoch + "
-          "1, updated_at = pg_catalog.now(){1} RETURNING epoch, position_log, position_sequence, token",
-          target, kept),
-      {task_}, target));
+      fmt::format("INSERT INTO {0} AS p (task, epoch, owner) VALUES ($1, 1, $2) ON CONFLICT (task) DO UPDATE SET epoch = "
+                  "p.epoch + 1, owner = $2, updated_at = pg_catalog.now(){1} WHERE p.owner IS NULL OR p.owner = $2 OR "
+                  "$3::boolean RETURNING epoch, position_log, position_sequence, token",
+                  target, kept),
+      {task_, owner_, anyhow ? "t" : "f"}, target));
+  if (rows.empty()) {
+    TRY(session.run("ROLLBACK", target));
+    return base::failed(target_errors::task_taken, "{}: task {} belongs to another data directory", target, task_);
+  }
   TRY(session.run("COMMIT", target));
   Ownership taken;
   taken.epoch = static_cast<std::int64_t>(unsigned_of(rows.at(0).at(0)));
   taken.position = position_of(rows[0], 1);
-  if (!resume) {
-    TRY(session.query(fmt::format("DELETE FROM {} WHERE starts_with(task, $1 || ':')", target), {task_}, target));
-  }
-  if (enabled("SuspendedTablesTableEnabled") && !resume) {
+  if (resume) return taken;
+  TRY(release(session));
+  TRY(session.query(fmt::format("DELETE FROM {} WHERE starts_with(task, $1 || ':')", target), {task_}, target));
+  if (enabled("SuspendedTablesTableEnabled")) {
     TRY(session.query(fmt::format("DELETE FROM {} WHERE task_name = $1", table("awsdms_suspended_tables")), {task_},
                       target));
   }
   return taken;
+}
+
+base::Result<bool> ControlTables::is_foreign(Session& session) const {
+  const std::string target = table("millrace_position");
+  const auto there = TRY(session.query(
+      "SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass($1) AND attname = 'owner' AND NOT attisdropped", {target},
+      target));
+  if (there.empty()) return false;
+  const auto rows = TRY(session.query(fmt::format("SELECT 1 FROM {} WHERE task = $1 AND owner <> $2", target),
+                                      {task_, owner_}, target));
+  return !rows.empty();
+}
+
+// ---- whose a table is
+
+base::Result<std::map<model::TableName, std::string>> ControlTables::others(
+    Session& session, const std::vector<model::TableSchemaPtr>& tables) const {
+  std::map<model::TableName, std::string> taken;
+  const std::string claims = table("millrace_tables");
+  const auto there = TRY(session.query("SELECT to_regclass($1) IS NOT NULL", {claims}, claims));
+  if (there.at(0).at(0).value_or("f") != "t") return taken;
+  std::map<model::TableName, std::string> all;
+  for (const Row& row : TRY(session.query(
+           fmt::format("SELECT table_schema, table_name, task FROM {} WHERE task <> $1", claims), {task_}, claims))) {
+    all[{row[0].value_or(""), row[1].value_or("")}] = row[2].value_or("");
+  }
+  for (const model::TableSchemaPtr& wanted : tables) {
+    if (const auto found = all.find(wanted->name); found != all.end()) taken.insert(*found);
+  }
+  return taken;
+}
+
+base::Result<void> ControlTables::claim(Session& session, const std::vector<model::TableSchemaPtr>& tables,
+                                        bool shared) const {
+  const auto taken = TRY(others(session, tables));
+  if (!shared && !taken.empty()) {
+    return base::failed(target_errors::table_taken, "table {} belongs to task {}", taken.begin()->first.text(),
+                        taken.begin()->second);
+  }
+  const std::string claims = table("millrace_tables");
+  for (const model::TableSchemaPtr& ours : tables) {
+    session.send(fmt::format("INSERT INTO {} VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", claims),
+                 {task_, ours->name.schema, ours->name.table});
+  }
+  for (const Outcome& outcome : TRY(session.sync())) {
+    if (outcome.refusal) return session.error_of(*outcome.refusal, claims);
+  }
+  return {};
+}
+
+base::Result<void> ControlTables::release(Session& session) const {
+  const std::string claims = table("millrace_tables");
+  TRY(session.query(fmt::format("DELETE FROM {} WHERE task = $1", claims), {task_}, claims));
+  return {};
 }
 
 base::Result<std::optional<model::Position>> ControlTables::position(Session& session) const {
@@ -254,6 +341,7 @@ base::Result<void> ControlTables::drop(Session& session) const {
     const char* column;
   };
   static constexpr Owned all[] = {{"millrace_position", "task"},
+                                  {"millrace_tables", "task"},
                                   {"awsdms_apply_exceptions", "\"TASK_NAME\""},
                                   {"awsdms_full_load_exceptions", "\"TASK_NAME\""},
                                   {"awsdms_status", "task_name"},
@@ -262,7 +350,8 @@ base::Result<void> ControlTables::drop(Session& session) const {
   for (const Owned& owned : all) {
     const auto there = TRY(session.query("SELECT to_regclass($1) IS NOT NULL", {table(owned.name)}, owned.name));
     if (there.at(0).at(0).value_or("f") != "t") continue;
-    const std::string key = owned.name == all[0].name ? task_ : task_.substr(0, name_bytes_max);
+    const bool is_own = std::string_view(owned.column) == "task";
+    const std::string key = is_own ? task_ : task_.substr(0, name_bytes_max);
     TRY(session.query(fmt::format("DELETE FROM {} WHERE {} = $1", table(owned.name), owned.column), {key}, owned.name));
     if (owned.name != all[0].name) continue;
     TRY(session.query(fmt::format("DELETE FROM {} WHERE starts_with(task, $1 || ':')", table(owned.name)), {key},

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Millrace's own tables on the target, in ControlSchema (public when not set): millrace_position, which says up to
-// where the target holds everything and which process owns the task (epoch), and DMS's awsdms_* tables. All text in
+// where the target holds everything and which process owns the task (epoch), millrace_tables, which says whose a table
+// is, and DMS's awsdms_* tables. Tasks of one target share them: each row carries its task, and a task its owner, which
+// is one data directory: the same identifier in another one is refused, not mistaken for it. All text in
 // statements is a parameter or a quoted literal. Stateless but for names and settings; any thread with its own Session.
 #pragma once
 
@@ -30,7 +32,20 @@ class ControlTables {
     std::optional<model::Position> position;
   };
   // Creates what is missing and takes the task over: every older process of it can write no more.
-  base::Result<Ownership> take_over(Session& session, bool resume) const;
+  // With `anyhow` (reload-target) also from another data directory.
+  base::Result<Ownership> take_over(Session& session, bool resume, bool anyhow) const;
+  // Whether the task's row is another data directory's; false also when there is none.
+  base::Result<bool> is_foreign(Session& session) const;
+
+  // The other tasks that write to these tables, by table.
+  base::Result<std::map<model::TableName, std::string>> others(Session& session,
+                                                               const std::vector<model::TableSchemaPtr>& tables) const;
+  // Notes the tables as ours. Fails with pg.table_taken for one of another task, unless `shared`.
+  base::Result<void> claim(Session& session, const std::vector<model::TableSchemaPtr>& tables, bool shared) const;
+  base::Result<void> release(Session& session) const;
+  // One task at a time makes what tasks share on the target: tables, schemas, types.
+  base::Result<void> lock_shared(Session& session) const;
+  void unlock_shared(Session& session) const;
   base::Result<std::optional<model::Position>> position(Session& session) const;
 
   // Statement and parameters that move the position; zero rows affected: superseded.
@@ -59,9 +74,11 @@ class ControlTables {
   std::string table(std::string_view name) const;
   std::string replay_key(const model::TableName& source_name) const;
   std::vector<std::string> create_statements() const;
+  base::Result<void> create(Session& session) const;
 
   std::string schema_;
   std::string task_;
+  std::string owner_;
   std::string server_;
   std::map<std::string, std::string> settings_;
 };

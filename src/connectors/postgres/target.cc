@@ -87,6 +87,8 @@ class PostgresTarget final : public connect::Target {
   // Notes in the journal: rows that stand in the table are all ours; a chunk of the load has been begun.
   std::string note_of(const TableSchema& table) const { return "pgtarget.emptied." + table.name.text(); }
   std::string loading_note_of(const TableSchema& table) const { return "pgtarget.loading." + table.name.text(); }
+  base::Result<void> prepare_shared(Session& session, const std::vector<TableSchemaPtr>& tables,
+                                    connect::Preparation mode);
   base::Result<void> discard_rows(Session& session, const TableSchema& table);
   void note_skipped(const std::vector<std::string>& skipped) const;
 
@@ -127,12 +129,27 @@ std::string PostgresTarget::column_type_text(const model::Column& column) const 
 base::Result<std::vector<connect::Finding>> PostgresTarget::check(const std::vector<TableSchemaPtr>& tables,
                                                                   connect::Preparation preparation, bool stream) {
   Borrowed session(pool_, TRY(pool_.take()));
-  return check_target(*session, tables, {preparation, stream, secondary_, control_.schema()});
+  std::vector<connect::Finding> findings =
+      TRY(check_target(*session, tables, {preparation, stream, secondary_, control_.schema()}));
+  const auto add = [&](const base::Code& code, connect::Finding::Severity severity, const std::string& object,
+                       const std::string& problem) {
+    findings.push_back({severity, object, problem, std::string(code.advice)});
+  };
+  if (!context_.reload && TRY(control_.is_foreign(*session))) {
+    add(target_errors::task_taken, connect::Finding::Severity::refusal, "task " + context_.task,
+        "belongs to another data directory on this target");
+  }
+  const bool shared = preparation == connect::Preparation::do_nothing;
+  for (const auto& [table, task] : TRY(control_.others(*session, tables))) {
+    add(target_errors::table_taken, shared ? connect::Finding::Severity::note : connect::Finding::Severity::refusal,
+        "table " + table.text(), "task " + task + " writes to it, too");
+  }
+  return findings;
 }
 
 base::Result<void> PostgresTarget::start(bool resume) {
   Borrowed session(pool_, TRY(pool_.take()));
-  ControlTables::Ownership owned = TRY(control_.take_over(*session, resume));
+  ControlTables::Ownership owned = TRY(control_.take_over(*session, resume, context_.reload));
   applier_.own(owned.epoch, std::move(owned.position));
   return {};
 }
@@ -151,15 +168,24 @@ base::Result<void> PostgresTarget::prepare_all(const std::vector<TableSchemaPtr>
   }
   base::Lock one_at_a_time(prepare_mutex_);
   Borrowed session(pool_, TRY(pool_.take()));
+  TRY(control_.lock_shared(*session));
+  base::Result<void> prepared = prepare_shared(*session, tables, mode);
+  control_.unlock_shared(*session);
+  return prepared;
+}
+
+base::Result<void> PostgresTarget::prepare_shared(Session& session, const std::vector<TableSchemaPtr>& tables,
+                                                  connect::Preparation mode) {
+  TRY(control_.claim(session, tables, mode == connect::Preparation::do_nothing));
   // Shapes first, all of them: nothing is changed when one does not fit.
   if (mode != connect::Preparation::drop_and_create) {
     for (const TableSchemaPtr& table : tables) {
-      const std::optional<Prepared> found = TRY(examine(*session, *table));
+      const std::optional<Prepared> found = TRY(examine(session, *table));
       base::Lock lock(mutex_);
       same_types_[table->name] = !found || found->same_types;
     }
   }
-  return make_requirements(*session, tables);
+  return make_requirements(session, tables);
 }
 
 base::Result<void> PostgresTarget::prepare(const TableSchemaPtr& table, connect::Preparation preparation) {
@@ -225,8 +251,10 @@ base::Result<void> PostgresTarget::loaded(const TableSchemaPtr& table) {
 }
 
 base::Result<void> PostgresTarget::loaded_all(const std::vector<TableSchemaPtr>& tables) {
-  if (!secondary_) return {};
   Borrowed session(pool_, TRY(pool_.take()));
+  // A task that does not stream is done with its tables.
+  if (!context_.streams) TRY(control_.release(*session));
+  if (!secondary_) return {};
   std::vector<std::string> skipped;
   TRY(finish_foreign_keys(*session, tables, skipped));
   note_skipped(skipped);
@@ -249,7 +277,12 @@ base::Result<void> PostgresTarget::report(const std::map<std::string, std::strin
 
 base::Result<void> PostgresTarget::drop() {
   Borrowed session(pool_, TRY(pool_.take()));
-  TRY(control_.drop(*session));
+  if (TRY(control_.is_foreign(*session))) {
+    context_.log->warning("target", "task {} on this target belongs to another data directory: its rows stay",
+                          context_.task);
+  } else {
+    TRY(control_.drop(*session));
+  }
   std::vector<std::pair<std::string, std::optional<std::string>>> notes;
   for (const auto& [key, value] : TRY(context_.journal->scan("pgtarget."))) notes.emplace_back(key, std::nullopt);
   return context_.journal->commit(notes);

@@ -25,6 +25,16 @@ inline constexpr base::Code partial_rows{
     "pg.target_partial_rows", Kind::table,
     "An unfinished load left rows in a table that held others before (DO_NOTHING), "
     "so they cannot be told apart. Clean the table, then reload it."};
+inline constexpr base::Code task_taken{
+    "pg.task_taken", Kind::task,
+    "Another data directory runs a task of this identifier on this target. Give this task another "
+    "ReplicationTaskIdentifier, or run it with that directory; if that one is lost for good, start with --start-type "
+    "reload-target."};
+inline constexpr base::Code table_taken{
+    "pg.table_taken", Kind::task,
+    "Another task writes to this table, and TargetTablePrepMode would drop or empty it. Rename the table in the "
+    "mapping, use DO_NOTHING to write into it together, or end the other task with `millrace drop` (if its data "
+    "directory is lost: DELETE its rows from millrace_tables in the control schema)."};
 inline constexpr base::Code superseded{
     "pg.superseded", Kind::task,
     "Another process has taken over this task on the target; this one writes no more. "
