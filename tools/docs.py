@@ -1,15 +1,19 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""docs.py [--check]: writes docs/errors.md from the error tables of the sources; --check only compares.
+"""docs.py [--check]: writes docs/errors.md from the error tables of the sources, and docs/task-settings.md as the
+program itself says it; --check only compares the former (a unit test compares the latter).
 
 Every code is declared once, as `inline constexpr base::Code name{"room.name", Kind::x, "advice"}`."""
 
+import os
 import pathlib
 import re
+import subprocess
 import sys
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 PAGE = TOP / "docs/errors.md"
+SETTINGS = TOP / "docs/task-settings.md"
 HEAD = """# Error codes
 
 Written by `./dev docs` from the sources; do not edit. An error names the object, then says why; its code is stable, and
@@ -59,6 +63,9 @@ def main():
         return 0
     PAGE.write_text(text)
     print(f"docs/errors.md: {len(codes())} codes")
+    binary = os.environ.get("MILLRACE_BINARY", str(TOP / "build/millrace"))
+    SETTINGS.write_bytes(subprocess.run([binary, "help", "settings"], check=True, stdout=subprocess.PIPE).stdout)
+    print("docs/task-settings.md")
     return 0
 
 

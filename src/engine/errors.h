@@ -65,7 +65,8 @@ inline constexpr Code row_suspended{
     "target, or choose LOG_ERROR: the next start loads the table again."};
 inline constexpr Code value_cut_stopped{
     "engine.value_cut_stopped", Kind::task,
-    "A value is longer than a limit of the settings allows and DataTruncationErrorPolicy is STOP_TASK. Raise LobMaxSize "
+    "A value is longer than a limit of the settings allows and DataTruncationErrorPolicy is STOP_TASK. Raise "
+    "LobMaxSize "
     "or take the limit out of the settings; LOG_ERROR cuts and counts such values."};
 inline constexpr Code value_cut_suspended{
     "engine.value_cut_suspended", Kind::table,

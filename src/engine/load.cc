@@ -16,7 +16,7 @@ constexpr std::uint64_t chunk_bytes_min = 8u << 20;  // tables of few chunks are
 constexpr std::uint64_t undivided_bytes = 1ull << 60;
 constexpr int chunk_attempts_max = 20;            // a chunk that yielded its locks is tried again
 constexpr std::uint64_t rejected_lines_max = 20;  // of a chunk, in the log
-constexpr int cut_lines_max = 5;                   // the same, for batches of rows with cut values
+constexpr int cut_lines_max = 5;                  // the same, for batches of rows with cut values
 
 // What travels from the reading to the writing thread: raw bytes or rows.
 struct Block {
@@ -246,7 +246,8 @@ Result<void> Load::check_data_errors(const Progress& progress, std::uint64_t cou
 
 Result<void> Load::take_cuts(const Work& work, const Cuts& cuts, Copied& copied) {
   if (cuts.values == 0) return {};
-  const std::string what = fmt::format("table {}, chunk {}: {}", work.chunk.table.text(), work.chunk.number, cuts.first);
+  const std::string what =
+      fmt::format("table {}, chunk {}: {}", work.chunk.table.text(), work.chunk.number, cuts.first);
   switch (definition_.edits->policy()) {
     case CutPolicy::stop_task: return base::failed(errors::value_cut_stopped, "{}", what);
     case CutPolicy::suspend_table: return base::failed(errors::value_cut_suspended, "{}", what);
@@ -271,7 +272,8 @@ Result<Load::Copied> Load::copy_chunk(const Work& work, bool careful, std::stop_
   BlockChannel channel(definition_.budgets.load_bytes);
   base::TaskGroup reading(stop);
   reading.spawn("read", [&](std::stop_token own) {
-    Result<void> read = read_blocks(*reader, table, mode.form, definition_.edits.get(), channel, *environment_.clock, own);
+    Result<void> read =
+        read_blocks(*reader, table, mode.form, definition_.edits.get(), channel, *environment_.clock, own);
     if (!read.ok()) channel.fail(read.error());
     return read;
   });

@@ -9,8 +9,8 @@ namespace {
 using std::chrono::seconds;
 
 GroupPace pace(std::string_view tuning, bool batch) {
-  const std::string text = fmt::format(
-      R"({{"TargetMetadata":{{"BatchApplyEnabled":{}}},"ChangeProcessingTuning":{{{}}}}})", batch, tuning);
+  const std::string text =
+      fmt::format(R"({{"TargetMetadata":{{"BatchApplyEnabled":{}}},"ChangeProcessingTuning":{{{}}}}})", batch, tuning);
   return GroupPace::of(Settings::parse(text).take(), Budgets());
 }
 

@@ -11,8 +11,8 @@ RetrySchedule schedule(std::string_view members) {
 }
 
 double seconds(const RetrySchedule& schedule, int retry, double failing_for = 0) {
-  const auto wait = schedule.wait(
-      retry, std::chrono::duration_cast<base::Nanos>(std::chrono::duration<double>(failing_for)));
+  const auto wait =
+      schedule.wait(retry, std::chrono::duration_cast<base::Nanos>(std::chrono::duration<double>(failing_for)));
   return wait ? std::chrono::duration<double>(*wait).count() : -1;
 }
 
@@ -33,8 +33,8 @@ TEST(RetrySchedule, counted_retries_follow_the_document) {
   EXPECT_DOUBLE_EQ(seconds(three, 3), 20);
   EXPECT_DOUBLE_EQ(seconds(three, 4), -1);
   EXPECT_DOUBLE_EQ(seconds(schedule(R"("RecoverableErrorCount":0)"), 1), -1);
-  const RetrySchedule even = schedule(
-      R"("RecoverableErrorCount":9,"RecoverableErrorInterval":7,"RecoverableErrorThrottling":false)");
+  const RetrySchedule even =
+      schedule(R"("RecoverableErrorCount":9,"RecoverableErrorInterval":7,"RecoverableErrorThrottling":false)");
   EXPECT_DOUBLE_EQ(seconds(even, 9), 7);
   const RetrySchedule capped =
       schedule(R"("RecoverableErrorCount":9,"RecoverableErrorInterval":5,"RecoverableErrorThrottlingMax":12,

@@ -32,9 +32,10 @@ inline constexpr std::array more{
     SettingSpec{.path = "CharacterSetSettings.CharacterReplacements[].SourceCharacterCodePoint",
                 .kind = code_point,
                 .shown = null_section,
-                .about = "A character to be replaced in values of STRING and WSTRING columns (PostgreSQL: varchar, char "
-                         "and the like; not large objects), before any mapping rule. The digits are hexadecimal; a "
-                         "code point with letters is written as text (\"00AD\").",
+                .about =
+                    "A character to be replaced in values of STRING and WSTRING columns (PostgreSQL: varchar, char "
+                    "and the like; not large objects), before any mapping rule. The digits are hexadecimal; a "
+                    "code point with letters is written as text (\"00AD\").",
                 .test = "settings.characters"},
     SettingSpec{.path = "CharacterSetSettings.CharacterReplacements[].TargetCharacterCodePoint",
                 .kind = code_point,
@@ -256,8 +257,9 @@ inline constexpr std::array more{
                 .default_value = "none",
                 .choices = "none|dms",
                 .shown = absent,
-                .about = "dms: values lose what DMS's defaults lose (see \"Defaults that lose data\"), each counted and "
-                         "by DataTruncationErrorPolicy.",
+                .about =
+                    "dms: values lose what DMS's defaults lose (see \"Defaults that lose data\"), each counted and "
+                    "by DataTruncationErrorPolicy.",
                 .test = "settings.compatibility"},
 };
 

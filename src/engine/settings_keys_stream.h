@@ -197,8 +197,9 @@ inline constexpr std::array stream{
                 .default_value = "1",
                 .why = limit_of_batch,
                 .maximum = 86400,
-                .about = "With BatchApplyEnabled: seconds that changes are gathered before they are applied, if another "
-                         "value than DMS's was chosen.",
+                .about =
+                    "With BatchApplyEnabled: seconds that changes are gathered before they are applied, if another "
+                    "value than DMS's was chosen.",
                 .test = "settings.grouping"},
     SettingSpec{.path = "ChangeProcessingTuning.BatchApplyTimeoutMax",
                 .kind = integer,
@@ -226,8 +227,9 @@ inline constexpr std::array stream{
                 .default_value = "1000",
                 .why = limit_of_batch,
                 .maximum = any_size,
-                .about = "Without BatchApplyEnabled: changes that are gathered into one target transaction, for at most "
-                         "CommitTimeout, if one of the two is not DMS's default.",
+                .about =
+                    "Without BatchApplyEnabled: changes that are gathered into one target transaction, for at most "
+                    "CommitTimeout, if one of the two is not DMS's default.",
                 .test = "settings.grouping"},
     SettingSpec{.path = "ChangeProcessingTuning.CommitTimeout",
                 .kind = integer,

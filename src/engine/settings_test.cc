@@ -107,7 +107,8 @@ TEST(Settings, every_named_test_exists) {
     const std::string name(spec.test);
     const bool is_scenario = scenarios.find("@scenario(\"" + name + "\")") != std::string::npos;
     const std::size_t dot = name.find('.');
-    const std::string unit = "TEST(" + name.substr(0, dot) + ", " + name.substr(std::min(dot, name.size() - 1) + 1) + ")";
+    const std::string unit =
+        "TEST(" + name.substr(0, dot) + ", " + name.substr(std::min(dot, name.size() - 1) + 1) + ")";
     EXPECT_TRUE(is_scenario || tests.find(unit) != std::string::npos) << spec.path << " names " << name;
   }
 }
@@ -183,26 +184,31 @@ TEST(Settings, refuses_with_the_path) {
   EXPECT_EQ(
       refusal(R"({"FullLoadSettings":{"TargetTablePrepMode":"DROP"}})"),
       "FullLoadSettings.TargetTablePrepMode: \"DROP\" is not one of DO_NOTHING|DROP_AND_CREATE|TRUNCATE_BEFORE_LOAD");
-  EXPECT_TRUE(refusal("{").ends_with("line 1, column 2 (in the top level): expected a member's name in double quotes") ||
-              refusal("{").find("line 1, column 2") != std::string::npos);
+  EXPECT_TRUE(
+      refusal("{").ends_with("line 1, column 2 (in the top level): expected a member's name in double quotes") ||
+      refusal("{").find("line 1, column 2") != std::string::npos);
 }
 
 TEST(Settings, lists_name_the_entry) {
   const auto components = [](std::string_view entries) {
     return fmt::format(R"({{"Logging":{{"LogComponents":{}}}}})", entries);
   };
-  EXPECT_TRUE(refusal(components(R"([{"Id":"NOPE"}])")).starts_with("Logging.LogComponents[0].Id: \"NOPE\" is not one"));
+  EXPECT_TRUE(
+      refusal(components(R"([{"Id":"NOPE"}])")).starts_with("Logging.LogComponents[0].Id: \"NOPE\" is not one"));
   EXPECT_EQ(refusal(components(R"([{"Id":"IO"},{"Id":"IO"}])")), "Logging.LogComponents[1].Id: IO is given twice");
   EXPECT_EQ(refusal(components(R"([{"Severity":"LOGGER_SEVERITY_INFO"}])")), "Logging.LogComponents[0].Id: is missing");
   EXPECT_EQ(refusal(components(R"({"Id":"IO"})")), "Logging.LogComponents: must be an array, not an object");
-  EXPECT_EQ(refusal(R"({"CharacterSetSettings":{"CharacterReplacements":[{"SourceCharacterCodePoint":"xy"}]}})"),
-            "CharacterSetSettings.CharacterReplacements[0].SourceCharacterCodePoint: must be the hexadecimal digits of a "
-            "character's code point, like 62 or \"AD\"");
+  EXPECT_EQ(
+      refusal(R"({"CharacterSetSettings":{"CharacterReplacements":[{"SourceCharacterCodePoint":"xy"}]}})"),
+      "CharacterSetSettings.CharacterReplacements[0].SourceCharacterCodePoint: must be the hexadecimal digits of a "
+      "character's code point, like 62 or \"AD\"");
 }
 
 TEST(Settings, members_that_exclude_each_other) {
   EXPECT_NE(refusal(R"({"FullLoadSettings":{"StopTaskCachedChangesApplied":true,
-      "StopTaskCachedChangesNotApplied":true}})").find("StopTaskCachedChangesNotApplied"), std::string::npos);
+      "StopTaskCachedChangesNotApplied":true}})")
+                .find("StopTaskCachedChangesNotApplied"),
+            std::string::npos);
   EXPECT_NE(refusal(R"({"TargetMetadata":{"FullLobMode":true,"LimitedSizeLobMode":true}})").find("LimitedSizeLobMode"),
             std::string::npos);
 }

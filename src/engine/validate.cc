@@ -48,8 +48,7 @@ std::vector<std::uint32_t> ValidationScope::columns(const PlannedTable& table) c
   for (const std::uint32_t i : model::stored_columns(schema)) {
     if (!table.mapped.sources[i].is_as_read()) continue;
     const model::Column& from = table.source->columns[table.mapped.columns[i]];
-    const bool in_key =
-        std::find(schema.primary_key.begin(), schema.primary_key.end(), i) != schema.primary_key.end();
+    const bool in_key = std::find(schema.primary_key.begin(), schema.primary_key.end(), i) != schema.primary_key.end();
     if (edits.concern(from.name) || (skips_large_ && !in_key && model::is_large_object(from.type.type))) continue;
     columns.push_back(i);
   }
@@ -87,11 +86,10 @@ class TableComparison {
                   connect::Comparable& target)
       : table_(table), scope_(scope), source_(source), target_(target), compared_(scope.columns(table)) {
     const model::TableSchema& schema = *table.mapped.target;
-    const bool keyed =
-        !schema.primary_key.empty() &&
-        std::all_of(schema.primary_key.begin(), schema.primary_key.end(), [&](std::uint32_t column) {
-          return std::find(compared_.begin(), compared_.end(), column) != compared_.end();
-        });
+    const bool keyed = !schema.primary_key.empty() &&
+                       std::all_of(schema.primary_key.begin(), schema.primary_key.end(), [&](std::uint32_t column) {
+                         return std::find(compared_.begin(), compared_.end(), column) != compared_.end();
+                       });
     order_ = keyed ? schema.primary_key : compared_;
     for (const std::uint32_t column : order_) {
       key_cells_.push_back(
@@ -227,8 +225,8 @@ Result<ValidationReport> validate_task(const TaskDefinition& definition, const E
     }
     std::vector<Difference> differences;
     Result<ValidationReport::Table> row =
-        ordered ? compare_ordered(table, scope, environment, streams(definition), *source->comparable(), *target->comparable(),
-                                  differences, stop)
+        ordered ? compare_ordered(table, scope, environment, streams(definition), *source->comparable(),
+                                  *target->comparable(), differences, stop)
                 : compare_unordered(table, scope, definition, *source, *target->comparable(), differences, stop);
     if (!row.ok() && row.error().kind() != base::Kind::table) return row.take_error();
     if (!row.ok()) {

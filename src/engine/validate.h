@@ -11,8 +11,8 @@
 
 namespace engine {
 
-// What is compared, by ValidationSettings: not what rules or settings change of a value, which has no counterpart at the
-// source, nor (SkipLobColumns) large objects outside of keys; and when enough was found. Immutable.
+// What is compared, by ValidationSettings: not what rules or settings change of a value, which has no counterpart at
+// the source, nor (SkipLobColumns) large objects outside of keys; and when enough was found. Immutable.
 class ValidationScope {
  public:
   explicit ValidationScope(const TaskDefinition& definition);  // which must outlive it

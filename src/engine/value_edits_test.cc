@@ -47,7 +47,8 @@ TEST(ValueEdits, dms_default_limit_is_not_chosen) {
   EXPECT_EQ(edits(R"({"TargetMetadata":{"LimitedSizeLobMode":true,"LobMaxSize":32}})"), nullptr);
   EXPECT_EQ(edits(R"({"TargetMetadata":{"LimitedSizeLobMode":false,"LobMaxSize":64}})"), nullptr);
   EXPECT_EQ(edits(R"({"TargetMetadata":{"FullLobMode":true,"LimitedSizeLobMode":false},
-                      "MillraceCompatibility":"none"})"), nullptr);
+                      "MillraceCompatibility":"none"})"),
+            nullptr);
   EXPECT_NE(edits(R"({"TargetMetadata":{"LobMaxSize":64}})"), nullptr);
   EXPECT_NE(edits(R"({"MillraceCompatibility":"dms"})"), nullptr);
 }
@@ -117,9 +118,12 @@ TEST(Characters, are_replaced_or_left_out) {
 
 TEST(Characters, outside_of_the_set) {
   const auto check = [](std::string_view set, std::string_view text) {
-    const auto values = Characters::of(Settings::parse(fmt::format(
-        R"({{"CharacterSetSettings":{{"CharacterSetSupport":{{"CharacterSet":"{}","ReplaceWithCharacterCodePoint":"3F"}}}}}})",
-        set)).take());
+    const auto values = Characters::of(
+        Settings::parse(
+            fmt::format(
+                R"({{"CharacterSetSettings":{{"CharacterSetSupport":{{"CharacterSet":"{}","ReplaceWithCharacterCodePoint":"3F"}}}}}})",
+                set))
+            .take());
     if (!values.ok()) return values.error().message;
     std::string out(text);
     (*values)->replace(text, out);

@@ -37,8 +37,7 @@ TEST(HelpPages, the_settings_page_in_docs_is_the_programs) {
   std::ifstream file(MILLRACE_SOURCE_FOLDER "/docs/task-settings.md");
   std::stringstream text;
   text << file.rdbuf();
-  EXPECT_EQ(text.str(), help_page("settings").value_or(""))
-      << "run: build/millrace help settings > docs/task-settings.md";
+  EXPECT_EQ(text.str(), help_page("settings").value_or("")) << "run: ./dev docs";
 }
 
 int exit_of(std::vector<const char*> arguments) {

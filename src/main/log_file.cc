@@ -47,8 +47,7 @@ base::Result<std::unique_ptr<LogFile>> LogFile::open(const std::string& folder, 
     sink->logger->set_level(spdlog::level::debug);
     sink->logger->flush_on(spdlog::level::debug);
     sink->logger->set_error_handler([](const std::string&) {});
-    return std::unique_ptr<LogFile>(  // NOLINT: private constructor
-        new LogFile(std::move(sink), std::move(secrets), std::move(levels)));
+    return std::unique_ptr<LogFile>(new LogFile(std::move(sink), std::move(secrets), std::move(levels)));
   } catch (const spdlog::spdlog_ex& thrown) {
     return base::failed(errors::bad_data_dir, "{}: {}", path, thrown.what());
   }

@@ -10,11 +10,10 @@ struct Ours {
   std::string_view component;
   std::string_view id;  // DMS's
 };
-constexpr std::array ours{Ours{"main", "TASK_MANAGER"},      Ours{"task", "TASK_MANAGER"},
-                          Ours{"monitor", "SOURCE_CAPTURE"}, Ours{"capture", "SOURCE_CAPTURE"},
-                          Ours{"stream", "SOURCE_CAPTURE"},  Ours{"load", "TARGET_LOAD"},
-                          Ours{"target", "TARGET_LOAD"},     Ours{"apply", "TARGET_APPLY"},
-                          Ours{"files", "FILE_FACTORY"}};
+constexpr std::array ours{
+    Ours{"main", "TASK_MANAGER"},      Ours{"task", "TASK_MANAGER"},     Ours{"monitor", "SOURCE_CAPTURE"},
+    Ours{"capture", "SOURCE_CAPTURE"}, Ours{"stream", "SOURCE_CAPTURE"}, Ours{"load", "TARGET_LOAD"},
+    Ours{"target", "TARGET_LOAD"},     Ours{"apply", "TARGET_APPLY"},    Ours{"files", "FILE_FACTORY"}};
 
 base::Level level_of(std::string_view severity) {
   if (severity == "LOGGER_SEVERITY_ERROR") return base::Level::error;

@@ -215,12 +215,13 @@ std::string status_text(const engine::State& state) {
     out += fmt::format(", {} start{}, {} restart{}\n\n", task.starts, task.starts == 1 ? "" : "s", task.restarts,
                        task.restarts == 1 ? "" : "s");
   }
-  TableText table({"table", "state", "loaded rows", "inserts", "updates", "deletes", "ddls", "put aside", "cut", "reason"});
+  TableText table(
+      {"table", "state", "loaded rows", "inserts", "updates", "deletes", "ddls", "put aside", "cut", "reason"});
   for (const auto& [name, row] : state.tables) {
     table.add({name.text(), row.state, std::to_string(row.load_rows), std::to_string(row.applied.inserts),
                std::to_string(row.applied.updates), std::to_string(row.applied.deletes),
-               std::to_string(row.applied.ddls), std::to_string(row.put_aside + row.load_errors), std::to_string(row.values_cut),
-               row.suspended_reason});
+               std::to_string(row.applied.ddls), std::to_string(row.put_aside + row.load_errors),
+               std::to_string(row.values_cut), row.suspended_reason});
   }
   return out + table.text();
 }

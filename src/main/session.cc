@@ -54,8 +54,8 @@ base::Result<std::unique_ptr<Session>> Session::locked(const std::string& task_f
   const DataDir& folder = *session->data_dir_;
   std::vector<std::string> secrets = secrets_of(session->document_.source, Side::source);
   for (std::string& secret : secrets_of(session->document_.target, Side::target)) secrets.push_back(std::move(secret));
-  session->log_ = TRY(LogFile::open(folder.log_folder(), std::move(secrets),
-                                     log_levels(session->document_.definition.settings)));
+  session->log_ =
+      TRY(LogFile::open(folder.log_folder(), std::move(secrets), log_levels(session->document_.definition.settings)));
   session->store_ = TRY(engine::SqliteStore::open(folder.state_file(), engine::SqliteStore::Open::create_or_open));
   session->document_.definition.task_id = task_id_of(session->document_.definition.identifier, folder.identity());
   return session;

@@ -86,7 +86,8 @@ std::string cell(std::string text) {
 std::vector<const SettingSpec*> found(std::string_view topic) {
   std::vector<const SettingSpec*> specs;
   for (const SettingSpec& spec : engine::setting_specs()) {
-    const bool below = spec.path.starts_with(std::string(topic) + ".") || spec.path.starts_with(std::string(topic) + "[");
+    const bool below =
+        spec.path.starts_with(std::string(topic) + ".") || spec.path.starts_with(std::string(topic) + "[");
     if (topic.empty() || spec.path == topic || below) specs.push_back(&spec);
   }
   if (!specs.empty()) return specs;
@@ -110,11 +111,13 @@ std::string settings_page() {
   for (const SettingSpec& spec : engine::setting_specs()) {
     if (engine::section_of(spec) != section) {
       section = engine::section_of(spec);
-      out += fmt::format("\n## {}\n\n| key | default | values | | meaning | shown by |\n|---|---|---|---|---|---|\n", section);
+      out += fmt::format("\n## {}\n\n| key | default | values | | meaning | shown by |\n|---|---|---|---|---|---|\n",
+                         section);
     }
     const std::string_view name = spec.path == section ? section : spec.path.substr(section.size() + 1);
-    out += fmt::format("| `{}` | {} | {} | {} | {} {} | `{}` |\n", name, default_text(spec), cell(range_text(spec)),
-                       use_name(spec.use), spec.about, sentence(spec.why), spec.test);
+    const std::string why = sentence(spec.why);
+    out += fmt::format("| `{}` | {} | {} | {} | {}{}{} | `{}` |\n", name, default_text(spec), cell(range_text(spec)),
+                       use_name(spec.use), spec.about, why.empty() ? "" : " ", why, spec.test);
   }
   return out;
 }

@@ -146,7 +146,7 @@ base::Result<engine::TaskDefinition> parse_task(const json& task) {
   const std::string mappings = TRY(inner_document(task, "TableMappings"));
   if (mappings.empty()) return bad("task.TableMappings: is missing");
   out.mapping = TRY(mapping::Mapping::parse(mappings, out.settings.text("TargetMetadata.TargetSchema"),
-                                           out.settings.boolean("TargetMetadata.SupportLobs")));
+                                            out.settings.boolean("TargetMetadata.SupportLobs")));
   TRY(parse_start(task, out));
   TRY(parse_stop(task, out));
   return out;

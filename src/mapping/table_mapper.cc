@@ -161,6 +161,7 @@ class TableMapper {
   }
 
   bool keeps(const model::Column& column) const {
+    if (!rules_.large_objects && model::is_large_object(column.type.type)) return false;
     bool only_included = false;
     for (const TransformationRule* rule : here_) {
       if (!is_choice(rule->action)) continue;

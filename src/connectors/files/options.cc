@@ -364,7 +364,8 @@ base::Result<Settings> read_settings(const connect::Options& options, const conn
   settings.cdc_path = as_prefix(options.text("S3Settings.CdcPath"));
   if (options.text("MillraceKeyUpdate") == "single") settings.key_update = KeyUpdate::single;
   settings.value_policy = value_policy(setting(context, "ErrorBehavior.DataErrorPolicy", "LOG_ERROR"));
-  settings.value_escalation = value_policy(setting(context, "ErrorBehavior.DataErrorEscalationPolicy", "SUSPEND_TABLE"));
+  settings.value_escalation =
+      value_policy(setting(context, "ErrorBehavior.DataErrorEscalationPolicy", "SUSPEND_TABLE"));
   settings.value_escalation_count =
       std::strtoull(setting(context, "ErrorBehavior.DataErrorEscalationCount", "0").c_str(), nullptr, 10);
   const std::string handling = "ChangeProcessingDdlHandlingPolicy.HandleSourceTable";

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The careful way: changes one by one in their original order, under the task's error policies (apply_policy.h). Used for a run whose
-// sets were refused, and for what sets cannot say. Rows go in small runs under one savepoint first; a run with a
-// refusal is undone and repeated row by row. What is put aside is written to awsdms_apply_exceptions in the same
-// transaction. One thread; the session is inside the group's transaction and outside of a pipeline.
+// The careful way: changes one by one in their original order, under the task's error policies (apply_policy.h). Used
+// for a run whose sets were refused, and for what sets cannot say. Rows go in small runs under one savepoint first; a
+// run with a refusal is undone and repeated row by row. What is put aside is written to awsdms_apply_exceptions in the
+// same transaction. One thread; the session is inside the group's transaction and outside of a pipeline.
 //
 // Fails only when the whole group must end: STOP_TASK, transient refusals, a broken connection. A suspended table is
 // in the report, and the rest of its changes is left out: the applier then undoes the group, and what is to be said of

@@ -11,7 +11,7 @@
 namespace postgres {
 namespace {
 
-constexpr std::size_t name_bytes_max = 128;  // of the awsdms_* tables' columns
+constexpr std::size_t name_bytes_max = 128;               // of the awsdms_* tables' columns
 constexpr std::int64_t shared_lock = 0x6d696c6c72616365;  // advisory: "millrace"
 
 std::string host_name() {
@@ -136,10 +136,11 @@ base::Result<ControlTables::Ownership> ControlTables::take_over(Session& session
   // In two steps: should we die while this waits for the row, the server must not take over for us later.
   TRY(session.run("BEGIN", target));
   const std::vector<Row> rows = TRY(session.query(
-      fmt::format("INSERT INTO {0} AS p (task, epoch, owner) VALUES ($1, 1, $2) ON CONFLICT (task) DO UPDATE SET epoch = "
-                  "p.epoch + 1, owner = $2, updated_at = pg_catalog.now(){1} WHERE p.owner IS NULL OR p.owner = $2 OR "
-                  "$3::boolean RETURNING epoch, position_log, position_sequence, token",
-                  target, kept),
+      fmt::format(
+          "INSERT INTO {0} AS p (task, epoch, owner) VALUES ($1, 1, $2) ON CONFLICT (task) DO UPDATE SET epoch = "
+          "p.epoch + 1, owner = $2, updated_at = pg_catalog.now(){1} WHERE p.owner IS NULL OR p.owner = $2 OR "
+          "$3::boolean RETURNING epoch, position_log, position_sequence, token",
+          target, kept),
       {task_, owner_, anyhow ? "t" : "f"}, target));
   if (rows.empty()) {
     TRY(session.run("ROLLBACK", target));
@@ -162,11 +163,11 @@ base::Result<ControlTables::Ownership> ControlTables::take_over(Session& session
 base::Result<bool> ControlTables::is_foreign(Session& session) const {
   const std::string target = table("millrace_position");
   const auto there = TRY(session.query(
-      "SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass($1) AND attname = 'owner' AND NOT attisdropped", {target},
-      target));
+      "SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass($1) AND attname = 'owner' AND NOT attisdropped",
+      {target}, target));
   if (there.empty()) return false;
-  const auto rows = TRY(session.query(fmt::format("SELECT 1 FROM {} WHERE task = $1 AND owner <> $2", target),
-                                      {task_, owner_}, target));
+  const auto rows = TRY(
+      session.query(fmt::format("SELECT 1 FROM {} WHERE task = $1 AND owner <> $2", target), {task_, owner_}, target));
   return !rows.empty();
 }
 
