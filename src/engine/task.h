@@ -96,7 +96,7 @@ struct TableStatus {
   std::uint64_t applied_inserts = 0, applied_updates = 0, applied_deletes = 0, applied_ddls = 0;  // durable or buffered
   std::uint64_t put_aside = 0;
   std::uint64_t looked_up = 0, looked_up_gone = 0;  // updates with values read again; of rows that are gone (NULL)
-  std::uint64_t values_cut = 0;  // lost a part by a setting
+  std::uint64_t values_cut = 0;                     // lost a part by a setting
 };
 
 struct TaskStatus {

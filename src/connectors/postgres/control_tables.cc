@@ -160,6 +160,21 @@ base::Result<ControlTables::Ownership> ControlTables::take_over(Session& session
   return taken;
 }
 
+base::Result<std::vector<std::string>> ControlTables::missing_grants(Session& session) const {
+  std::vector<std::string> grants;
+  for (const Row& row : TRY(session.query(
+           "SELECT relname, current_user FROM pg_class WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE "
+           "nspname = $1) AND "
+           "relname IN ('millrace_position', 'millrace_tables') AND NOT (has_schema_privilege(relnamespace, 'USAGE') "
+           "AND has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'INSERT') AND "
+           "has_table_privilege(oid, 'UPDATE') AND has_table_privilege(oid, 'DELETE')) ORDER BY 1",
+           {schema_}, "control schema " + schema_))) {
+    grants.push_back(fmt::format("GRANT SELECT, INSERT, UPDATE, DELETE ON {} TO {};", table(row[0].value_or("")),
+                                 quote_name(row[1].value_or(""))));
+  }
+  return grants;
+}
+
 base::Result<bool> ControlTables::is_foreign(Session& session) const {
   const std::string target = table("millrace_position");
   const auto there = TRY(session.query(

@@ -34,6 +34,8 @@ class ControlTables {
   // Creates what is missing and takes the task over: every older process of it can write no more.
   // With `anyhow` (reload-target) also from another data directory.
   base::Result<Ownership> take_over(Session& session, bool resume, bool anyhow) const;
+  // The statements that give this role what it lacks on control tables that are there.
+  base::Result<std::vector<std::string>> missing_grants(Session& session) const;
   // Whether the task's row is another data directory's; false also when there is none.
   base::Result<bool> is_foreign(Session& session) const;
 

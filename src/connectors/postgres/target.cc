@@ -135,6 +135,12 @@ base::Result<std::vector<connect::Finding>> PostgresTarget::check(const std::vec
                        const std::string& problem) {
     findings.push_back({severity, object, problem, std::string(code.advice)});
   };
+  const std::vector<std::string> grants = TRY(control_.missing_grants(*session));
+  for (const std::string& grant : grants) {
+    findings.push_back({connect::Finding::Severity::refusal, "control schema " + control_.schema(),
+                        "the role may not read and write Millrace's tables in it", grant});
+  }
+  if (!grants.empty()) return findings;
   if (!context_.reload && TRY(control_.is_foreign(*session))) {
     add(target_errors::task_taken, connect::Finding::Severity::refusal, "task " + context_.task,
         "belongs to another data directory on this target");
