@@ -6,6 +6,7 @@ import concurrent.futures
 import importlib
 import os
 import pathlib
+import signal
 import sys
 import time
 
@@ -54,6 +55,8 @@ def main():
         for name, function in harness.SCENARIOS.items():
             print(f"{name:40} {(function.__doc__ or '').splitlines()[0] if function.__doc__ else ''}")
         return 0
+    # A shell that starts us in the background has us ignore Ctrl-C, and what we start with us.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     binary = os.environ.get("MILLRACE_BINARY", str(harness.TOP / "build/millrace"))
     failed = 0
     for name, problem, reason in run_all(names if names != ["all"] else [], binary):
