@@ -310,6 +310,19 @@ Result<void> LocalStore::remove_empty_folders(std::string folder) {
   return {};
 }
 
+// Names that a dead process removed could come back with a power cut, and nobody would remove them again because
+// nobody saw them: from here on what is seen is durable.
+Result<void> LocalStore::settle_names(const std::string& folder, int depth, const std::stop_token& stop) {
+  if (stop.stop_requested()) return failed(base::errors::canceled, "stopped while listing {}", folder_);
+  if (depth > depth_max) return failed(errors::bad_key, "{}: more than {} folders deep", folder, depth_max);
+  TRY(disk_.sync_folder(folder));
+  for (const std::string& name : TRY(disk_.list(folder))) {
+    const bool is_folder = name.ends_with('/') && !name.starts_with('.');
+    if (is_folder) TRY(settle_names(folder + "/" + name.substr(0, name.size() - 1), depth + 1, stop));
+  }
+  return {};
+}
+
 Result<std::size_t> LocalStore::abort_stale(const std::string& prefix,
                                             const std::function<bool(const UnfinishedUpload&)>& ours,
                                             const std::stop_token& stop) {
@@ -336,6 +349,12 @@ Result<std::size_t> LocalStore::abort_stale(const std::string& prefix,
     return {};
   };
   TRY(walk(top_name, 0, stop, abort_one));
+  std::string settled = folder_ + "/" + top_name;
+  for (bool there = false; !there;) {
+    settled = folder_of(settled);
+    there = settled == folder_ || TRY(disk_.exists(settled));
+  }
+  TRY(settle_names(settled, 0, stop));
   return aborted;
 }
 

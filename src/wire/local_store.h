@@ -51,6 +51,7 @@ class LocalStore final : public ObjectStore {
   base::Result<std::unique_ptr<base::File>> open_part(const std::string& key, const std::string& path);
   base::Result<void> make_durable_folders(const std::string& folder) REQUIRES(mutex_);
   base::Result<void> remove_empty_folders(std::string folder);
+  base::Result<void> settle_names(const std::string& folder, int depth, const std::stop_token& stop);
   base::Result<void> publish(const std::string& path, const ObjectFacts& facts);
   base::Result<void> write_sidecar(const std::string& path, const ObjectFacts& facts);
   void forget(const std::string& key);

@@ -22,6 +22,7 @@ class DyingDisk final : public base::Disk {
  public:
   int steps = 0;
   int dies_at = 1 << 30;
+  std::vector<std::string> synced_folders;
 
   Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override {
     if (mode != OpenMode::read) TRY(step());
@@ -42,6 +43,7 @@ class DyingDisk final : public base::Disk {
   }
   Result<void> sync_folder(const std::string& path) override {
     TRY(step());
+    synced_folders.push_back(path);
     return inner_.sync_folder(path);
   }
   Result<bool> exists(const std::string& path) override { return inner_.exists(path); }
@@ -197,6 +199,21 @@ TEST_F(LocalStoreTest, DyingAtAnyStepShowsAllOrNothingAndARetryHeals) {
       EXPECT_FALSE(entry.path().string().ends_with(".millrace-part")) << entry.path();
     }
   }
+}
+
+// A dead process may have removed objects without making that durable: a power cut would bring them back.
+TEST_F(LocalStoreTest, WhatIsSeenAtTheStartIsDurable) {
+  DyingDisk disk;
+  LocalStore store(disk, folder_);
+  ASSERT_TRUE(store.put("s/t/2026/a", "1", {}, stop_).ok());
+  ASSERT_TRUE(store.put("s/t2/a", "1", {}, stop_).ok());
+  disk.synced_folders.clear();
+  const auto none = [](const UnfinishedUpload&) { return false; };
+  ASSERT_TRUE(store.abort_stale("s/t/", none, stop_).ok());
+  EXPECT_EQ(disk.synced_folders, (std::vector<std::string>{folder_ + "/s/t", folder_ + "/s/t/2026"}));
+  disk.synced_folders.clear();
+  ASSERT_TRUE(store.abort_stale("s/gone/too/", none, stop_).ok());
+  EXPECT_EQ(disk.synced_folders.front(), folder_ + "/s");
 }
 
 TEST_F(LocalStoreTest, StalePartsOfOthersStay) {

@@ -100,8 +100,9 @@ class ObjectStore {
   // Absent keys are fine. Folders that become empty go too, where the store has folders.
   virtual base::Result<void> remove(const std::vector<std::string>& keys, const std::stop_token& stop) = 0;
 
-  // Aborts the unfinished uploads below the prefix for which `ours` says so, and returns how many. For the start of a
-  // task, before it uploads anything; not for keys that another live process may be writing.
+  // Aborts the unfinished uploads below the prefix for which `ours` says so, and returns how many; what a dead process
+  // removed, and is seen to be gone, is durably gone from here on. For the start of a task, before it uploads anything;
+  // not for keys that another live process may be writing.
   virtual base::Result<std::size_t> abort_stale(const std::string& prefix,
                                                 const std::function<bool(const UnfinishedUpload&)>& ours,
                                                 const std::stop_token& stop) = 0;
