@@ -36,7 +36,10 @@ base::Error at_offset(base::Error reason, std::uint64_t number, std::uint64_t of
 
 Result<std::unique_ptr<Relay>> Relay::open(base::Disk& disk, RelayOptions options) {
   auto relay = std::unique_ptr<Relay>(new Relay(disk, std::move(options)));
-  TRY(disk.make_folders(relay->options_.folder));
+  const std::string& folder = relay->options_.folder;
+  TRY(disk.make_folders(folder));
+  // Segments are only as durable as the folder that they stand in.
+  TRY(disk.sync_folder(folder.substr(0, folder.rfind('/'))));
   TRY(relay->recover());
   return relay;
 }

@@ -285,6 +285,12 @@ TEST_F(relay_log, forgets_a_crash_at_the_creation_of_a_segment) {
   EXPECT_EQ(all_after({}), ids(10, 11));
 }
 
+TEST_F(relay_log, its_folder_outlives_a_power_cut) {
+  options.folder = "/data/relay";
+  open();
+  EXPECT_EQ(disk.synced_folders.front(), "/data");
+}
+
 TEST_F(relay_log, wakes_a_waiting_reader) {
   open();
   auto reader = kept->read_after({}).take();

@@ -22,6 +22,7 @@ class FaultyDisk final : public base::Disk {
   std::int64_t syncs_until_failure = -1;
   bool is_truncate_refused = false;
   std::map<std::string, std::shared_ptr<Content>> files;
+  std::vector<std::string> synced_folders;
 
   // What a power cut leaves; up to `torn` more bytes of each file survive.
   void crash(std::size_t torn = 0) {
@@ -52,6 +53,7 @@ class FaultyDisk final : public base::Disk {
   }
   base::Result<void> make_folders(const std::string&) override { return {}; }
   base::Result<void> sync_folder(const std::string& path) override {
+    synced_folders.push_back(path);
     for (auto& [name, content] : files) {
       if (name.starts_with(path + "/")) content->is_named = true;
     }
