@@ -89,8 +89,9 @@ Result<bool> ChangeQueue::try_push(model::ChangeBatch& batch, const std::stop_to
       return true;
     }
     const std::uint64_t log_bytes = source_log_bytes().value_or(0);
-    if (log_bytes <= limits_.source_log_bytes_max) {
-      mode_ = "source log";
+    const bool is_relay_full = passed_full_relay_ && trimmed_ < appended_;
+    if (log_bytes <= limits_.source_log_bytes_max || is_relay_full) {
+      mode_ = is_relay_full ? "source log (relay full)" : "source log";
       return false;
     }
     return base::failed(errors::relay_needed, "the source keeps {} bytes of log for this task", log_bytes);
@@ -100,7 +101,10 @@ Result<bool> ChangeQueue::try_push(model::ChangeBatch& batch, const std::stop_to
   // And when nothing in it is needed any more: its last segment goes only when another follows.
   const bool is_spent = trimmed_ >= appended_;
   const bool may_pass = starving_ && (inside_transaction_ || is_spent || relay_.bytes() <= limits_.relay_bytes_max / 2);
-  if (is_full && !may_pass) {
+  if (!is_full || may_pass) {
+    blocked_since_.reset();
+  } else {
+    if (!blocked_since_) blocked_since_ = clock_.monotonic();
     mode_ = "source log (relay full)";
     TRY(sync());
     return false;
@@ -130,7 +134,9 @@ Result<void> ChangeQueue::settle(bool now) {
 }
 
 // The relay's next batch; when all of it has been read and the source's log is short, memory is used again. (All of an
-// empty relay has been read, too: with a long log it is about to be filled.)
+// empty relay has been read, too: with a long log it is about to be filled.) The same when the relay is full and the
+// target took all of it without making enough durable: it may wait for what comes next, as a file does that was
+// recorded in an earlier life and is not complete yet.
 Result<std::optional<model::ChangeBatch>> ChangeQueue::read_relay() {
   Lock lock(mutex_);
   if (!relaying_ || memory_.size() != 0) return std::optional<model::ChangeBatch>();
@@ -141,8 +147,12 @@ Result<std::optional<model::ChangeBatch>> ChangeQueue::read_relay() {
   }
   starving_ = !batch;
   const std::optional<std::uint64_t> log_bytes = source_log_bytes();
-  if (!batch && !inside_transaction_ && log_bytes && *log_bytes <= limits_.source_log_bytes_max / 2) {
+  const bool is_log_short = log_bytes && *log_bytes <= limits_.source_log_bytes_max / 2;
+  const bool is_stuck = blocked_since_ && clock_.monotonic() - *blocked_since_ >= limits_.full_relay_wait &&
+                        trimmed_ < appended_ && relay_.bytes() > limits_.relay_bytes_max / 2;
+  if (!batch && !inside_transaction_ && (is_log_short || is_stuck)) {
     relaying_ = false;
+    passed_full_relay_ = is_stuck;
     mode_ = "memory";
     reader_.reset();
   }

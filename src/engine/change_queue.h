@@ -11,6 +11,7 @@
 //                    source log >  cap: engine.relay_needed  (the streaming starts again in mode "relay")
 //   relay  --its cap--> wait                                 (mode "source log (relay full)")
 //   relay  --all read, at a commit, source log short--> memory
+//   relay  --full, all read, at a commit, but not durable at the target--> memory, and wait while that is full
 //   A transaction larger than the relay's cap goes beyond it, as fast as the applier reads.
 //
 // push/settle: the capture thread. pop: the apply thread. The rest: any thread.
@@ -30,6 +31,7 @@ struct QueueLimits {
   std::size_t memory_bytes_max = 24u << 20;
   std::uint64_t source_log_bytes_max = 4ull << 30;
   std::uint64_t relay_bytes_max = 16ull << 30;
+  base::Nanos full_relay_wait = std::chrono::seconds(5);  // so long the target may take to make room
 };
 
 // How the relay of a task is opened.
@@ -86,8 +88,10 @@ class ChangeQueue {
   std::unique_ptr<relay::Reader> reader_ GUARDED_BY(mutex_);
   std::size_t unsynced_bytes_ GUARDED_BY(mutex_) = 0;
   base::Nanos unsynced_since_ GUARDED_BY(mutex_){0};
-  bool starving_ GUARDED_BY(mutex_) = false;            // the applier has read all of the relay
-  bool inside_transaction_ GUARDED_BY(mutex_) = false;  // the last batch appended ended before its commit
+  bool starving_ GUARDED_BY(mutex_) = false;                     // the applier has read all of the relay
+  std::optional<base::Nanos> blocked_since_ GUARDED_BY(mutex_);  // a batch waits for room in the relay
+  bool passed_full_relay_ GUARDED_BY(mutex_) = false;            // memory is used although the relay is needed still
+  bool inside_transaction_ GUARDED_BY(mutex_) = false;           // the last batch appended ended before its commit
   model::Position appended_ GUARDED_BY(mutex_);
   model::Position trimmed_ GUARDED_BY(mutex_);  // the target holds everything up to here
   model::Position durable_ GUARDED_BY(mutex_);

@@ -13,6 +13,18 @@ namespace {
 using model::Op;
 using support::BatchWriter;
 
+// Stands still but for pauses.
+class PausingClock final : public base::Clock {
+ public:
+  base::WallMicros wall() const override { return 0; }
+  base::Nanos monotonic() const override { return now; }
+  bool pause(base::Nanos length, const std::stop_token& stop) override {
+    now += length;
+    return !stop.stop_requested();
+  }
+  base::Nanos now{0};
+};
+
 class change_queue : public testing::Test {
  protected:
   void open(bool through_relay, const model::Position& after = {100, model::sequence_end, ""}) {
@@ -53,7 +65,7 @@ class change_queue : public testing::Test {
   }
 
   support::FaultyDisk disk;
-  base::SystemClock clock;
+  PausingClock clock;
   QueueLimits limits{4000, 1'000'000, 70'000};
   std::unique_ptr<relay::Relay> log;
   std::unique_ptr<ChangeQueue> queue;
@@ -137,6 +149,43 @@ TEST_F(change_queue, a_large_last_segment_leaves_room_when_nothing_in_it_is_need
   ASSERT_TRUE(queue->trim({200, model::sequence_end, ""}).ok());
   EXPECT_TRUE(push_transaction(300, 900));
   EXPECT_EQ(drain(), 900u);
+}
+
+// The target has taken all of a full relay and waits for what comes next before it can make any of it durable.
+TEST_F(change_queue, a_full_relay_is_passed_when_the_target_waits_for_more) {
+  open(true);
+  std::uint64_t at = 200;
+  queue->set_source_log_bytes(2'000'000);
+  while (push_transaction(at, 20)) ++at;
+  EXPECT_EQ(queue->mode(), "source log (relay full)");
+  EXPECT_GT(drain(), 0u);
+  clock.now += limits.full_relay_wait;
+  EXPECT_EQ(drain(), 0u);
+  EXPECT_TRUE(push_transaction(at, 20));
+  EXPECT_EQ(drain(), 20u);
+  // What the relay holds is needed still: there is no other one to ask for.
+  while (push_transaction(++at, 20)) {
+  }
+  EXPECT_EQ(queue->mode(), "source log (relay full)");
+  EXPECT_LT(queue->relay_durable().log, at - 1);
+  ASSERT_TRUE(queue->trim({at - 1, model::sequence_end, ""}).ok());
+  const auto refused = push(writer.transaction(table, at, std::int64_t(at), 20).take());
+  ASSERT_FALSE(refused.ok());
+  EXPECT_TRUE(refused.error().is(errors::relay_needed));
+}
+
+TEST_F(change_queue, a_target_has_some_time_to_make_room_in_a_full_relay) {
+  open(true);
+  std::uint64_t at = 200;
+  queue->set_source_log_bytes(2'000'000);
+  while (push_transaction(at, 20)) ++at;
+  EXPECT_GT(drain(), 0u);
+  EXPECT_EQ(drain(), 0u);
+  EXPECT_FALSE(push_transaction(at, 20));
+  EXPECT_EQ(queue->mode(), "source log (relay full)");
+  ASSERT_TRUE(queue->trim({at - 1, model::sequence_end, ""}).ok());
+  EXPECT_TRUE(push_transaction(at, 20));
+  EXPECT_EQ(queue->mode(), "relay");
 }
 
 TEST_F(change_queue, goes_on_behind_what_the_relay_holds) {
