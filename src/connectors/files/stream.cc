@@ -199,7 +199,10 @@ base::Result<void> ChangeStream::place_row(Buffer& buffer, const model::Change& 
       buffer.partition = std::move(partition);
     }
   }
-  if (buffer.file.bytes() >= settings_.cdc_bytes_min && change.position != buffer.to) TRY(seal_and_write(buffer));
+  // Files of transactions hold whole ones, as long as memory lasts.
+  const bool may_end =
+      settings_.preserve_transactions ? change.position.log != buffer.to.log : change.position != buffer.to;
+  if (buffer.file.bytes() >= settings_.cdc_bytes_min && may_end) TRY(seal_and_write(buffer));
   if (bytes_ > context_.memory_budget) TRY(keep_in_budget());
   return {};
 }
@@ -433,7 +436,8 @@ base::Result<void> ChangeStream::tick() {
   std::vector<Sealed> files;
   for (const auto& [folder, buffer] : buffers_) {
     if (buffer->file.empty() || !buffer->replay.empty()) continue;
-    const bool old = now - buffer->opened >= std::chrono::seconds(settings_.cdc_seconds_max);
+    const bool old = now - buffer->opened >= std::chrono::seconds(settings_.cdc_seconds_max) &&
+                     !(in_transaction_ && settings_.preserve_transactions);
     // Inside a transaction the next row may have the same position as the last one.
     if (old || (!in_transaction_ && buffer->file.bytes() >= settings_.cdc_bytes_min)) files.push_back(seal(*buffer));
   }
@@ -480,6 +484,35 @@ base::Result<void> ChangeStream::reset(const std::string& folder, std::int64_t l
                        {notes::of("intent", folder), notes::of("clear", folder), notes::of("suspended", folder),
                         notes::of("columns", folder)},
                        {{name_note, std::to_string(last_name)}});
+}
+
+// Rows of a table that is loaded anew do not come again, so a recorded file could not be gathered as it was. If the
+// store has it, it is complete, and is made durable by being put once more; else nobody has seen it, and what belongs
+// in it goes to other files.
+base::Result<void> ChangeStream::settle_transactions() {
+  base::Lock lock(mutex_);
+  const std::string folder = settings_.folder + settings_.cdc_path;
+  Buffer& buffer = *TRY(buffer_of(folder));
+  while (!buffer.replay.empty()) {
+    const Intent intent = buffer.replay.front();
+    NoteChanges changes{{notes::intent(folder, intent.name), std::nullopt}};
+    if (TRY(keep_written(intent))) {
+      buffer.flushed = intent.to;
+      changes.emplace_back(notes::of("flushed", folder), notes::print(intent.to));
+    }
+    TRY(context_.journal->commit(changes));
+    buffer.replay.pop_front();
+    --replaying_;
+  }
+  return {};
+}
+
+base::Result<bool> ChangeStream::keep_written(const Intent& intent) {
+  const std::optional<wire::ObjectHead> head = TRY(store_.head(intent.key, stop_));
+  if (!head) return false;
+  const std::string bytes = TRY(store_.get(intent.key, std::nullopt, stop_));
+  TRY(store_.put(intent.key, bytes, head->facts, stop_));
+  return true;
 }
 
 base::Result<void> ChangeStream::hold(const model::TableName& table) {

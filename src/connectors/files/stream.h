@@ -34,6 +34,8 @@ class ChangeStream {
   base::Result<std::optional<model::Position>> durable();
   // The table is loaded anew: what is gathered of it is dropped, names go on after `last_name`.
   base::Result<void> reset(const std::string& folder, std::int64_t last_name);
+  // Before a table is loaded anew, with PreserveTransactions: recorded files do not wait for its rows any more.
+  base::Result<void> settle_transactions();
   // The table's changes do not come any more, until replay(): files that were recorded wait for it.
   base::Result<void> hold(const model::TableName& table);
   base::Result<connect::ApplyReport> replay(model::ChangeBatch& batch, const std::stop_token& stop);
@@ -78,6 +80,7 @@ class ChangeStream {
   base::Result<void> on_clear(Table& table, const model::Change& change, bool wanted) REQUIRES(mutex_);
   base::Result<void> finish_clear(const std::string& folder, const model::Position& position) REQUIRES(mutex_);
   base::Result<void> finish_replays(const model::Position& position) REQUIRES(mutex_);
+  base::Result<bool> keep_written(const Intent& intent) REQUIRES(mutex_);
 
   void start_row(Buffer& buffer, const model::Position& position) REQUIRES(mutex_);
   Sealed seal(Buffer& buffer) REQUIRES(mutex_);

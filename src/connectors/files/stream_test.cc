@@ -229,6 +229,65 @@ TEST(ChangeStream, TransactionFiles) {
             "I,customer,crm,1,Smith,John,x,a\nI,order,crm,2,Smith,John,x,b\nD,customer,crm,1,Smith,John,x,a\n");
 }
 
+World transactions_world() {
+  World world;
+  world.options["S3Settings.PreserveTransactions"] = "true";
+  world.options["S3Settings.CdcPath"] = "changes";
+  world.options["S3Settings.CdcMinFileSize"] = "1";
+  return world;
+}
+
+TEST(ChangeStream, ATransactionIsInOneFile) {
+  World world = transactions_world();
+  const auto table = customers();
+  auto target = world.open_stream({table});
+  Changes first({table});
+  first.begin(200);
+  for (int i = 0; i < 50; ++i) first.insert({i, "201-555-9012"});
+  OK(target->apply(first.batch, {}));
+  world.clock.monotonic_now += std::chrono::seconds(100);
+  OK(target->tick());
+  EXPECT_TRUE(world.objects.empty());
+  Changes rest({table});
+  rest.begin(200).insert({50, "a"}).commit();
+  rest.batch.changes.erase(rest.batch.changes.begin());
+  OK(target->apply(rest.batch, {}));
+  OK(target->tick());
+  EXPECT_EQ(world.objects.size(), 1u);
+}
+
+// The rows of a table that is loaded anew do not come again for a file that was recorded.
+TEST(ChangeStream, ARecordedTransactionFileOutlivesAReload) {
+  const auto table = customers();
+  auto orders = std::make_shared<model::TableSchema>(*table);
+  orders->name = orders->source_name = {"crm", "order"};
+  Changes both({table, orders});
+  both.begin(200).insert({1, "a", "x"}).insert({2, "b", "x"}, 1).commit();
+  Changes without({table});
+  without.begin(200).insert({1, "a", "x"}).commit();
+  for (const bool is_put : {false, true}) {
+    World world = transactions_world();
+    {
+      auto target = world.open_stream({table, orders});
+      OK(target->apply(both.batch, {}));
+      world.plan.fail_at = world.plan.steps + 1;  // the intent is recorded, the object put or not
+      world.plan.after = is_put;
+      EXPECT_FALSE(target->flush().ok());
+    }
+    world.plan.fail_at = -1;
+    auto target = world.open();
+    OK(target->start(true));
+    OK(target->prepare_all({orders}, connect::Preparation::truncate));
+    OK(target->prepare(orders, connect::Preparation::truncate));
+    OK(target->resume_apply({table, orders}));
+    OK(target->apply(without.batch, {}));
+    OK(target->flush());
+    EXPECT_EQ(world.text_of_all(), is_put ? "I,customer,crm,1,Smith,John,x,a\nI,order,crm,2,Smith,John,x,b\n"
+                                          : "I,customer,crm,1,Smith,John,x,a\n");
+    EXPECT_EQ(target->durable().take()->log, 200u);
+  }
+}
+
 TEST(ChangeStream, AnotherShapeBeginsAnotherFile) {
   World world;
   const auto table = customers();

@@ -339,6 +339,7 @@ base::Result<void> FileTarget::prepare_all(const std::vector<TableSchemaPtr>& ta
 base::Result<void> FileTarget::prepare(const TableSchemaPtr& table, Preparation preparation) {
   const std::string folder = folder_of(table->name);
   TRY(sweep({folder}));
+  if (settings_.preserve_transactions) TRY(stream_.settle_transactions());
   const std::vector<wire::ObjectEntry> objects = TRY(store_->list(folder, context_.stop));
   TRY(refuse_foreign_state(objects));
   std::vector<std::string> keys;
