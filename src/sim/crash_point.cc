@@ -5,6 +5,14 @@
 
 namespace sim {
 
+std::int64_t point_number(std::string_view name) {
+  const std::vector<CrashPoint>& points = crash_points();
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    if (points[i].name == name) return std::int64_t(i);
+  }
+  return -1;
+}
+
 // Outside of a run there is no scheduler.
 AtPoint::AtPoint(std::uint32_t number)
     : points_(base::current_scheduler() == nullptr ? nullptr

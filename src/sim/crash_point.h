@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 namespace sim {
@@ -18,6 +19,8 @@ struct CrashPoint {
 };
 
 const std::vector<CrashPoint>& crash_points();
+// -1: there is none of that name.
+std::int64_t point_number(std::string_view name);
 
 class AtPoint {
  public:

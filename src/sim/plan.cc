@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "sim/plan_points.h"
+
 namespace sim {
 
 namespace {
@@ -71,6 +73,10 @@ void draw_lives(std::vector<LifePlan>& lives, Chance& chance) {
     const std::uint64_t kind = chance.below(100);
     life.end = kind < 60 ? LifePlan::End::crash_at_step : kind < 80 ? LifePlan::End::killed : LifePlan::End::stopped;
     life.step = chance.skewed(chance.percent(30) ? 400 : 80);
+    if (chance.percent(40)) {
+      life.point = draw_point(chance);
+      life.step = chance.skewed(6);
+    }
     life.after = chance.percent(50);
     life.length = std::chrono::milliseconds(chance.skewed(20'000));
     if (chance.percent(10)) life.reload = chance.between(0, 3);
@@ -145,7 +151,21 @@ void lean_on_relay(RunPlan& plan, Chance& chance) {
   }
 }
 
-// A reader who builds the source again needs one history in a folder, and TRUNCATE is not in the files of transactions.
+void draw_settings(RunPlan& plan, Chance& chance) {
+  const std::uint64_t mode = chance.below(100);
+  std::string members;
+  if (mode < 40) {
+    members = fmt::format(R"("FullLoadSettings":{{"TargetTablePrepMode":"{}"}})",
+                          mode < 20 ? "DO_NOTHING" : "TRUNCATE_BEFORE_LOAD");
+  }
+  if (chance.percent(15)) {
+    members += members.empty() ? "" : ",";
+    members += fmt::format(R"("ChangeProcessingTuning":{{"MinTransactionSize":{},"CommitTimeout":{}}})",
+                           chance.between(1, 40), chance.between(1, 3));
+  }
+  plan.settings = "{" + members + "}";
+}
+
 void draw_files(RunPlan& plan, Chance& chance) {
   plan.target = chance.percent(65) ? TargetKind::files : TargetKind::transactions;
   FilesPlan& files = plan.files;
@@ -160,6 +180,11 @@ void draw_files(RunPlan& plan, Chance& chance) {
   for (LifePlan& life : plan.lives) {
     if (chance.percent(15)) life.clock_jump = std::chrono::milliseconds(chance.between(-20'000, 20'000));
   }
+}
+
+// A reader who builds the source again needs one history in a folder, and TRUNCATE is not in the files of transactions.
+void fit_files(RunPlan& plan) {
+  if (plan.target == TargetKind::database) return;
   plan.workload.alter_share = 0;
   if (plan.target == TargetKind::transactions) plan.workload.truncate_share = 0;
   const bool reloads =
@@ -167,22 +192,13 @@ void draw_files(RunPlan& plan, Chance& chance) {
   if (reloads && plan.settings.find("DO_NOTHING") != std::string::npos) plan.settings = "{}";
 }
 
-void cut_plan(RunPlan& plan, const Cuts& cuts) {
-  if (cuts.transactions >= 0) plan.workload.transactions = std::size_t(cuts.transactions);
-  if (cuts.sessions >= 0) plan.workload.sessions = std::size_t(cuts.sessions);
-  if (cuts.lives >= 0 && plan.lives.size() > std::size_t(cuts.lives)) plan.lives.resize(std::size_t(cuts.lives));
-  if (cuts.calm_weather) {
-    plan.outages.clear();
-    const std::size_t batch = plan.weather.source.batch_changes_max;
-    plan.weather = Weather();
-    plan.weather.source.batch_changes_max = batch;
-  }
-  if (cuts.few_switches) plan.scheduler.switch_share = 0;
-}
-
 }  // namespace
 
-RunPlan draw_plan(std::uint64_t seed, const Cuts& cuts) {
+void name_tables(RunPlan& plan) {
+  for (std::size_t i = 0; i < plan.tables.size(); ++i) plan.tables[i].schema = make_schema(i, plan.tables[i].kind);
+}
+
+RunPlan draw_plan(std::uint64_t seed) {
   Chance chance(mix(seed + 0x51ed270d));
   RunPlan plan;
   plan.seed = seed;
@@ -192,26 +208,24 @@ RunPlan draw_plan(std::uint64_t seed, const Cuts& cuts) {
   const std::int64_t tables = chance.between(1, 4);
   for (std::int64_t i = 0; i < tables; ++i) {
     const TableKind kind = TableKind(chance.below(5));
-    plan.tables.push_back({make_schema(std::size_t(i), kind), kind, chance.skewed(60)});
+    plan.tables.push_back({nullptr, kind, chance.skewed(60)});
   }
   if (chance.percent(60)) {
-    plan.tables.push_back({make_schema(std::size_t(tables), TableKind::bank), TableKind::bank, chance.between(2, 20)});
+    plan.tables.push_back({nullptr, TableKind::bank, chance.between(2, 20)});
   }
   draw_workload(plan.workload, chance);
   draw_weather(plan.weather, chance);
   draw_lives(plan.lives, chance);
   draw_outages(plan.outages, chance);
-  const std::uint64_t mode = chance.below(100);
-  if (mode < 40) {
-    plan.settings = fmt::format(R"({{"FullLoadSettings":{{"TargetTablePrepMode":"{}"}}}})",
-                                mode < 20 ? "DO_NOTHING" : "TRUNCATE_BEFORE_LOAD");
-  }
+  draw_settings(plan, chance);
   if (chance.percent(40)) plan.workload.late_tables = std::size_t(chance.between(1, std::int64_t(tables)));
   plan.compacts = chance.percent(60);
   draw_budgets(plan, chance);
   if (chance.percent(20)) lean_on_relay(plan, chance);
-  if (chance.percent(0)) draw_files(plan, chance);
-  cut_plan(plan, cuts);
+  if (chance.percent(40)) draw_files(plan, chance);
+  if (chance.percent(60)) lean_on_point(plan, chance);
+  fit_files(plan);
+  name_tables(plan);
   return plan;
 }
 
@@ -242,7 +256,8 @@ std::string describe(const RunPlan& plan) {
   }
   for (const LifePlan& life : plan.lives) {
     if (life.end == LifePlan::End::crash_at_step) {
-      text += fmt::format("  life: dies {} durable step {}", life.after ? "after" : "before", life.step);
+      text += fmt::format("  life: dies {} durable step {}{}", life.after ? "after" : "before", life.step,
+                          life.point.empty() ? "" : " at " + life.point);
     } else {
       text += fmt::format("  life: {} after {} ms", life.end == LifePlan::End::killed ? "killed" : "stopped",
                           life.length.count() / 1'000'000);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a seed stands for: everything that a run contains, drawn at its beginning. A plan may also be bent by hand, part
-// by part, which is how a failing seed is shrunk: `Cuts` leave parts out and everything else as it was.
+// What a seed stands for: everything that a run contains, drawn at its beginning. A plan may also be bent by hand,
+// which is how a failing one is shrunk, and kept as a text (plan_text.h).
 #pragma once
 
 #include <string>
@@ -27,6 +27,7 @@ struct TablePlan {
 struct LifePlan {
   enum class End { crash_at_step, killed, stopped } end = End::stopped;
   std::int64_t step = 0;
+  std::string point;  // only durable steps at that crash point count; empty: all
   bool after = false;
   base::Nanos length{0};
   bool power_cut = false;     // with a crash or kill
@@ -82,14 +83,6 @@ struct OutagePlan {
   bool fails_over = false;  // a standby takes over: what the slot confirmed lately is not known there
 };
 
-struct Cuts {
-  std::int64_t transactions = -1;  // at most so many
-  std::int64_t lives = -1;
-  bool calm_weather = false;
-  bool few_switches = false;
-  std::int64_t sessions = -1;
-};
-
 struct RunPlan {
   std::uint64_t seed = 0;
   SchedulerStyle scheduler;
@@ -109,7 +102,9 @@ struct RunPlan {
   std::size_t queue_bytes = 24u << 20, group_bytes = 24u << 20, group_changes = 100'000, spool_bytes = 32u << 20;
 };
 
-RunPlan draw_plan(std::uint64_t seed, const Cuts& cuts);
+RunPlan draw_plan(std::uint64_t seed);
+// Gives the tables their schemas, by number and kind.
+void name_tables(RunPlan& plan);
 // One line for each thing worth knowing.
 std::string describe(const RunPlan& plan);
 

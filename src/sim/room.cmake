@@ -3,10 +3,13 @@ room(sim SOURCES
   sim/chance.cc
   sim/crash_point.cc
   sim/disk.cc
+  sim/farm.cc
   sim/fiber.cc
   sim/file_target.cc
   sim/lake.cc
   sim/plan.cc
+  sim/plan_points.cc
+  sim/plan_text.cc
   sim/rows.cc
   sim/run.cc
   sim/scheduler.cc
@@ -47,6 +50,9 @@ target_link_libraries(sim_points PUBLIC sim)
 add_executable(millrace_sim ${CMAKE_SOURCE_DIR}/src/sim/main.cc)
 target_link_libraries(millrace_sim PRIVATE system_openssl sim_points sim)
 unit_test(sim_test SOURCES tests/sim/sim_test.cc DEPENDS sim_points sim)
+if(TARGET sim_test)
+  target_compile_definitions(sim_test PRIVATE MILLRACE_TOP="${CMAKE_SOURCE_DIR}")
+endif()
 
 # The same with faults planted in it, to show that the checkers can see them: ./dev sim --planted.
 option(MILLRACE_PLANTED_FAULTS "build millrace_sim_planted" OFF)

@@ -59,7 +59,6 @@ class World final : public SourceWatch, public TargetWatch {
     disk_.weather = plan_.weather.disk;
     disk_.make_root(data_folder);
     disk_.make_root(lake_folder);
-    disk_.make_root(std::string(data_folder) + "/relay");
     const std::string verdict = scheduler_.run([this] { live(); });
     if (!verdict.empty()) findings_.push_back(verdict + "\n" + scheduler_.describe());
     RunReport report;
@@ -247,7 +246,7 @@ void World::judge(const Result<engine::Outcome>& outcome, bool is_last) {
 
 void World::run_life(const LifePlan& life) {
   CrashPlan crash;
-  if (life.end == LifePlan::End::crash_at_step) crash = {life.step, life.after};
+  if (life.end == LifePlan::End::crash_at_step) crash = {life.step, point_number(life.point), life.after};
   process_ = std::make_unique<Process>(scheduler_, trace_, crashes_, crash);
   process_disk_ = std::make_unique<ProcessDisk>(disk_, process_.get(), scheduler_);
   process_store_ = std::make_unique<ProcessStore>(store_, *process_, store_chance_.fork("life"), weather_.store);
@@ -257,11 +256,12 @@ void World::run_life(const LifePlan& life) {
   std::stop_source over;
   base::TaskGroup fate;
   fate.spawn("fate", [&](std::stop_token) -> Result<void> {
-    const base::Nanos length =
-        life.end == LifePlan::End::crash_at_step ? base::Nanos(std::chrono::minutes(3)) : life.length;
+    const bool crashes = life.end == LifePlan::End::crash_at_step;
+    const bool is_stopped = life.end == LifePlan::End::stopped || (!life.point.empty() && life.length.count() > 0);
+    const base::Nanos length = crashes && !is_stopped ? base::Nanos(std::chrono::minutes(3)) : life.length;
     if (!scheduler_.pause(length, over.get_token())) return {};
     asked = scheduler_.now();
-    if (life.end == LifePlan::End::stopped) {
+    if (is_stopped) {
       trace_.note("the user stops the task");
       process_->stop().request_stop();
     } else {

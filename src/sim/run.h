@@ -5,6 +5,8 @@
 // run, event by event; its checksum says so.
 #pragma once
 
+#include <functional>
+
 #include "sim/plan.h"
 #include "sim/trace.h"
 

@@ -8,7 +8,107 @@ namespace sim {
 
 namespace {
 
-// Two findings are of one kind when the same check, or the same error, made them.
+constexpr int runs_max = 600;
+
+class Shrinker {
+ public:
+  explicit Shrinker(const RunPlan& plan) {
+    shrunk_.plan = plan;
+    kind_ = kind_of(run(plan));
+  }
+
+  Shrunk finish() {
+    shrink_weather();
+    attempt([](RunPlan& plan) { plan.scheduler = {0, false, 0}; });
+    shrink_list(&RunPlan::lives);
+    shrink_list(&RunPlan::outages);
+    for (std::size_t i = 0; i < shrunk_.plan.lives.size(); ++i) {
+      attempt([i](RunPlan& plan) { plan.lives[i].power_cut = false; });
+      attempt([i](RunPlan& plan) { plan.lives[i].reload = -1; });
+      attempt([i](RunPlan& plan) { plan.lives[i].clock_jump = base::Nanos{0}; });
+    }
+    attempt([](RunPlan& plan) { plan.workload.sessions = 1; });
+    shrink_number([](RunPlan& plan) -> std::size_t& { return plan.workload.transactions; });
+    shrink_tables();
+    shrink_workload();
+    for (std::size_t i = 0; i < shrunk_.plan.tables.size(); ++i) {
+      shrink_number([i](RunPlan& plan) -> std::int64_t& { return plan.tables[i].rows; });
+    }
+    shrink_number([](RunPlan& plan) -> std::size_t& { return plan.workload.transactions; });
+    shrunk_.report = run_plan(shrunk_.plan, true, crashes_);
+    return std::move(shrunk_);
+  }
+
+ private:
+  void shrink_weather() {
+    const auto calm = [](RunPlan& plan) {
+      const std::size_t batch = plan.weather.source.batch_changes_max;
+      plan.weather = Weather();
+      plan.weather.source.batch_changes_max = batch;
+    };
+    if (attempt(calm)) return;
+    attempt([](RunPlan& plan) { plan.weather.disk = DiskWeather(); });
+    attempt([](RunPlan& plan) { plan.weather.store = StoreWeather(); });
+    attempt([](RunPlan& plan) { plan.weather.target = TargetWeather(); });
+    attempt([](RunPlan& plan) {
+      const std::size_t batch = plan.weather.source.batch_changes_max;
+      plan.weather.source = SourceWeather();
+      plan.weather.source.batch_changes_max = batch;
+    });
+  }
+  void shrink_workload() {
+    attempt([](RunPlan& plan) { plan.workload.savepoint_share = 0; });
+    attempt([](RunPlan& plan) { plan.workload.streamed_share = 0; });
+    attempt([](RunPlan& plan) { plan.workload.rollback_share = 0; });
+    attempt([](RunPlan& plan) { plan.workload.prepared_share = 0; });
+    attempt([](RunPlan& plan) { plan.workload.truncate_share = 0; });
+    attempt([](RunPlan& plan) { plan.workload.giant_share = 0; });
+    attempt([](RunPlan& plan) { plan.workload.crowd = 0; });
+    attempt([](RunPlan& plan) { plan.workload.standby_max = base::Nanos{0}; });
+  }
+  // Tables are known by their numbers, so only the last ones can go.
+  void shrink_tables() {
+    while (shrunk_.plan.tables.size() > 1) {
+      if (!attempt([](RunPlan& plan) {
+            plan.tables.pop_back();
+            plan.workload.late_tables = std::min(plan.workload.late_tables, plan.tables.size() - 1);
+          })) {
+        return;
+      }
+    }
+  }
+  template <typename T>
+  void shrink_list(std::vector<T> RunPlan::*list) {
+    for (std::size_t i = (shrunk_.plan.*list).size(); i > 0; --i) {
+      attempt([&](RunPlan& plan) { (plan.*list).erase((plan.*list).begin() + std::ptrdiff_t(i) - 1); });
+    }
+  }
+  template <typename Place>
+  void shrink_number(Place&& place) {
+    for (auto step = place(shrunk_.plan) / 2; step > 0; step /= 2) {
+      while (place(shrunk_.plan) >= step && attempt([&](RunPlan& plan) { place(plan) -= step; })) {
+      }
+    }
+  }
+  RunReport run(const RunPlan& plan) {
+    shrunk_.runs += 1;
+    return run_plan(plan, false, crashes_);
+  }
+  bool attempt(const std::function<void(RunPlan&)>& cut) {
+    RunPlan plan = shrunk_.plan;
+    cut(plan);
+    if (shrunk_.runs >= runs_max || kind_of(run(plan)) != kind_) return false;
+    shrunk_.plan = std::move(plan);
+    return true;
+  }
+
+  std::string kind_;
+  CrashReport crashes_;
+  Shrunk shrunk_;
+};
+
+}  // namespace
+
 std::string kind_of(const RunReport& report) {
   if (report.ok()) return "";
   std::string text = report.findings.front();
@@ -17,60 +117,6 @@ std::string kind_of(const RunReport& report) {
   return text.substr(0, text.find(':'));
 }
 
-class Shrinker {
- public:
-  Shrinker(std::uint64_t seed, const Cuts& begin_with) : seed_(seed) {
-    shrunk_.cuts = begin_with;
-    kind_ = kind_of(run(begin_with));
-  }
-
-  Shrunk finish() {
-    const RunPlan plan = draw_plan(seed_, shrunk_.cuts);
-    attempt([](Cuts& cuts) { cuts.calm_weather = true; });
-    attempt([](Cuts& cuts) { cuts.few_switches = true; });
-    attempt([](Cuts& cuts) { cuts.sessions = 1; });
-    for (std::size_t lives = 0; lives < plan.lives.size(); ++lives) {
-      if (attempt([lives](Cuts& cuts) { cuts.lives = std::int64_t(lives); })) break;
-    }
-    std::int64_t most = std::int64_t(plan.workload.transactions);
-    for (std::int64_t step = most / 2; step > 0; step /= 2) {
-      while (most - step >= 0 && attempt([&](Cuts& cuts) { cuts.transactions = most - step; })) most -= step;
-    }
-    shrunk_.report = run_plan(draw_plan(seed_, shrunk_.cuts), true, crashes_);
-    return std::move(shrunk_);
-  }
-
- private:
-  RunReport run(const Cuts& cuts) {
-    shrunk_.runs += 1;
-    return run_plan(draw_plan(seed_, cuts), false, crashes_);
-  }
-  bool attempt(const std::function<void(Cuts&)>& cut) {
-    Cuts cuts = shrunk_.cuts;
-    cut(cuts);
-    if (kind_of(run(cuts)) != kind_) return false;
-    shrunk_.cuts = cuts;
-    return true;
-  }
-
-  const std::uint64_t seed_;
-  std::string kind_;
-  CrashReport crashes_;
-  Shrunk shrunk_;
-};
-
-}  // namespace
-
-Shrunk shrink(std::uint64_t seed, const Cuts& begin_with) { return Shrinker(seed, begin_with).finish(); }
-
-std::string arguments_of(const Cuts& cuts) {
-  std::string text;
-  if (cuts.transactions >= 0) text += fmt::format(" --cut-transactions {}", cuts.transactions);
-  if (cuts.lives >= 0) text += fmt::format(" --cut-lives {}", cuts.lives);
-  if (cuts.sessions >= 0) text += fmt::format(" --cut-sessions {}", cuts.sessions);
-  if (cuts.calm_weather) text += " --calm";
-  if (cuts.few_switches) text += " --straight";
-  return text;
-}
+Shrunk shrink(const RunPlan& plan) { return Shrinker(plan).finish(); }
 
 }  // namespace sim

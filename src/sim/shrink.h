@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// From a seed that fails to the smallest run of it that fails the same way: parts of the plan are left out one after
-// another as long as the same check finds something. Pure search over runs; one thread.
+// From a plan that fails to the smallest one that fails the same way: parts are left out one after another as long as
+// the same check finds something. Pure search over runs; one thread.
 #pragma once
 
 #include "sim/run.h"
@@ -9,14 +9,14 @@
 namespace sim {
 
 struct Shrunk {
-  Cuts cuts;
+  RunPlan plan;
   RunReport report;  // of the smallest run, with its trace
   int runs = 0;
 };
 
-Shrunk shrink(std::uint64_t seed, const Cuts& begin_with);
+Shrunk shrink(const RunPlan& plan);
 
-// "--cut-transactions 12 --calm": how to run it again.
-std::string arguments_of(const Cuts& cuts);
+// Two findings are of one kind when the same check, or the same error, made them: its first words; empty: all is well.
+std::string kind_of(const RunReport& report);
 
 }  // namespace sim

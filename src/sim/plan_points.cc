@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/plan_points.h"
+
+#include "sim/crash_point.h"
+
+namespace sim {
+namespace {
+
+LifePlan death(const std::string& point, std::int64_t step, Chance& chance) {
+  LifePlan life;
+  life.end = LifePlan::End::crash_at_step;
+  life.point = point;
+  life.step = step;
+  life.after = chance.percent(50);
+  life.power_cut = chance.percent(50);
+  return life;
+}
+
+void to_files(RunPlan& plan, TargetKind target, bool is_bucket) {
+  plan.target = target;
+  plan.files.is_bucket = is_bucket;
+  plan.files.seconds_max = 1;
+  plan.files.load_kb = plan.files.change_kb = 1;
+  plan.files.memory_budget = FilesPlan().memory_budget;
+}
+
+// A relay that is always in use, and small.
+void to_relay(RunPlan& plan, Chance& chance) {
+  plan.source_log_cap = 50;
+  plan.queue_bytes = 200;
+  plan.target = TargetKind::database;
+  plan.weather.target.slow_share = 700'000;
+  plan.weather.target.slow_max = std::chrono::milliseconds(chance.between(100, 3'000));
+}
+
+// Dies at another point first, without or with a power cut, and leaves something for the point to find.
+void before(const char* other, std::int64_t step, bool after, bool power_cut, RunPlan& plan, Chance& chance) {
+  LifePlan life = death(other, chance.skewed(step), chance);
+  life.after = after;
+  life.power_cut = power_cut;
+  plan.lives.push_back(life);
+}
+
+void prepare_files(const std::string& point, RunPlan& plan, Chance& chance) {
+  const auto is = [&](const char* beginning) { return point.starts_with(beginning); };
+  if (is("connectors/files/stream.cc ChangeStream::on_clear") ||
+      is("connectors/files/stream.cc ChangeStream::finish_clear")) {
+    to_files(plan, TargetKind::files, chance.percent(30));
+    plan.workload.truncate_share = 60;
+  } else if (is("connectors/files/stream.cc ChangeStream::settle") ||
+             is("connectors/files/stream.cc ChangeStream::keep_written")) {
+    to_files(plan, TargetKind::transactions, chance.percent(30));
+    before("connectors/files/stream.cc ChangeStream::write: commit(after)", 6, false, chance.percent(50), plan, chance);
+  } else if (is("wire/local_store.cc LocalStore::abort_stale") || is("connectors/files/target.cc FileTarget::sweep")) {
+    to_files(plan, TargetKind::files, is("connectors") && chance.percent(30));
+    before("connectors/files/change_file.cc ChangeFile::store_as: finish()", 4, false, false, plan, chance);
+  } else if (is("connectors/files/")) {
+    if (plan.target == TargetKind::database) to_files(plan, TargetKind::files, chance.percent(30));
+  } else {
+    to_files(plan, TargetKind::files, false);
+    if (is("wire/local_store.cc ~LocalUpload")) plan.weather.disk.full_share = 30'000;
+  }
+}
+
+void prepare_spool(const std::string& point, RunPlan& plan, Chance& chance) {
+  plan.workload.streamed_share = 70;
+  plan.workload.rollback_share = 40;
+  plan.spool_bytes = 100;
+  plan.weather.source.cut_share = 6'000;
+  if (point.starts_with("relay/spool.cc Spool::open")) {
+    before("relay/spool.cc SpoolReader::~SpoolReader: remove(transaction_.path)", 3, false, false, plan, chance);
+  }
+}
+
+void prepare_relay(const std::string& point, RunPlan& plan, Chance& chance) {
+  to_relay(plan, chance);
+  const auto is = [&](const char* beginning) { return point.starts_with(beginning); };
+  if (is("relay/relay.cc Relay::settle_segment: remove(aside) (2)") ||
+      is("relay/relay.cc Relay::open_segment: remove(path) (2)")) {
+    plan.weather.disk.sync_fails_share = 300'000;
+  } else if (is("relay/relay.cc Relay::is_torn")) {
+    before("relay/relay.cc Relay::open_segment: sync()", 3, false, true, plan, chance);
+  } else if (is("relay/relay.cc Relay::trim") || is("engine/change_queue.cc ChangeQueue::trim")) {
+    plan.relay_cap = 10'000;
+    plan.workload.transactions = 150;
+  } else if (is("relay/relay.cc Relay::cut_tail")) {
+    plan.relay_cap = 10'000;
+    plan.workload.giant_share = 20;
+    plan.workload.giant_changes = chance.between(60, 150);
+    plan.weather.source.batch_changes_max = 5;
+    before("relay/relay.cc Relay::open_segment: sync_folder(options_.folder)", 8, true, chance.percent(50), plan,
+           chance);
+  } else if (is("engine/relay_only.cc")) {
+    plan.relay_cap = 1u << 22;
+    plan.workload.transactions = 150;
+    plan.workload.pause_max = std::chrono::milliseconds(800);
+    plan.outages = {{false, std::chrono::milliseconds(chance.between(1'000, 6'000)), std::chrono::minutes(2), false}};
+  }
+}
+
+// What must go before, so that a process gets there at all; by the beginning of the point's name.
+void prepare_for(const std::string& point, RunPlan& plan, Chance& chance) {
+  const auto is = [&](const char* beginning) { return point.starts_with(beginning); };
+  if (is("connectors/files/") || is("wire/local_store.cc")) prepare_files(point, plan, chance);
+  if (is("relay/spool.cc")) prepare_spool(point, plan, chance);
+  if (is("relay/relay.cc") || is("engine/relay_only.cc") || is("engine/change_queue.cc")) {
+    prepare_relay(point, plan, chance);
+  }
+  if (is("engine/load.cc Load::table_failed")) plan.weather.source.yield_share = 990'000;
+  if (point == "engine/streaming.cc Streaming::apply: tick()") {
+    to_files(plan, TargetKind::files, chance.percent(30));
+    plan.settings = R"({"ChangeProcessingTuning":{"MinTransactionSize":40,"CommitTimeout":3}})";
+  }
+}
+
+// Is passed once in a life at most, when what went before has left its traces.
+bool is_rare(const std::string& point) {
+  for (const char* part :
+       {"Relay::is_torn", "Relay::cut_tail", "Spool::open", "Spool::~Spool", "Load::table_failed",
+        "ChangeStream::settle", "ChangeStream::keep_written", "ChangeStream::finish_clear", "ChangeStream::on_clear",
+        "settle_segment: remove(aside) (2)", "open_segment: remove(path) (2)", "Streaming::apply: tick()",
+        "Streaming::end_apply", "remove_empty_folders"}) {
+    if (point.find(part) != std::string::npos) return true;
+  }
+  return false;
+}
+
+bool is_at_end(const std::string& point) {
+  return point.find("end_apply") != std::string::npos || point.find("Spool::~Spool") != std::string::npos;
+}
+
+bool needs_reload(const std::string& point) {
+  for (const char* part :
+       {"FileTarget::prepare", "LocalStore::remove", "ChangeStream::settle", "ChangeStream::keep_written",
+        "Task::reload", "Attempt::prepare", "LoadFiles::remove_chunk", "LoadFiles::discard"}) {
+    if (point.find(part) != std::string::npos) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::string draw_point(Chance& chance) {
+  std::vector<const char*> driven;
+  for (const CrashPoint& point : crash_points()) {
+    if (point.not_driven[0] == '\0') driven.push_back(point.name);
+  }
+  return driven[chance.below(driven.size())];
+}
+
+void lean_on_point(RunPlan& plan, Chance& chance) {
+  std::string point = draw_point(chance);
+  const std::string other = draw_point(chance);
+  if (is_rare(other)) point = other;
+  plan.lives.clear();
+  const bool rare = is_rare(point);
+  const std::int64_t deaths = chance.between(1, 4);
+  for (std::int64_t i = 0; i < deaths; ++i) {
+    if (i == 0 || rare) prepare_for(point, plan, chance);
+    if (needs_reload(point) && plan.lives.empty()) {
+      LifePlan quiet;
+      quiet.length = std::chrono::milliseconds(chance.between(1'000, 8'000));
+      plan.lives.push_back(quiet);
+    }
+    plan.lives.push_back(death(point, rare ? 0 : chance.skewed(i == 0 ? 2 : 12), chance));
+    LifePlan& life = plan.lives.back();
+    if (needs_reload(point)) life.reload = chance.between(0, 1);
+    if (is_at_end(point)) life.length = std::chrono::milliseconds(chance.between(500, 6'000));
+  }
+}
+
+}  // namespace sim

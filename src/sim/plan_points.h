@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Bends a plan so that its processes come to one crash point, drawn from all, and die there. Pure.
+#pragma once
+
+#include "sim/plan.h"
+
+namespace sim {
+
+void lean_on_point(RunPlan& plan, Chance& chance);
+// The name of a crash point that runs should reach.
+std::string draw_point(Chance& chance);
+
+}  // namespace sim
