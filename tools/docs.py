@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""docs.py [--check]: writes docs/errors.md from the error tables of the sources, and docs/task-settings.md as the
-program itself says it; --check only compares the former (a unit test compares the latter).
+"""docs.py [--check]: writes docs/errors.md and the tables of docs/mappings.md from the sources, and
+docs/task-settings.md as the program itself says it; --check only compares the former (a unit test compares the latter).
 
-Every code is declared once, as `inline constexpr base::Code name{"room.name", Kind::x, "advice"}`."""
+Every code is declared once, as `inline constexpr base::Code name{"room.name", Kind::x, "advice"}`, and every word of the
+table mappings in src/mapping/language.cc, as `{"section", "word", standing, "remark", "test"}`."""
 
 import os
 import pathlib
@@ -14,6 +15,7 @@ import sys
 TOP = pathlib.Path(__file__).resolve().parent.parent
 PAGE = TOP / "docs/errors.md"
 SETTINGS = TOP / "docs/task-settings.md"
+MAPPINGS = TOP / "docs/mappings.md"
 HEAD = """# Error codes
 
 Written by `./dev docs` from the sources; do not edit. An error names the object, then says why; its code is stable, and
@@ -54,15 +56,43 @@ def page():
     return "".join(lines)
 
 
+STANDINGS = {"obeyed": "obeyed", "no_effect": "no effect", "refused": "refused"}
+TEXT = r'((?:"(?:\\.|[^"\\])*"\s*)+)'
+ROW = re.compile(r"\{" + TEXT + r",\s*" + TEXT + r",\s*(\w+),\s*" + TEXT + r",\s*" + TEXT + r"\}", re.S)
+TABLE = re.compile(r"<!-- table: ([\w-]+) -->\n.*?<!-- /table -->\n", re.S)
+
+
+def joined(literals):
+    return "".join(re.findall(r'"((?:\\.|[^"\\])*)"', literals))
+
+
+def mapping_tables():
+    """One Markdown table a section of src/mapping/language.cc."""
+    sections = {}
+    for parts in ROW.findall((TOP / "src/mapping/language.cc").read_text()):
+        section, word, standing, remark, shown = (joined(part) if number != 2 else part for number, part in enumerate(parts))
+        test = f"e2e `{shown}`" if "." in shown and not shown.endswith((".test", ".cc")) else f"`{shown}`"
+        words = ", ".join(f"`{one}`" for one in word.split(", "))
+        text = STANDINGS[standing] + (f": {remark}" if remark else "")
+        sections.setdefault(section, []).append(f"| {words} | {text} | {test} |\n")
+    return {name: f"| {name} | | test |\n|---|---|---|\n" + "".join(rows) for name, rows in sections.items()}
+
+
+def mappings_page():
+    tables = mapping_tables()
+    return TABLE.sub(lambda found: f"<!-- table: {found[1]} -->\n{tables[found[1]]}<!-- /table -->\n", MAPPINGS.read_text())
+
+
 def main():
-    text = page()
+    pages = {PAGE: page(), MAPPINGS: mappings_page()}
     if "--check" in sys.argv:
-        if not PAGE.exists() or PAGE.read_text() != text:
-            print("docs/errors.md is not what the sources say: run ./dev docs")
-            return 1
-        return 0
-    PAGE.write_text(text)
-    print(f"docs/errors.md: {len(codes())} codes")
+        stale = [path for path, text in pages.items() if not path.exists() or path.read_text() != text]
+        for path in stale:
+            print(f"{path.relative_to(TOP)} is not what the sources say: run ./dev docs")
+        return 1 if stale else 0
+    for path, text in pages.items():
+        path.write_text(text)
+    print(f"docs/errors.md: {len(codes())} codes; docs/mappings.md: {sum(text.count(chr(10)) - 2 for text in mapping_tables().values())} rows")
     binary = os.environ.get("MILLRACE_BINARY", str(TOP / "build/millrace"))
     SETTINGS.write_bytes(subprocess.run([binary, "help", "settings"], check=True, stdout=subprocess.PIPE).stdout)
     print("docs/task-settings.md")

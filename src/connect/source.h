@@ -24,6 +24,7 @@
 #include "connect/journal.h"
 #include "connect/options.h"
 #include "model/change.h"
+#include "model/comparison.h"
 #include "model/row_batch.h"
 
 namespace connect {
@@ -63,8 +64,6 @@ struct Finding {
 
 struct CapturePlan {
   std::vector<model::TableSchemaPtr> tables;  // source schemas, as selected
-  // Row filter of a table as native SQL over source columns; empty map entry: none.
-  std::map<model::TableName, std::string> filters;
   // open_stream only: the shapes that tables had at the position it opens at, as an earlier stream told them; tables
   // that are gone since are among them. A table that is not here had the shape of `tables`.
   std::vector<model::TableSchemaPtr> shapes;
@@ -181,11 +180,14 @@ class Comparable {
  public:
   virtual ~Comparable() = default;
   // Ordered bytewise by the given columns' text, NULL last (key or all stored columns; empty: any order), so that both
-  // sides of one family compare equal exactly when the values are equal.
+  // sides of one family compare equal exactly when the values are equal. `expressions`: native SQL whose text is read
+  // in place of a column's value, by the column's index.
+  using Expressions = std::map<std::uint32_t, std::string>;
   virtual base::Result<std::unique_ptr<OrderedReader>> read_ordered(const model::TableSchema& table,
                                                                     const std::vector<std::uint32_t>& columns,
                                                                     const std::vector<std::uint32_t>& order,
-                                                                    const std::string& filter) = 0;
+                                                                    const std::string& filter,
+                                                                    const Expressions& expressions) = 0;
   // Whether an empty text and NULL look alike there (csv with the default NULL text); both are given as NULL.
   virtual bool empty_is_null() const { return false; }
 };
@@ -202,9 +204,11 @@ class Source {
   // "0/16B3748" <-> Position.
   virtual std::string position_text(const model::Position& position) const = 0;
   virtual base::Result<model::Position> parse_position(std::string_view text) const = 0;
-  // Native SQL of a source filter (see mapping::Filter), with quoted identifiers and literals.
+  // For the native SQL of a source filter (mapping/filter.h).
   virtual std::string quote_identifier(std::string_view name) const = 0;
   virtual std::string quote_literal(std::string_view text) const = 0;
+  // How the source itself compares values of that column.
+  virtual model::Comparison comparison(const model::TableSchema& table, const model::Column& column) const = 0;
 };
 
 namespace errors {

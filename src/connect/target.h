@@ -25,6 +25,12 @@ class ChunkLoader {
   virtual ~ChunkLoader() = default;
   // Why rows were left out since the last call, without values, one text a row; finish() does not count them.
   virtual std::vector<std::string> take_rejected() { return {}; }
+  // Rows that were left out before they came here, with the reason of each, for the exceptions table of a target that
+  // has one. A loader that is not careful may answer connect.row_refused: then a careful one gets the chunk.
+  virtual base::Result<void> note_rejected(const std::vector<std::string>& reasons) {
+    (void)reasons;
+    return {};
+  }
   virtual base::Result<void> write_rows(model::RowBatch& rows) = 0;  // may move from the batch's buffers
   virtual base::Result<void> write_raw(std::string_view bytes) = 0;
   // Rows durable. Must equal what the reader counted; the engine compares.

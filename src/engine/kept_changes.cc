@@ -180,8 +180,7 @@ class Replay {
         target_(target),
         name_(std::move(name)),
         lookup_(source, statistics, *environment.clock),
-        router_(definition.mapping, uncounted_,
-                [&source](const model::Position& position) { return source.position_text(position); }) {
+        router_(definition.mapping, uncounted_, source) {
     router_.edit_values(definition.edits.get(), environment.log);
     router_.add_table(name_, model::Fence{});
   }

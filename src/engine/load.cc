@@ -39,15 +39,6 @@ Cuts edit_rows(const TableEdits& edits, CutPolicy policy, std::unique_ptr<model:
   return cuts;
 }
 
-std::vector<std::uint32_t> stored_source_columns(const PlannedTable& table) {
-  if (table.mapped.computes) return table.mapped.read_columns;
-  std::vector<std::uint32_t> columns;
-  for (std::size_t i = 0; i < table.mapped.columns.size(); ++i) {
-    if (!table.mapped.target->columns[i].generated) columns.push_back(table.mapped.columns[i]);
-  }
-  return columns;
-}
-
 using BlockChannel = base::Channel<Block>;
 
 Result<void> read_blocks(connect::ChunkReader& reader, const PlannedTable& table, connect::ReadForm form,
@@ -84,8 +75,7 @@ Result<std::vector<Load::Work>> Load::cut(Progress& progress) {
   if (!table.segments.sql.empty()) {
     for (const connect::Chunk& part : TRY(snapshot_.chunks(*table.source, undivided_bytes))) {
       for (const std::string& segment : table.segments.sql) {
-        const std::string filter = table.filter.empty() ? segment : fmt::format("({}) AND ({})", table.filter, segment);
-        out.push_back(Work{part, filter, &progress});
+        out.push_back(Work{part, loaded_condition(table, segment), &progress});
         out.back().chunk.number = static_cast<std::uint32_t>(out.size() - 1);
         out.back().chunk.bytes_estimate = part.bytes_estimate / table.segments.sql.size();
       }
@@ -210,7 +200,9 @@ Result<void> Load::load_chunk(const Work& work, std::stop_token stop) {
   }
 }
 
-Result<void> Load::reject(const Work& work, const std::vector<std::string>& reasons, std::uint64_t& rejected) {
+// `loader`: of rows that it has not seen itself.
+Result<void> Load::reject(const Work& work, const std::vector<std::string>& reasons, connect::ChunkLoader* loader,
+                          std::uint64_t& rejected) {
   if (reasons.empty()) return {};
   std::uint64_t errors_before = rejected;
   {
@@ -221,6 +213,7 @@ Result<void> Load::reject(const Work& work, const std::vector<std::string>& reas
   const std::string where = fmt::format("table {}, chunk {}", work.chunk.table.text(), work.chunk.number);
   if (policy == "STOP_TASK") return base::failed(errors::row_stopped, "{}: {}", where, reasons.front());
   if (policy == "SUSPEND_TABLE") return base::failed(errors::row_suspended, "{}: {}", where, reasons.front());
+  if (loader != nullptr) TRY(loader->note_rejected(reasons));
   for (const std::string& reason : reasons) {
     if (++rejected > rejected_lines_max || policy == "IGNORE_RECORD") continue;
     environment_.log->error("load", "{}: a row is left out: {}{}", where, reason,
@@ -266,8 +259,7 @@ Result<Load::Copied> Load::copy_chunk(const Work& work, bool careful, std::stop_
   connect::LoadMode mode{table.read_form, careful, true, stop};
   if (careful && mode.form == connect::ReadForm::raw_binary) mode.form = connect::ReadForm::raw_text;
   mode.tell = definition_.settings.text("ErrorBehavior.DataErrorPolicy") != "IGNORE_RECORD";
-  auto reader =
-      TRY(snapshot_.read(*table.source, stored_source_columns(table), work.chunk, work.filter, mode.form, stop));
+  auto reader = TRY(snapshot_.read(*table.source, loaded_columns(table), work.chunk, work.filter, mode.form, stop));
   auto loader = TRY(target_.loader(table.mapped.target, work.chunk, mode));
   BlockChannel channel(definition_.budgets.load_bytes);
   base::TaskGroup reading(stop);
@@ -284,12 +276,12 @@ Result<Load::Copied> Load::copy_chunk(const Work& work, bool careful, std::stop_
       const std::uint64_t bytes = block->rows ? block->rows->weight() : block->raw.size();
       if (block->rows) {
         TRY(take_cuts(work, block->cuts, copied));
-        TRY(reject(work, block->rows->rejected, copied.rejected));
+        TRY(reject(work, block->rows->rejected, loader.get(), copied.rejected));
         TRY(loader->write_rows(*block->rows));
       } else {
         TRY(loader->write_raw(block->raw));
       }
-      TRY(reject(work, loader->take_rejected(), copied.rejected));
+      TRY(reject(work, loader->take_rejected(), nullptr, copied.rejected));
       statistics_.table(table.source->name, [&](TableStatus& status) {
         status.rows_loaded += rows;
         status.bytes_loaded += bytes;
@@ -303,7 +295,7 @@ Result<Load::Copied> Load::copy_chunk(const Work& work, bool careful, std::stop_
   if (!written.ok()) return written.take_error();
   if (!read.ok()) return read.take_error();
   copied.rows = TRY(loader->finish());
-  TRY(reject(work, loader->take_rejected(), copied.rejected));
+  TRY(reject(work, loader->take_rejected(), nullptr, copied.rejected));
   if (copied.rows + copied.rejected != reader->rows()) {
     return base::failed(errors::rows_differ, "table {}, chunk {}: the source sent {} rows, the target holds {}",
                         work.chunk.table.text(), work.chunk.number, reader->rows(), copied.rows);

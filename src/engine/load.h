@@ -67,7 +67,8 @@ class Load {
   std::optional<Work> next_work();
   base::Result<void> load_chunk(const Work& work, std::stop_token stop);
   base::Result<Copied> copy_chunk(const Work& work, bool careful, std::stop_token stop);
-  base::Result<void> reject(const Work& work, const std::vector<std::string>& reasons, std::uint64_t& rejected);
+  base::Result<void> reject(const Work& work, const std::vector<std::string>& reasons, connect::ChunkLoader* loader,
+                            std::uint64_t& rejected);
   base::Result<void> take_cuts(const Work& work, const Cuts& cuts, Copied& copied);
   // What DataErrorPolicy has become after so many errors of the table.
   std::string_view data_policy(std::uint64_t errors) const;

@@ -39,8 +39,36 @@ static connect::ReadForm read_form(const connect::Source& source, const connect:
   return connect::ReadForm::rows;
 }
 
-static Result<PlannedTable> plan_table(const TaskDefinition& definition, connect::Source& source,
-                                       const connect::Target* target, const connect::TableListing& listing) {
+mapping::Dialect dialect_of(const connect::Source& source) {
+  mapping::Dialect dialect;
+  dialect.quote_identifier = [&source](std::string_view name) { return source.quote_identifier(name); };
+  dialect.quote_literal = [&source](std::string_view text) { return source.quote_literal(text); };
+  dialect.comparison = [&source](const model::TableSchema& table, const model::Column& column) {
+    return source.comparison(table, column);
+  };
+  return dialect;
+}
+
+bool is_view(const connect::TableListing& listing) {
+  return listing.kind == "view" || listing.kind == "materialized view";
+}
+
+std::vector<std::uint32_t> loaded_columns(const PlannedTable& table) {
+  if (table.mapped.computes) return table.mapped.read_columns;
+  std::vector<std::uint32_t> columns;
+  for (std::size_t i = 0; i < table.mapped.columns.size(); ++i) {
+    if (!table.mapped.target->columns[i].generated) columns.push_back(table.mapped.columns[i]);
+  }
+  return columns;
+}
+
+std::string loaded_condition(const PlannedTable& table, const std::string& segment) {
+  if (segment.empty() || table.filter.empty()) return table.filter + segment;
+  return fmt::format("({}) AND ({})", table.filter, segment);
+}
+
+Result<PlannedTable> plan_table(const TaskDefinition& definition, connect::Source& source,
+                                const connect::Target* target, const connect::TableListing& listing) {
   PlannedTable table;
   table.source = TRY(source.catalog().describe(listing.name));
   table.mapped = TRY(definition.mapping.map(*table.source));
@@ -48,11 +76,11 @@ static Result<PlannedTable> plan_table(const TaskDefinition& definition, connect
   table.rows_estimate = listing.rows_estimate;
   table.bytes = listing.bytes;
   table.load_order = definition.mapping.load_order(listing.name);
-  const auto quote_identifier = [&](std::string_view name) { return source.quote_identifier(name); };
-  const auto quote_literal = [&](std::string_view text) { return source.quote_literal(text); };
-  table.filter = TRY(
-      mapping::filter_sql(definition.mapping.filters(listing.name), *table.source, quote_identifier, quote_literal));
-  table.segments = TRY(definition.mapping.segments(*table.source, quote_identifier, quote_literal));
+  const mapping::Dialect dialect = dialect_of(source);
+  const mapping::TableFilter filter = TRY(definition.mapping.table_filter(*table.source, dialect.comparison));
+  table.filter = filter.sql(dialect.quote_identifier, dialect.quote_literal);
+  for (const std::string& problem : filter.stream_problems()) table.mapped.stream_problems.push_back(problem);
+  table.segments = TRY(definition.mapping.segments(*table.source, dialect));
   if (target == nullptr) return table;
   table.read_form = read_form(source, *target, table);
   for (const model::Column& column : table.mapped.target->columns) {
@@ -66,8 +94,7 @@ Result<std::vector<PlannedTable>> plan_tables(const TaskDefinition& definition, 
   std::vector<PlannedTable> tables;
   std::map<model::TableName, model::TableName> sources_by_target;
   for (const connect::TableListing& listing : TRY(source.catalog().list_tables())) {
-    const bool is_view = listing.kind == "view" || listing.kind == "materialized view";
-    if (!definition.mapping.selects(listing.name, is_view)) continue;
+    if (!definition.mapping.selects(listing.name, is_view(listing))) continue;
     Result<PlannedTable> planned = plan_table(definition, source, target, listing);
     if (!planned.ok() && planned.error().is(connect::errors::table_missing)) continue;  // dropped since it was listed
     PlannedTable table = TRY(std::move(planned));
@@ -96,7 +123,6 @@ connect::CapturePlan capture_plan(const TaskDefinition& definition, const std::v
   plan.insert_only_without_identity = definition.insert_only_without_identity;
   for (const PlannedTable& table : tables) {
     plan.tables.push_back(table.source);
-    if (!table.filter.empty()) plan.filters[table.source->name] = table.filter;
     if (table.mapped.computes || table.edited) plan.canonical.insert(table.source->name);
   }
   return plan;
@@ -126,13 +152,16 @@ Result<std::vector<connect::Finding>> find_problems(const TaskDefinition& defini
        TRY(target.check(target_schemas(tables), preparation(definition), streams(definition)))) {
     findings.push_back(std::move(finding));
   }
-  std::vector<model::TableName> names;
-  for (const PlannedTable& table : tables) names.push_back(table.source->name);
-  for (const std::string& idle : definition.mapping.idle_rules(names)) {
+  std::vector<model::TableSchemaPtr> sources;
+  std::vector<model::TableName> listed;
+  for (const PlannedTable& table : tables) sources.push_back(table.source);
+  for (const connect::TableListing& listing : TRY(source.catalog().list_tables())) listed.push_back(listing.name);
+  for (const std::string& idle : definition.mapping.idle_rules(sources, listed)) {
     findings.push_back({connect::Finding::Severity::warning, "TableMappings", idle, ""});
   }
-  for (const std::string& remark : definition.mapping.remarks()) {
-    findings.push_back({connect::Finding::Severity::note, "TableMappings", remark, ""});
+  for (const std::string& foreign : definition.mapping.foreign_rules()) {
+    findings.push_back({connect::Finding::Severity::refusal, "TableMappings", foreign + ", which this target is not",
+                        "Remove the rule."});
   }
   for (const PlannedTable& table : tables) {
     if (streams(definition) && table.source->old_image == model::OldImage::key &&

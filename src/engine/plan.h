@@ -13,6 +13,18 @@ namespace engine {
 base::Result<std::vector<PlannedTable>> plan_tables(const TaskDefinition& definition, connect::Source& source,
                                                     const connect::Target* target);
 
+// Lives as long as the source.
+mapping::Dialect dialect_of(const connect::Source& source);
+
+bool is_view(const connect::TableListing& listing);
+// One table that is selected. As plan_tables().
+base::Result<PlannedTable> plan_table(const TaskDefinition& definition, connect::Source& source,
+                                      const connect::Target* target, const connect::TableListing& listing);
+// The columns that the load reads of a table, as indexes into those of the source, and which rows of a segment (empty:
+// of all).
+std::vector<std::uint32_t> loaded_columns(const PlannedTable& table);
+std::string loaded_condition(const PlannedTable& table, const std::string& segment);
+
 // Which table of that name it is: another one when the source dropped it and made it again.
 std::string table_identity(const model::TableSchema& source);
 

@@ -4,6 +4,7 @@ room(engine
     engine/change_queue.cc
     engine/characters.cc
     engine/control_report.cc
+    engine/explain.cc
     engine/group.cc
     engine/kept_changes.cc
     engine/ledger.cc

@@ -5,6 +5,7 @@
 
 #include "engine/errors.h"
 #include "engine/kept_changes.h"
+#include "engine/plan.h"
 
 namespace engine {
 
@@ -25,6 +26,21 @@ static std::vector<std::uint32_t> stored_ranks(const model::TableSchema& schema)
   return ranks;
 }
 
+static mapping::PositionText position_text(const connect::Source& source) {
+  return [&source](const model::Position& position) { return source.position_text(position); };
+}
+
+base::Result<void> Router::find_filter(Route& route) const {
+  auto filter = TRY(mapping_.table_filter(*route.source, dialect_of(source_).comparison));
+  if (filter.empty()) return {};
+  if (!filter.stream_problems().empty()) {
+    return base::failed(mapping::errors::bad_filter, "table {}: {}", route.source->name.text(),
+                        filter.stream_problems().front());
+  }
+  route.filter = std::make_unique<mapping::TableFilter>(std::move(filter));
+  return {};
+}
+
 base::Result<Router::Route*> Router::find_route(const model::TableSchemaPtr& source) {
   const auto found = routes_.find(source.get());
   if (found != routes_.end()) return &found->second;
@@ -32,12 +48,13 @@ base::Result<Router::Route*> Router::find_route(const model::TableSchemaPtr& sou
   route.source = source;
   route.taken = fences_.contains(source->name);
   if (route.taken) {
+    TRY(find_filter(route));
     if (edits_ != nullptr) route.edits = edits_->for_table(*source);
     mapping::MappedTable mapped = TRY(mapping_.map(*source));
     route.target = mapped.target;
     if (mapped.computes) {
       route.mapped = std::make_shared<const mapping::MappedTable>(std::move(mapped));
-      route.transform = TRY(mapping::RowTransform::open(*source, *route.mapped, position_text_));
+      route.transform = TRY(mapping::RowTransform::open(*source, *route.mapped, position_text(source_)));
       return &routes_.emplace(source.get(), std::move(route)).first->second;
     }
     const std::vector<std::uint32_t> ranks = stored_ranks(*source);
@@ -96,22 +113,30 @@ void Router::remap_cells(ChangeBatch& batch, Change& change, const Route& route)
   remap(change.new_first, change.new_count);
 }
 
-base::Result<bool> Router::map_change(ChangeBatch& batch, Change& change, std::size_t place, Route& route) {
-  if (!route.transform && route.same_cells && route.edits.empty()) return true;
-  source_cells_.push_back({place, change.op, change.old_first, change.old_count, change.new_first, change.new_count});
-  if (!TRY(edit(batch, change, route))) {
-    source_cells_.pop_back();
-    return false;
-  }
+base::Result<void> Router::map_rows(ChangeBatch& batch, Change& change, Route& route) {
   if (!route.transform) {
     if (!route.same_cells) remap_cells(batch, change, route);
-    return true;
+    return {};
   }
   if (batch.forms[change.table] != model::CellForm::canonical) {
     return base::failed(mapping::errors::row_failed, "table {}: changes kept before the rules changed values",
                         route.source->name.text());
   }
-  TRY(route.transform->change(batch, change));
+  return route.transform->change(batch, change);
+}
+
+base::Result<bool> Router::map_change(ChangeBatch& batch, Change& change, std::size_t place, Route& route,
+                                      Counted& counted) {
+  const Cells before{place, change.op, change.old_first, change.old_count, change.new_first, change.new_count};
+  base::Result<bool> stays = true;
+  if (route.filter) stays = route.filter->follow(batch, change, position_text(source_));
+  if (stays.ok() && !*stays) return false;
+  if (!is_counted_) count(change, counted);
+  if (stays.ok()) stays = edit(batch, change, route);
+  if (stays.ok() && !*stays) return false;
+  if (route.filter || route.transform || !route.same_cells || !route.edits.empty()) source_cells_.push_back(before);
+  if (!stays.ok()) return stays;
+  TRY(map_rows(batch, change, route));
   return true;
 }
 
@@ -134,9 +159,42 @@ static base::Error unclear(const model::TableName& table) {
                       table.text());
 }
 
-base::Result<void> Router::route(ChangeBatch& batch,
-                                 std::vector<std::pair<model::TableName, base::Error>>& failed_tables,
-                                 KeptChanges* kept) {
+// True: the change stays in the batch, mapped, at the place `left`.
+base::Result<bool> Router::route_change(ChangeBatch& batch, Change& change, std::size_t left,
+                                        const std::vector<Route*>& routes, std::vector<Counted>& counted,
+                                        FailedTables& failed_tables, KeptChanges* kept) {
+  if (change.op == Op::begin || change.op == Op::commit) commit_log_ = change.position.log;
+  if (change.op == Op::begin) xid_ = change.xid;
+  const Way way = way_of(change, routes);
+  if (way == Way::nowhere) return false;
+  const bool is_of_table = change.table != model::no_table;
+  if (is_of_table && !is_counted_ && (way == Way::aside || change.op == Op::unclear)) {
+    count(change, counted[change.table]);
+  }
+  if (change.op == Op::unclear) {
+    const model::TableName& name = routes[change.table]->source->name;
+    const bool is_news = way == Way::target || (kept != nullptr && kept->keeps(name));
+    if (is_news) failed_tables.emplace_back(name, unclear(name));
+    suspend(name);
+    return false;
+  }
+  if (kept != nullptr && (way == Way::aside || !is_of_table)) TRY(kept->take(batch, change));
+  if (way == Way::aside) return false;
+  if (!is_of_table) return true;
+  Route& route = *routes[change.table];
+  base::Result<bool> mapped = map_change(batch, change, left, route, counted[change.table]);
+  if (mapped.ok()) return *mapped;
+  if (mapped.error().kind() != base::Kind::table) return mapped;
+  // The caller suspends the table and routes again what came back from unroute().
+  const model::TableName& name = route.source->name;
+  if (!suspended_.contains(name)) {
+    failed_tables.emplace_back(name, mapped.take_error());
+    suspend(name);
+  }
+  return true;
+}
+
+base::Result<void> Router::route(ChangeBatch& batch, FailedTables& failed_tables, KeptChanges* kept) {
   source_tables_ = batch.tables;
   source_cells_.clear();
   std::vector<Route*> routes;
@@ -155,31 +213,7 @@ base::Result<void> Router::route(ChangeBatch& batch,
   std::size_t left = 0;
   for (std::size_t i = 0; i < batch.changes.size(); ++i) {
     Change& change = batch.changes[i];
-    if (change.op == Op::begin || change.op == Op::commit) commit_log_ = change.position.log;
-    if (change.op == Op::begin) xid_ = change.xid;
-    const Way way = way_of(change, routes);
-    if (way == Way::nowhere) continue;
-    if (change.table != model::no_table && !is_counted_) count(change, counted[change.table]);
-    if (change.op == Op::unclear) {
-      const model::TableName& name = routes[change.table]->source->name;
-      const bool is_news = way == Way::target || (kept != nullptr && kept->keeps(name));
-      if (is_news) failed_tables.emplace_back(name, unclear(name));
-      suspend(name);
-      continue;
-    }
-    if (kept != nullptr && (way == Way::aside || change.table == model::no_table)) TRY(kept->take(batch, change));
-    if (way == Way::aside) continue;
-    if (change.table != model::no_table) {
-      const model::TableName& name = routes[change.table]->source->name;
-      base::Result<bool> mapped = map_change(batch, change, left, *routes[change.table]);
-      if (!mapped.ok() && mapped.error().kind() != base::Kind::table) return mapped.take_error();
-      if (mapped.ok() && !*mapped) continue;
-      // The caller suspends the table and routes again what came back from unroute().
-      if (!mapped.ok() && !suspended_.contains(name)) {
-        failed_tables.emplace_back(name, mapped.take_error());
-        suspend(name);
-      }
-    }
+    if (!TRY(route_change(batch, change, left, routes, counted, failed_tables, kept))) continue;
     if (left != i) batch.changes[left] = std::move(change);
     ++left;
   }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// From source changes to target changes: drops what is not selected, suspended or already in a table's load (its
-// fence), renames tables, and puts each row's cells into the target's order. Works in place; the arena stays as it is.
+// From source changes to target changes: drops what is not selected, suspended, already in a table's load (its fence)
+// or outside of its filter, renames tables, and puts each row's cells into the target's order. Works in place; the
+// arena stays as it is.
 //
 // One thread (the applier's). It is given every batch of the stream in order, because it follows transactions (xid for
 // the fences) and schema changes.
@@ -21,10 +22,8 @@ class KeptChanges;
 
 class Router {
  public:
-  using PositionText = mapping::RowTransform::PositionText;
-
-  Router(const mapping::Mapping& mapping, Statistics& statistics, PositionText position_text)
-      : mapping_(mapping), statistics_(statistics), position_text_(std::move(position_text)) {}
+  Router(const mapping::Mapping& mapping, Statistics& statistics, const connect::Source& source)
+      : mapping_(mapping), statistics_(statistics), source_(source) {}
 
   // Changes that the settings make to values; nullptr: none. Both outlive the router.
   void edit_values(const ValueEdits* edits, base::Log* log) {
@@ -40,8 +39,8 @@ class Router {
   // On return the batch holds target schemas, and begin/commit of every transaction. A mapping that no longer fits a
   // changed table, or a change of which the source knows too little (Op::unclear), suspends it: named in
   // `failed_tables`. Changes of suspended tables go to `kept`, unless nullptr.
-  base::Result<void> route(model::ChangeBatch& batch,
-                           std::vector<std::pair<model::TableName, base::Error>>& failed_tables, KeptChanges* kept);
+  using FailedTables = std::vector<std::pair<model::TableName, base::Error>>;
+  base::Result<void> route(model::ChangeBatch& batch, FailedTables& failed_tables, KeptChanges* kept);
   // Undoes the last route() for what is left in the batch, so that it may be routed again (and is not counted again).
   void unroute(model::ChangeBatch& batch);
   // Beyond the highest fence no change is skipped any more.
@@ -53,6 +52,7 @@ class Router {
     model::TableSchemaPtr target;
     std::vector<std::uint32_t> cells;  // target cell i is source cell cells[i]
     bool same_cells = false;
+    std::unique_ptr<mapping::TableFilter> filter;  // nullptr: all rows
     TableEdits edits;
     std::shared_ptr<const mapping::MappedTable> mapped;  // kept for `transform`
     std::unique_ptr<mapping::RowTransform> transform;    // nullptr: cells stay as they are
@@ -63,12 +63,18 @@ class Router {
   };
 
   base::Result<Route*> find_route(const model::TableSchemaPtr& source);
+  base::Result<void> find_filter(Route& route) const;
   enum class Way { target, aside, nowhere };
   Way way_of(const model::Change& change, const std::vector<Route*>& routes) const;
-  // False: the change is left out.
-  base::Result<bool> map_change(model::ChangeBatch& batch, model::Change& change, std::size_t place, Route& route);
   // False: DataTruncationErrorPolicy leaves the change out.
   base::Result<bool> edit(model::ChangeBatch& batch, model::Change& change, const Route& route);
+  base::Result<bool> route_change(model::ChangeBatch& batch, model::Change& change, std::size_t left,
+                                  const std::vector<Route*>& routes, std::vector<Counted>& counted,
+                                  FailedTables& failed_tables, KeptChanges* kept);
+  // False: the filter leaves nothing of it, or edit() leaves it out.
+  base::Result<bool> map_change(model::ChangeBatch& batch, model::Change& change, std::size_t place, Route& route,
+                                Counted& counted);
+  base::Result<void> map_rows(model::ChangeBatch& batch, model::Change& change, Route& route);
   void remap_cells(model::ChangeBatch& batch, model::Change& change, const Route& route) const;
   void count(const model::Change& change, Counted& counted) const;
 
@@ -76,7 +82,7 @@ class Router {
   Statistics& statistics_;
   const ValueEdits* edits_ = nullptr;
   base::Log* log_ = nullptr;
-  const PositionText position_text_;
+  const connect::Source& source_;
   std::map<model::TableName, model::Fence> fences_;  // also the set of planned tables
   std::set<model::TableName> suspended_;
   std::unordered_map<const model::TableSchema*, Route> routes_;

@@ -43,16 +43,20 @@ ValidationScope::ValidationScope(const TaskDefinition& definition)
 
 std::vector<std::uint32_t> ValidationScope::columns(const PlannedTable& table) const {
   const model::TableSchema& schema = *table.mapped.target;
-  const TableEdits edits = edits_ == nullptr ? TableEdits() : edits_->for_table(*table.source);
+  const TableEdits changed = edits(table);
   std::vector<std::uint32_t> columns;
   for (const std::uint32_t i : model::stored_columns(schema)) {
-    if (!table.mapped.sources[i].is_as_read()) continue;
-    const model::Column& from = table.source->columns[table.mapped.columns[i]];
     const bool in_key = std::find(schema.primary_key.begin(), schema.primary_key.end(), i) != schema.primary_key.end();
-    if (edits.concern(from.name) || (skips_large_ && !in_key && model::is_large_object(from.type.type))) continue;
+    if (skips_large_ && !in_key && model::is_large_object(schema.columns[i].type.type)) continue;
+    const bool as_stored = table.mapped.sources[i].is_as_read() || table.mapped.overrides.contains(i);
+    if (as_stored && changed.concern(table.source->columns[table.mapped.columns[i]].name)) continue;
     columns.push_back(i);
   }
   return columns;
+}
+
+TableEdits ValidationScope::edits(const PlannedTable& table) const {
+  return edits_ == nullptr ? TableEdits() : edits_->for_table(*table.source);
 }
 
 bool ValidationScope::looks_equal(const model::Column& column, const std::optional<std::string>& a,
@@ -82,10 +86,21 @@ namespace {
 
 class TableComparison {
  public:
-  TableComparison(const PlannedTable& table, const ValidationScope& scope, connect::Comparable& source,
+  TableComparison(const PlannedTable& table, const ValidationScope& scope, connect::Source& source,
                   connect::Comparable& target)
-      : table_(table), scope_(scope), source_(source), target_(target), compared_(scope.columns(table)) {
+      : table_(table), scope_(scope), source_(*source.comparable()), target_(target) {
     const model::TableSchema& schema = *table.mapped.target;
+    for (const std::uint32_t i : scope.columns(table)) {
+      if (const auto own = table.mapped.overrides.find(i); own != table.mapped.overrides.end()) {
+        const std::uint32_t from = table.mapped.columns[i];
+        source_sql_[from] =
+            with_column(own->second.source_function, source.quote_identifier(table.source->columns[from].name));
+        target_sql_[i] = with_column(own->second.target_function, source.quote_identifier(schema.columns[i].name));
+      } else if (!table.mapped.sources[i].is_as_read()) {
+        continue;  // compare_computed() sees to it
+      }
+      compared_.push_back(i);
+    }
     const bool keyed = !schema.primary_key.empty() &&
                        std::all_of(schema.primary_key.begin(), schema.primary_key.end(), [&](std::uint32_t column) {
                          return std::find(compared_.begin(), compared_.end(), column) != compared_.end();
@@ -100,8 +115,9 @@ class TableComparison {
   // Walks both sides once; every difference goes to `found`. It ends early when that returns false.
   Result<void> walk(const std::function<bool(Difference)>& found, std::stop_token stop) {
     Side source, target;
-    source.reader = TRY(source_.read_ordered(*table_.source, in_source(compared_), in_source(order_), table_.filter));
-    target.reader = TRY(target_.read_ordered(*table_.mapped.target, compared_, order_, ""));
+    source.reader =
+        TRY(source_.read_ordered(*table_.source, in_source(compared_), in_source(order_), table_.filter, source_sql_));
+    target.reader = TRY(target_.read_ordered(*table_.mapped.target, compared_, order_, "", target_sql_));
     TRY(source.advance(stop));
     TRY(target.advance(stop));
     bool goes_on = true;
@@ -130,6 +146,15 @@ class TableComparison {
     std::vector<std::uint32_t> mapped;
     for (const std::uint32_t column : columns) mapped.push_back(table_.mapped.columns[column]);
     return mapped;
+  }
+
+  static std::string with_column(std::string function, const std::string& name) {
+    constexpr std::string_view placeholder = "${column-name}";
+    for (std::size_t at = function.find(placeholder); at != std::string::npos;
+         at = function.find(placeholder, at + name.size())) {
+      function.replace(at, placeholder.size(), name);
+    }
+    return function;
   }
 
   // NULL sorts last, as both sides promise.
@@ -165,15 +190,16 @@ class TableComparison {
   const ValidationScope& scope_;
   connect::Comparable& source_;
   connect::Comparable& target_;
-  const std::vector<std::uint32_t> compared_;  // indexes into the target's columns
+  std::vector<std::uint32_t> compared_;  // indexes into the target's columns
   std::vector<std::uint32_t> order_;
   std::vector<std::size_t> key_cells_;
+  connect::Comparable::Expressions source_sql_, target_sql_;
 };
 
 Result<ValidationReport::Table> compare_ordered(const PlannedTable& table, const ValidationScope& scope,
-                                                const Environment& environment, bool streaming,
-                                                connect::Comparable& source, connect::Comparable& target,
-                                                std::vector<Difference>& differences, std::stop_token stop) {
+                                                const Environment& environment, bool streaming, connect::Source& source,
+                                                connect::Comparable& target, std::vector<Difference>& differences,
+                                                std::stop_token stop) {
   ValidationReport::Table row;
   row.name = table.mapped.target->name;
   TableComparison comparison(table, scope, source, target);
@@ -202,6 +228,32 @@ Result<ValidationReport::Table> compare_ordered(const PlannedTable& table, const
   return row;
 }
 
+// What rules compute, convert or mask is computed once more from the source's rows.
+Result<ValidationReport::Table> compare_whole(const PlannedTable& table, const ValidationScope& scope,
+                                              const TaskDefinition& definition, const Environment& environment,
+                                              connect::Source& source, connect::Comparable& target,
+                                              std::vector<Difference>& differences, std::stop_token stop) {
+  ValidationReport::Table row =
+      TRY(compare_ordered(table, scope, environment, streams(definition), source, target, differences, stop));
+  if (!table.mapped.computes) return row;
+  const int looks = streams(definition) ? looks_max : 1;
+  for (int look = 0; look < looks; ++look) {
+    std::vector<Difference> found;
+    const ValidationReport::Table computed =
+        TRY(compare_computed(table, scope, definition, source, target, found, stop));
+    if (computed.differences != 0 && look < looks - 1) {
+      environment.clock->pause(between_looks, stop);
+      continue;
+    }
+    row.differences += computed.differences;
+    row.note += (row.note.empty() || computed.note.empty() ? "" : "; ") + computed.note;
+    if (row.differences != 0) row.state = "Mismatched records";
+    for (Difference& difference : found) differences.push_back(std::move(difference));
+    break;
+  }
+  return row;
+}
+
 }  // namespace
 
 Result<ValidationReport> validate_task(const TaskDefinition& definition, const Environment& environment,
@@ -225,9 +277,9 @@ Result<ValidationReport> validate_task(const TaskDefinition& definition, const E
     }
     std::vector<Difference> differences;
     Result<ValidationReport::Table> row =
-        ordered ? compare_ordered(table, scope, environment, streams(definition), *source->comparable(),
-                                  *target->comparable(), differences, stop)
-                : compare_unordered(table, scope, definition, *source, *target->comparable(), differences, stop);
+        ordered
+            ? compare_whole(table, scope, definition, environment, *source, *target->comparable(), differences, stop)
+            : compare_unordered(table, scope, definition, *source, *target->comparable(), differences, stop);
     if (!row.ok() && row.error().kind() != base::Kind::table) return row.take_error();
     if (!row.ok()) {
       row = ValidationReport::Table{table.mapped.target->name, 0, 0, 0, "Table error", row.error().text()};

@@ -11,14 +11,16 @@
 
 namespace engine {
 
-// What is compared, by ValidationSettings: not what rules or settings change of a value, which has no counterpart at
-// the source, nor (SkipLobColumns) large objects outside of keys; and when enough was found. Immutable.
+// What is compared, by ValidationSettings: not values that settings change, nor (SkipLobColumns) large objects outside
+// of keys; and when enough was found. Immutable.
 class ValidationScope {
  public:
   explicit ValidationScope(const TaskDefinition& definition);  // which must outlive it
 
-  // Indexes into the target's columns.
+  // Indexes into the target's columns, of those too that rules compute.
   std::vector<std::uint32_t> columns(const PlannedTable& table) const;
+  // What settings change of the source's rows before rules see them.
+  TableEdits edits(const PlannedTable& table) const;
   // Of two unequal values: that far as ValidationPartialLobSize looks, they are equal.
   bool looks_equal(const model::Column& column, const std::optional<std::string>& a,
                    const std::optional<std::string>& b) const;

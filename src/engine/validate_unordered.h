@@ -15,4 +15,12 @@ base::Result<ValidationReport::Table> compare_unordered(const PlannedTable& tabl
                                                         connect::Comparable& target,
                                                         std::vector<Difference>& differences, std::stop_token stop);
 
+// What rules compute, convert or mask, computed once more from the source's rows and compared with what the target
+// holds; between databases of one family, whose other columns are compared in order (validate.h). Without any such
+// column nothing is read. `note` names what cannot be compared: it is another value each time.
+base::Result<ValidationReport::Table> compare_computed(const PlannedTable& table, const ValidationScope& scope,
+                                                       const TaskDefinition& definition, connect::Source& source,
+                                                       connect::Comparable& target,
+                                                       std::vector<Difference>& differences, std::stop_token stop);
+
 }  // namespace engine

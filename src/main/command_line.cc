@@ -67,6 +67,48 @@ left there must then be removed by hand: a slot without a reader fills the sourc
 Example:
   millrace drop task.json --data-dir /var/lib/millrace/crm)";
 
+constexpr const char* mappings_footer =
+    R"(What the table mappings of a task do, before it runs. docs/mappings.md lists every rule, action, operator, function
+and variable.
+
+Examples:
+  millrace mappings explain crm-to-lake.json
+  millrace mappings explain crm-to-lake.json --table sales.orders
+  millrace mappings test crm-to-lake.json --table sales.orders --rows some-orders.csv)";
+
+constexpr const char* explain_footer =
+    R"(Connects to the source only and touches nothing. For every table of the source:
+  - whether it is selected, and by which rule; if not, why not
+  - the schema and table it becomes, and the rules that name them
+  - each column: what it becomes, its type on the way, how its values come about (copied, converted, masked, computed)
+    and by which rules; and the columns that are left out
+  - the statements that the full load sends to the source, with the filter as the source gets it (the load adds its own
+    ranges of blocks to them)
+  - what is refused, and what cannot be carried over
+At the end: the rules that match nothing or have no effect.
+
+Exit code 2 when a table would be refused. --json prints {"tables": [...], "notes": [...]}.
+
+Examples:
+  millrace mappings explain task.json
+  millrace mappings explain task.json --table sales.orders
+  millrace mappings explain task.json --json | jq '.tables[] | select(.selected | not) | .["table-name"]')";
+
+constexpr const char* test_footer =
+    R"(Maps each row of the file as the full load would and prints a line of JSON for it:
+  {"row":1,"result":{"id":"1","name":"ANN"}}    what the target gets
+  {"row":2,"filtered":"rule 3"}                 a filter leaves it out
+  {"row":3,"error":"column n (rule 4), ..."}    DataErrorPolicy says what becomes of it
+and a summary on standard error. Exit code 1 when rows failed.
+
+The file holds lines of JSON, one object a row ({"id": 1, "name": null}), or, when its name ends in .csv, CSV with the
+columns' names in the first line, where an empty field without quotes is NULL. Columns that a row does not name are NULL.
+The columns and their types are asked of the source; with --columns no database is needed.
+
+Examples:
+  millrace mappings test task.json --table sales.orders --rows orders.jsonl
+  millrace mappings test task.json --table sales.orders --rows orders.csv --columns 'id:int4, name:string, made:datetime')";
+
 void add_data_dir(CLI::App* command, Command& out) {
   command->add_option("--data-dir", out.data_dir, "folder of everything durable of this task")->capture_default_str();
 }
@@ -123,6 +165,30 @@ void add_settings(CLI::App& app, Command& out) {
   show->callback([&out] { out.settings = Verb::show; });
 }
 
+void add_mappings(CLI::App& app, Command& out) {
+  CLI::App* mappings = app.add_subcommand("mappings", "Explain or try the table mappings of a task");
+  mappings->require_subcommand(1);
+  mappings->footer(mappings_footer);
+
+  CLI::App* explain =
+      mappings->add_subcommand("explain", "What becomes of every table of the source, and by which rules");
+  add_task_file(explain, out);
+  add_data_dir(explain, out);
+  explain->add_option("--table", out.table, "schema.table: that table of the source alone");
+  explain->add_flag("--json", out.json, "machine-readable");
+  explain->footer(explain_footer);
+  explain->callback([&out] { out.kind = Command::Kind::mappings_explain; });
+
+  CLI::App* test = mappings->add_subcommand("test", "Put rows of a file through the mapping and print what comes out");
+  add_task_file(test, out);
+  add_data_dir(test, out);
+  test->add_option("--table", out.table, "schema.table of the source that the rows are of")->required();
+  test->add_option("--rows", out.rows_file, "file of JSON lines, or of CSV (its name then ends in .csv)")->required();
+  test->add_option("--columns", out.columns, "name:type, ...: the table's columns in DMS's types, without a database");
+  test->footer(test_footer);
+  test->callback([&out] { out.kind = Command::Kind::mappings_test; });
+}
+
 void add_others(CLI::App& app, Command& out) {
   CLI::App* check = app.add_subcommand("check", "Print the plan and what is missing; touches nothing");
   add_task_file(check, out);
@@ -168,6 +234,7 @@ std::variant<Command, int> parse_command_line(int argc, const char* const* argv)
   add_run(app, command);
   add_others(app, command);
   add_settings(app, command);
+  add_mappings(app, command);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& thrown) {

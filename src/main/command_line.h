@@ -15,7 +15,8 @@ namespace main_program {
 inline constexpr std::string_view version_text = "millrace 0.1.0";
 
 struct Command {
-  enum class Kind { run, check, status, validate, drop, help, settings } kind = Kind::help;
+  enum class Kind { run, check, status, validate, drop, help, settings, mappings_explain, mappings_test };
+  Kind kind = Kind::help;
   std::string task_file;
   std::string data_dir = "millrace-data";
   std::string start_type;  // empty: start-replication or resume-processing, as the data directory says
@@ -25,7 +26,10 @@ struct Command {
   ProgressMode progress = ProgressMode::automatic;
   bool json = false;
   bool force = false;
-  std::string topic;  // help, settings explain
+  std::string table;      // mappings: "schema.table"
+  std::string rows_file;  // mappings test
+  std::string columns;    // mappings test: the table's shape, without a database
+  std::string topic;      // help, settings explain
   enum class SettingsVerb { print_default, explain, show } settings = SettingsVerb::explain;
 };
 

@@ -6,6 +6,7 @@
 #include "engine/errors.h"
 #include "main/errors.h"
 #include "main/help_pages.h"
+#include "main/mapping_commands.h"
 #include "main/reports.h"
 #include "main/session.h"
 #include "main/settings_pages.h"
@@ -196,6 +197,8 @@ base::Result<int> run_command(const Command& command) {
     case Command::Kind::status: return show_status(command);
     case Command::Kind::help: return show_help(command);
     case Command::Kind::settings: return show_settings(command);
+    case Command::Kind::mappings_explain: return explain_mappings(command);
+    case Command::Kind::mappings_test: return test_mappings(command);
   }
   return base::failed(base::errors::bug, "unknown command");
 }

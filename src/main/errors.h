@@ -14,6 +14,9 @@ inline constexpr base::Code bad_task_file{
     "Correct the named member of the task file; docs/task-file.md describes all of them."};
 inline constexpr base::Code unreadable_task_file{"main.unreadable_task_file", base::Kind::input,
                                                  "Check the path and the permissions of the task file."};
+inline constexpr base::Code bad_rows{"main.bad_rows", base::Kind::input,
+                                     "Give a file of JSON lines, or of CSV with the columns' names in its first line; "
+                                     "`millrace mappings test --help` describes both."};
 inline constexpr base::Code unknown_engine{
     "main.unknown_engine", base::Kind::input,
     "EngineName must be one of the systems that `millrace help endpoint` lists."};

@@ -78,7 +78,8 @@ bool holds_now(std::string_view text) {
   return small.find("'now'") != std::string::npos || small.find("current_") != std::string::npos;
 }
 
-// Parentheses outside of literals never close what the text did not open: it cannot leave the place it is put in.
+}  // namespace
+
 bool is_closed(std::string_view text) {
   int depth = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -96,6 +97,8 @@ bool is_closed(std::string_view text) {
   }
   return depth == 0;
 }
+
+namespace {
 
 void bind(sqlite3_stmt* statement, int place, const Value& value) {
   const char* bytes = value.bytes.data() == nullptr ? "" : value.bytes.data();

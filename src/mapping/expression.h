@@ -66,6 +66,10 @@ class ExpressionEngine {
   int slices_left_ = 0;  // of the instruction budget
 };
 
+// Parentheses outside of literals never close what the text did not open, and no comment hides what follows: the text
+// cannot leave the place it is put in.
+bool is_closed(std::string_view text);
+
 // The facts of one text, for checking a document. Opens an engine of its own.
 base::Result<ExpressionFacts> examine_expression(std::string_view text);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mapping/filter.h"
 
-#include <cctype>
+#include <algorithm>
 
 #include "mapping/errors.h"
 
@@ -11,62 +11,15 @@ namespace {
 using model::Type;
 
 bool is_negative(FilterOperator op) { return op == FilterOperator::noteq || op == FilterOperator::notbetween; }
-
 bool takes_value(FilterOperator op) { return op != FilterOperator::null && op != FilterOperator::notnull; }
-
 bool takes_end(FilterOperator op) { return op == FilterOperator::between || op == FilterOperator::notbetween; }
-
-bool is_whole_number(std::string_view text) {
-  if (!text.empty() && (text[0] == '-' || text[0] == '+')) text.remove_prefix(1);
-  if (text.empty()) return false;
-  for (const char c : text) {
-    if (std::isdigit(static_cast<unsigned char>(c)) == 0) return false;
-  }
-  return true;
+bool needs_order(FilterOperator op) {
+  return takes_value(op) && op != FilterOperator::eq && op != FilterOperator::noteq;
 }
 
-// digits[.digits][e[+-]digits], signed.
-bool is_number(std::string_view text) {
-  const std::size_t exponent = text.find_first_of("eE");
-  if (exponent != std::string_view::npos && !is_whole_number(text.substr(exponent + 1))) return false;
-  std::string digits(text.substr(0, exponent));
-  const std::size_t point = digits.find('.');
-  if (point != std::string::npos) digits.erase(point, 1);
-  return is_whole_number(digits);
-}
-
-// Literals are compared by the server after it converts them to the column's type; what it would refuse in the middle
-// of a load is refused here, as far as a look at the text can tell.
-bool fits(Type type, std::string_view value) {
-  switch (type) {
-    case Type::int1:
-    case Type::int2:
-    case Type::int4:
-    case Type::int8:
-    case Type::uint1:
-    case Type::uint2:
-    case Type::uint4:
-    case Type::uint8: return is_whole_number(value);
-    case Type::numeric:
-    case Type::real4:
-    case Type::real8: return is_number(value) || value == "NaN" || value == "Infinity" || value == "-Infinity";
-    case Type::date:
-    case Type::datetime: return value.size() >= 8 && std::isdigit(static_cast<unsigned char>(value[0])) != 0;
-    case Type::time: return value.size() >= 5 && std::isdigit(static_cast<unsigned char>(value[0])) != 0;
-    default: return true;
-  }
-}
-
-base::Result<std::string> condition_sql(const Filter& filter, const FilterCondition& condition,
-                                        const std::string& column, const model::ColumnType& type,
-                                        const Quote& quote_literal) {
-  std::string low;
-  std::string high;
-  if (takes_value(condition.op))
-    low = TRY(typed_literal(filter.rule_id, filter.column, type, condition.value, quote_literal));
-  if (takes_end(condition.op))
-    high = TRY(typed_literal(filter.rule_id, filter.column, type, condition.end, quote_literal));
-  switch (condition.op) {
+std::string condition_sql(FilterOperator op, const std::string& column, const std::string& low,
+                          const std::string& high) {
+  switch (op) {
     case FilterOperator::eq: return column + " = " + low;
     case FilterOperator::noteq: return column + " <> " + low;
     case FilterOperator::lte: return column + " <= " + low;
@@ -76,7 +29,7 @@ base::Result<std::string> condition_sql(const Filter& filter, const FilterCondit
     case FilterOperator::null: return column + " IS NULL";
     case FilterOperator::notnull: return column + " IS NOT NULL";
   }
-  return base::failed(base::errors::bug, "unknown filter operator");
+  return "";
 }
 
 void join(std::string& out, std::string_view word, const std::string& part) {
@@ -84,57 +37,130 @@ void join(std::string& out, std::string_view word, const std::string& part) {
   out += part;
 }
 
-base::Result<std::string> one_filter_sql(const Filter& filter, const model::TableSchema& source,
-                                         const Quote& quote_identifier, const Quote& quote_literal) {
-  const auto index = source.find_column(filter.column);
-  if (!index) {
-    return base::failed(errors::bad_filter, "rule {}: table {} has no column {} to filter on", filter.rule_id,
-                        source.name.text(), filter.column);
-  }
-  const model::ColumnType& type = source.columns[*index].type;
-  if (type.type == Type::blob || type.type == Type::bytes) {
-    return base::failed(errors::bad_filter, "rule {}: column {}.{} is binary and cannot be filtered on", filter.rule_id,
-                        source.name.text(), filter.column);
-  }
-  const std::string column = quote_identifier(filter.column);
-  std::string including;
-  std::string negative;
-  for (const FilterCondition& condition : filter.conditions) {
-    const std::string sql = TRY(condition_sql(filter, condition, column, type, quote_literal));
-    if (is_negative(condition.op)) {
-      join(negative, " AND ", sql);
-    } else {
-      join(including, " OR ", sql);
-    }
-  }
-  if (including.empty()) return "(" + negative + ")";
-  std::string sql = "(" + including + ")";
-  if (!negative.empty()) sql += " AND (" + negative + ")";
-  return sql;
+std::string type_text(const model::ColumnType& type) {
+  return type.native.empty() ? std::string(model::type_name(type.type)) : type.native;
+}
+
+bool holds(const std::vector<std::uint32_t>& columns, std::uint32_t column) {
+  return std::find(columns.begin(), columns.end(), column) != columns.end();
 }
 
 }  // namespace
 
-base::Result<std::string> typed_literal(const std::string& rule_id, const std::string& column,
-                                        const model::ColumnType& type, const std::string& value,
-                                        const Quote& quote_literal) {
+base::Result<std::string> plain_literal(const std::string& rule_id, const std::string& column, const Comparer& comparer,
+                                        const model::ColumnType& type, const std::string& value) {
   if (value.find('\0') != std::string::npos) {
     return base::failed(errors::bad_filter, "rule {}: column {} is compared with a NUL character", rule_id, column);
   }
-  if (!fits(type.type, value)) {
+  std::optional<std::string> literal = comparer.literal(value);
+  if (!literal) {
     return base::failed(errors::bad_filter, "rule {}: the filter on column {} compares with a value that is no {}",
-                        rule_id, column, type.native.empty() ? model::type_name(type.type) : type.native);
+                        rule_id, column, type_text(type));
   }
-  return quote_literal(value);
+  return *std::move(literal);
 }
 
-base::Result<std::string> filter_sql(std::span<const Filter> filters, const model::TableSchema& source,
-                                     const Quote& quote_identifier, const Quote& quote_literal) {
-  std::string sql;
-  for (const Filter& filter : filters) {
-    join(sql, " AND ", TRY(one_filter_sql(filter, source, quote_identifier, quote_literal)));
+base::Result<TableFilter> TableFilter::compile(std::span<const Filter> filters, const model::TableSchema& source,
+                                               const Comparisons& comparisons) {
+  TableFilter out;
+  out.source_ = &source;
+  for (const Filter& filter : filters) TRY(out.add(filter, comparisons));
+  return out;
+}
+
+base::Result<void> TableFilter::add(const Filter& filter, const Comparisons& comparisons) {
+  const auto index = source_->find_column(filter.column);
+  if (!index) {
+    return base::failed(errors::bad_filter, "rule {}: table {} has no column {} to filter on", filter.rule_id,
+                        source_->name.text(), filter.column);
   }
-  return sql;
+  const model::Column& column = source_->columns[*index];
+  if (column.type.type == Type::blob || column.type.type == Type::bytes) {
+    return base::failed(errors::bad_filter, "rule {}: column {}.{} is binary and cannot be filtered on", filter.rule_id,
+                        source_->name.text(), filter.column);
+  }
+  auto term = std::make_unique<Term>();
+  term->rule_id = filter.rule_id;
+  term->name = filter.column;
+  term->comparer = Comparer(comparisons(*source_, column), column.type.type);
+  const std::vector<std::uint32_t> stored = model::stored_columns(*source_);
+  term->place = static_cast<std::uint32_t>(std::find(stored.begin(), stored.end(), *index) - stored.begin());
+  bool compares = false, orders = false;
+  for (const FilterCondition& given : filter.conditions) {
+    compares = compares || takes_value(given.op);
+    orders = orders || needs_order(given.op);
+    std::vector<Condition>& conditions = is_negative(given.op) ? term->negative : term->including;
+    conditions.push_back(TRY(compile_condition(filter, given, *term, column.type)));
+  }
+  // Only now the texts stand still.
+  for (std::vector<Condition>* conditions : {&term->including, &term->negative}) {
+    for (Condition& condition : *conditions) {
+      if (term->comparer.comparison() == model::Comparison::none || !takes_value(condition.op)) continue;
+      ENSURE(term->comparer.read_literal(condition.low_text, condition.low));
+      if (takes_end(condition.op)) ENSURE(term->comparer.read_literal(condition.high_text, condition.high));
+    }
+  }
+  if (compares && !model::tells_equal(term->comparer.comparison())) {
+    stream_problems_.push_back(fmt::format("rule {}: only the source's database can compare values of column {} ({})",
+                                           filter.rule_id, filter.column, type_text(column.type)));
+  }
+  note_stream_problems(*term, *index, orders);
+  terms_.push_back(std::move(term));
+  return {};
+}
+
+base::Result<TableFilter::Condition> TableFilter::compile_condition(const Filter& filter, const FilterCondition& given,
+                                                                    const Term& term, const model::ColumnType& type) {
+  Condition condition;
+  condition.op = given.op;
+  if (takes_value(given.op)) {
+    condition.low_text = TRY(plain_literal(filter.rule_id, filter.column, term.comparer, type, given.value));
+  }
+  if (takes_end(given.op)) {
+    condition.high_text = TRY(plain_literal(filter.rule_id, filter.column, term.comparer, type, given.end));
+  }
+  return condition;
+}
+
+void TableFilter::note_stream_problems(const Term& term, std::uint32_t column, bool orders) {
+  const model::Comparison comparison = term.comparer.comparison();
+  if (orders && model::tells_equal(comparison) && !model::tells_order(comparison)) {
+    stream_problems_.push_back(fmt::format(
+        "rule {}: the filter asks for the order of column {}, which only the source's database can tell (a collation "
+        "or a type of its own); eq, noteq, null and notnull can be used",
+        term.rule_id, term.name));
+  }
+  if (source_->columns[column].generated) {
+    stream_problems_.push_back(
+        fmt::format("rule {}: the source's log does not carry the generated column {}", term.rule_id, term.name));
+    return;
+  }
+  if (source_->old_image == model::OldImage::key && !holds(source_->old_key, column)) {
+    stream_problems_.push_back(fmt::format(
+        "rule {}: the filter needs the value of column {} before an update, which the source's log does not carry",
+        term.rule_id, term.name));
+  }
+}
+
+std::string TableFilter::sql(const Quote& quote_identifier, const Quote& quote_literal) const {
+  std::string out;
+  for (const auto& term : terms_) {
+    const std::string column = quote_identifier(term->name);
+    const auto joined = [&](const std::vector<Condition>& conditions, std::string_view word) {
+      std::string text;
+      for (const Condition& condition : conditions) {
+        join(
+            text, word,
+            condition_sql(condition.op, column, quote_literal(condition.low_text), quote_literal(condition.high_text)));
+      }
+      return text;
+    };
+    const std::string including = joined(term->including, " OR ");
+    const std::string negative = joined(term->negative, " AND ");
+    if (!including.empty()) join(out, " AND ", "(" + including + ")");
+    if (!negative.empty()) join(out, " AND ", "(" + negative + ")");
+  }
+  return out;
 }
 
 }  // namespace mapping

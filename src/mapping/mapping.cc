@@ -51,60 +51,99 @@ base::Result<Mapping> Mapping::parse(std::string_view json_text, std::string_vie
   return mapping;
 }
 
-bool Mapping::selects(const TableName& table, bool is_view) const {
+bool Mapping::selects(const TableName& table, bool is_view) const { return selection(table, is_view).selected; }
+
+Selection Mapping::selection(const TableName& table, bool is_view) const {
+  Selection out;
   const bool control_table = table.table.starts_with("awsdms_");
-  bool included = false;
+  const SelectionRule* other_type = nullptr;
   for (const SelectionRule& rule : rules_->selections) {
-    if (!locates(rule, table) || !type_fits(rule.table_type, is_view)) continue;
-    if (rule.action == SelectionRule::Action::exclude) return false;
+    if (!locates(rule, table)) continue;
+    if (!type_fits(rule.table_type, is_view)) {
+      if (rule.action != SelectionRule::Action::exclude) other_type = &rule;
+      continue;
+    }
+    if (rule.action == SelectionRule::Action::exclude) return {false, rule.id, "it is excluded", ""};
     // Control tables of this or another task are never meant by a wildcard.
-    included = included || !control_table || rule.table.is_exact();
+    const bool counts = !control_table || rule.table.is_exact();
+    if (counts && !out.selected) out = {true, rule.id, "", out.filter_rule};
+    if (counts && !rule.filters.empty() && out.filter_rule.empty()) out.filter_rule = rule.id;
+    if (!counts && out.rule_id.empty()) out = {false, rule.id, "control tables are only meant by their whole name", ""};
   }
-  return included;
+  if (out.selected || !out.rule_id.empty()) return out;
+  if (other_type == nullptr) return {false, "", "no rule includes it", ""};
+  return {false, other_type->id,
+          is_view ? "the rule's table-type means tables only" : "the rule's table-type means views only", ""};
 }
 
-std::string Mapping::selection_rule(const TableName& table, bool is_view) const {
-  std::string included;
-  for (const SelectionRule& rule : rules_->selections) {
-    if (!locates(rule, table) || !type_fits(rule.table_type, is_view)) continue;
-    if (rule.action == SelectionRule::Action::exclude) return rule.id;
-    if (included.empty()) included = rule.id;
-  }
-  return included;
-}
-
-std::vector<std::string> Mapping::remarks() const {
+std::vector<std::string> Mapping::foreign_rules() const {
   std::vector<std::string> out;
-  for (const KeptRule& rule : rules_->kept) out.push_back(rule.what);
+  for (const ObjectMappingRule& rule : rules_->object_mappings) {
+    out.push_back(fmt::format("rule {}: object-mapping is for streaming targets (Kinesis, Kafka, DynamoDB)", rule.id));
+  }
   return out;
 }
 
-std::vector<std::string> Mapping::idle_rules(std::span<const TableName> tables) const {
+std::vector<std::string> Mapping::idle_rules(std::span<const model::TableSchemaPtr> tables,
+                                             std::span<const TableName> listed) const {
   std::vector<std::string> idle;
-  const auto note = [&](const std::string& id, std::string_view kind, const auto& matches) {
-    if (std::none_of(tables.begin(), tables.end(), matches)) {
-      idle.push_back(fmt::format("rule {}: this {} rule matches no selected table", id, kind));
-    }
+  const auto matches_table = [&](const auto& rule) {
+    return std::any_of(tables.begin(), tables.end(), [&](const auto& table) { return locates(rule, table->name); });
   };
   for (const SelectionRule& rule : rules_->selections) {
-    if (rule.action == SelectionRule::Action::exclude) continue;
-    note(rule.id, "selection", [&](const TableName& table) { return locates(rule, table); });
+    const bool excludes = rule.action == SelectionRule::Action::exclude;
+    const bool matches = excludes ? std::any_of(listed.begin(), listed.end(),
+                                                [&](const TableName& table) { return locates(rule, table); })
+                                  : matches_table(rule);
+    if (matches) continue;
+    idle.push_back(
+        fmt::format("rule {}: this selection rule matches no {}table", rule.id, excludes ? "" : "selected "));
   }
   for (const TransformationRule& rule : rules_->transformations) {
-    note(rule.id, "transformation", [&](const TableName& table) { return locates(rule, table); });
+    if (!matches_table(rule)) {
+      idle.push_back(fmt::format("rule {}: this transformation rule matches no selected table", rule.id));
+      continue;
+    }
+    const bool is_of_columns = rule.target == RuleTarget::column && rule.action != RuleAction::add_column &&
+                               rule.action != RuleAction::add_before_image_columns;
+    const auto has_column = [&](const model::TableSchemaPtr& table) {
+      return std::any_of(table->columns.begin(), table->columns.end(),
+                         [&](const model::Column& column) { return locates(rule, table->name, column); });
+    };
+    if (is_of_columns && std::none_of(tables.begin(), tables.end(), has_column)) {
+      idle.push_back(fmt::format("rule {}: this transformation rule matches no column of a selected table", rule.id));
+    }
   }
   for (const TableSettingsRule& rule : rules_->table_settings) {
-    note(rule.id, "table-settings", [&](const TableName& table) { return rule.table == table; });
+    const bool matches =
+        std::any_of(tables.begin(), tables.end(), [&](const auto& table) { return rule.table == table->name; });
+    if (!matches) idle.push_back(fmt::format("rule {}: this table-settings rule matches no selected table", rule.id));
+  }
+  const auto matches_any = [&](const auto& rule) {
+    return std::any_of(tables.begin(), tables.end(), [&](const auto& table) {
+      return rule.schema.matches(table->name.schema) && rule.table.matches(table->name.table);
+    });
+  };
+  for (const TagRule& rule : rules_->tags) {
+    if (!matches_any(rule))
+      idle.push_back(fmt::format("rule {}: this add-tag rule matches no selected table", rule.id));
+  }
+  for (const ValidationRule& rule : rules_->validations) {
+    const bool matches = std::any_of(tables.begin(), tables.end(), [&](const model::TableSchemaPtr& table) {
+      return rule.schema.matches(table->name.schema) && rule.table.matches(table->name.table) &&
+             std::any_of(table->columns.begin(), table->columns.end(),
+                         [&](const model::Column& column) { return rule.column.matches(column.name); });
+    });
+    if (!matches) idle.push_back(fmt::format("rule {}: this validation rule matches no column", rule.id));
   }
   return idle;
 }
 
-base::Result<Segments> Mapping::segments(const model::TableSchema& source, const Quote& quote_identifier,
-                                         const Quote& quote_literal) const {
+base::Result<Segments> Mapping::segments(const model::TableSchema& source, const Dialect& dialect) const {
   for (const TableSettingsRule& rule : rules_->table_settings) {
-    if (rule.table == source.name && !rule.boundaries.empty()) {
-      return segments_of(rule, source, quote_identifier, quote_literal);
-    }
+    if (rule.table != source.name) continue;
+    TRY(check_partitions(rule, source));
+    if (!rule.boundaries.empty()) return segments_of(rule, source, dialect);
   }
   return Segments();
 }
@@ -123,21 +162,22 @@ std::span<const Filter> Mapping::filters(const TableName& table) const {
   return {};
 }
 
-base::Result<std::string> Mapping::filter_sql(const model::TableSchema& source, const Quote& quote_identifier,
-                                              const Quote& quote_literal) const {
-  return mapping::filter_sql(filters(source.name), source, quote_identifier, quote_literal);
+base::Result<TableFilter> Mapping::table_filter(const model::TableSchema& source,
+                                                const Comparisons& comparisons) const {
+  return TableFilter::compile(filters(source.name), source, comparisons);
 }
 
 base::Result<TableName> Mapping::map_name(const TableName& source) const {
   TableName target = source;
+  NameMaker names;
   const NamedObject object{source, "", ""};
   if (const auto* rule = naming_rule(*rules_, RuleTarget::schema, source)) {
-    target.schema = TRY(renamed(*rule, source.schema, object));
+    target.schema = TRY(names.renamed(*rule, source.schema, object));
   } else if (!rules_->target_schema.empty()) {
     target.schema = rules_->target_schema;
   }
   if (const auto* rule = naming_rule(*rules_, RuleTarget::table, source)) {
-    target.table = TRY(renamed(*rule, source.table, object));
+    target.table = TRY(names.renamed(*rule, source.table, object));
   }
   return target;
 }
@@ -148,7 +188,7 @@ base::Result<std::optional<std::string>> Mapping::map_column(const TableName& ta
   if (!keeps_column(*rules_, table, column)) return name;
   name = column.name;
   if (const TransformationRule* rule = naming_rule(*rules_, table, column)) {
-    name = TRY(renamed(*rule, column.name, {table, column.name, model::type_name(column.type.type)}));
+    name = TRY(NameMaker().renamed(*rule, column.name, {table, column.name, model::type_name(column.type.type)}));
   }
   return name;
 }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -74,6 +75,26 @@ struct MappedTable {
   // Why the table cannot be streamed with these rules; empty: it can.
   std::vector<std::string> stream_problems;
   std::string schema_rule, table_rule;  // ids of the naming rules, empty: none
+  std::uint64_t patterns_tried = 0;     // what planning it cost
+  // Native SQL with ${column-name} in it, that validation compares in place of a column's value; by target column.
+  struct Override {
+    std::string rule_id, source_function, target_function;
+  };
+  std::map<std::uint32_t, Override> overrides;
+};
+
+// Whether a table is selected, and by which rule.
+struct Selection {
+  bool selected = false;
+  std::string rule_id;      // that includes or, when not selected, excludes it; empty: no rule matches
+  std::string why_not;      // empty when selected
+  std::string filter_rule;  // whose filters hold; empty: none
+};
+
+// What must be known of the source's database to write its SQL.
+struct Dialect {
+  Quote quote_identifier, quote_literal;
+  Comparisons comparison;
 };
 
 // A part of a table that is loaded on its own: table-settings with parallel-load ranges.
@@ -96,20 +117,19 @@ class Mapping {
   // Empty when the table is not filtered. Valid as long as the Mapping.
   std::span<const Filter> filters(const model::TableName& table) const;
 
-  // The filters of that source table as native SQL; empty when there are none.
-  base::Result<std::string> filter_sql(const model::TableSchema& source, const Quote& quote_identifier,
-                                       const Quote& quote_literal) const;
+  // The filters of that source table, which must outlive them.
+  base::Result<TableFilter> table_filter(const model::TableSchema& source, const Comparisons& comparisons) const;
 
-  // Which rule selects or excludes a table, for people; empty when none matches it.
-  std::string selection_rule(const model::TableName& table, bool is_view) const;
+  Selection selection(const model::TableName& table, bool is_view) const;
   // The ranges of that table's parallel-load; no SQL when there are none. mapping.bad_transformation when a column is
   // not there or cannot be a range.
-  base::Result<Segments> segments(const model::TableSchema& source, const Quote& quote_identifier,
-                                  const Quote& quote_literal) const;
-  // Rules that are understood and have no effect here.
-  std::vector<std::string> remarks() const;
-  // Transformation and table-settings rules that match none of these tables, and selection rules likewise.
-  std::vector<std::string> idle_rules(std::span<const model::TableName> tables) const;
+  base::Result<Segments> segments(const model::TableSchema& source, const Dialect& dialect) const;
+  // Rules for targets that are none of ours.
+  std::vector<std::string> foreign_rules() const;
+  // Rules that match none of these tables, which are all that are selected; of columns, none of their columns. An
+  // exclude is looked for in `listed`, all tables there are.
+  std::vector<std::string> idle_rules(std::span<const model::TableSchemaPtr> tables,
+                                      std::span<const model::TableName> listed) const;
 
   // Fails with mapping.row_failed when an expression gives no name.
   base::Result<model::TableName> map_name(const model::TableName& source) const;

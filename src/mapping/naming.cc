@@ -10,30 +10,6 @@ namespace mapping {
 
 namespace {
 
-// An engine for one evaluation: names are made when a task is planned, not for each row.
-base::Result<std::string> name_by_expression(const TransformationRule& rule, const NamedObject& object) {
-  const auto engine = TRY(ExpressionEngine::open());
-  const std::size_t expression = TRY(engine->prepare(rule.expression));
-  std::vector<Value> values;
-  for (const std::string& name : rule.facts.variables) {
-    const std::string_view text = name == "AR_M_SOURCE_SCHEMA"        ? object.table.schema
-                                  : name == "AR_M_SOURCE_TABLE_NAME"  ? object.table.table
-                                  : name == "AR_M_SOURCE_COLUMN_NAME" ? object.column
-                                                                      : object.column_type;
-    values.push_back(Value::of(text));
-  }
-  base::Result<Value> value = engine->evaluate(expression, values);
-  if (!value.ok()) {
-    return base::failed(errors::bad_expression, "rule {}, table {}: {}", rule.id, object.table.text(),
-                        value.error().message);
-  }
-  if (value->kind != Value::Kind::text || value->bytes.empty() || value->bytes.find('\0') != std::string_view::npos) {
-    return base::failed(errors::bad_expression, "rule {}, table {}: the expression gives no text for a name", rule.id,
-                        object.table.text());
-  }
-  return std::string(value->bytes);
-}
-
 std::string renamed_plainly(const TransformationRule& rule, std::string_view name) {
   std::string out(name);
   switch (rule.action) {
@@ -61,8 +37,32 @@ std::string renamed_plainly(const TransformationRule& rule, std::string_view nam
 
 }  // namespace
 
-base::Result<std::string> renamed(const TransformationRule& rule, std::string_view name, const NamedObject& object) {
-  if (rule.action == RuleAction::rename && !rule.expression.empty()) return name_by_expression(rule, object);
+base::Result<std::string> NameMaker::by_expression(const TransformationRule& rule, const NamedObject& object) {
+  if (engine_ == nullptr) engine_ = TRY(ExpressionEngine::open());
+  if (!prepared_.contains(&rule)) prepared_[&rule] = TRY(engine_->prepare(rule.expression));
+  std::vector<Value> values;
+  for (const std::string& name : rule.facts.variables) {
+    const std::string_view text = name == "AR_M_SOURCE_SCHEMA"        ? object.table.schema
+                                  : name == "AR_M_SOURCE_TABLE_NAME"  ? object.table.table
+                                  : name == "AR_M_SOURCE_COLUMN_NAME" ? object.column
+                                                                      : object.column_type;
+    values.push_back(Value::of(text));
+  }
+  const base::Result<Value> value = engine_->evaluate(prepared_[&rule], values);
+  if (!value.ok()) {
+    return base::failed(errors::bad_expression, "rule {}, table {}: {}", rule.id, object.table.text(),
+                        value.error().message);
+  }
+  if (value->kind != Value::Kind::text || value->bytes.empty() || value->bytes.find('\0') != std::string_view::npos) {
+    return base::failed(errors::bad_expression, "rule {}, table {}: the expression gives no text for a name", rule.id,
+                        object.table.text());
+  }
+  return std::string(value->bytes);
+}
+
+base::Result<std::string> NameMaker::renamed(const TransformationRule& rule, std::string_view name,
+                                             const NamedObject& object) {
+  if (rule.action == RuleAction::rename && !rule.expression.empty()) return by_expression(rule, object);
   return renamed_plainly(rule, name);
 }
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Reads table-settings rules, and the rules that change nothing on the way to our targets.
+// Reads the rules that change no row: object tags, validation, object mappings.
+#include <algorithm>
+#include <array>
+
 #include "mapping/rule_text.h"
 
 namespace mapping {
@@ -9,131 +12,142 @@ namespace {
 using base::printable;
 using nlohmann::json;
 
-constexpr std::size_t range_columns_max = 10;
-constexpr std::size_t boundaries_max = 1000;
+constexpr std::size_t tags_max = 10;
+constexpr std::size_t tag_key_max = 128, tag_value_max = 256;
 
-base::Result<std::vector<std::string>> texts_of(const RuleText& rule, const json* array, const std::string& place) {
-  std::vector<std::string> texts;
-  if (array == nullptr || !array->is_array() || array->empty()) {
-    return rule.bad("{} must be an array that is not empty", place);
-  }
-  for (const json& entry : *array) {
-    if (!entry.is_string() && !entry.is_number_integer()) return rule.bad("{} must hold strings", place);
-    texts.push_back(entry.is_string() ? entry.get<std::string>() : entry.dump());
-  }
-  return texts;
+base::Result<std::string> tag_text(const RuleText& rule, const json& members, const char* member,
+                                   const std::string& place, std::size_t length_max) {
+  const std::string text = TRY(text_of(rule, members, member, place, true));
+  if (text.size() > length_max) return rule.bad("{}{} has more than {} bytes", place, member, length_max);
+  return text;
 }
 
-base::Result<void> parse_ranges(const RuleText& rule, const json& load, TableSettingsRule& out) {
-  out.range_columns = TRY(texts_of(rule, find(load, "columns"), "parallel-load.columns"));
-  if (out.range_columns.size() > range_columns_max) {
-    return rule.bad("parallel-load.columns names more than {} columns", range_columns_max);
+base::Result<void> parse_one_tag(const RuleText& rule, const json& members, const std::string& place, TagRule& out) {
+  if (!members.is_object()) return rule.bad("{} must be an object", place);
+  TRY(only_members(rule, members, place + ".", {"key", "value"}));
+  std::pair<std::string, std::string> tag;
+  tag.first = TRY(tag_text(rule, members, "key", place + ".", tag_key_max));
+  tag.second = TRY(tag_text(rule, members, "value", place + ".", tag_value_max));
+  if (tag.first.empty()) return rule.bad("{}.key must not be empty", place);
+  for (const auto& [key, value] : out.tags) {
+    if (key == tag.first) return rule.bad("tag-set names the key {} twice", printable(key));
   }
-  const json* boundaries = find(load, "boundaries");
-  if (boundaries == nullptr || !boundaries->is_array() || boundaries->empty() || boundaries->size() > boundaries_max) {
-    return rule.bad("parallel-load.boundaries must be an array of 1 to {} arrays", boundaries_max);
-  }
-  for (std::size_t i = 0; i < boundaries->size(); ++i) {
-    const std::string place = fmt::format("parallel-load.boundaries[{}]", i);
-    out.boundaries.push_back(TRY(texts_of(rule, &(*boundaries)[i], place)));
-    if (out.boundaries.back().size() != out.range_columns.size()) {
-      return rule.bad("{} has {} values for {} columns", place, out.boundaries.back().size(), out.range_columns.size());
-    }
-  }
+  out.tags.push_back(std::move(tag));
   return {};
 }
 
-base::Result<void> parse_parallel_load(const RuleText& rule, TableSettingsRule& out) {
-  const json* load = find(rule.members, "parallel-load");
-  if (load == nullptr) return {};
-  if (!load->is_object()) return rule.bad("parallel-load must be an object");
-  TRY(only_members(rule, *load, "parallel-load.",
-                   {"type", "partitions", "subpartitions", "columns", "boundaries", "number-of-partitions",
-                    "collection-count-from-metadata", "max-records-skip-per-page", "batch-size"}));
-  const std::string type = TRY(text_of(rule, *load, "type", "parallel-load.", true));
-  const bool list = type == "partitions-list";
-  if ((find(*load, "partitions") != nullptr || find(*load, "subpartitions") != nullptr) && !list) {
-    return rule.bad("parallel-load.partitions goes with type partitions-list only");
+struct Locator {
+  Pattern schema, table, column;
+};
+
+base::Result<Locator> parse_patterns(const RuleText& rule, bool takes_column, bool table_required) {
+  const json* locator = TRY(locator_of(rule));
+  TRY(only_members(rule, *locator, "object-locator.",
+                   {"schema-name", "table-name", takes_column ? "column-name" : ""}));
+  const std::string table = TRY(text_of(rule, *locator, "table-name", "object-locator.", table_required));
+  Locator out;
+  out.schema =
+      TRY(pattern_of(rule, "schema-name", TRY(text_of(rule, *locator, "schema-name", "object-locator.", true))));
+  out.table = TRY(pattern_of(rule, "table-name", table.empty() ? "%" : table));
+  if (takes_column) {
+    out.column =
+        TRY(pattern_of(rule, "column-name", TRY(text_of(rule, *locator, "column-name", "object-locator.", true))));
   }
-  if ((find(*load, "columns") != nullptr || find(*load, "boundaries") != nullptr) && type != "ranges") {
-    return rule.bad("parallel-load.columns and boundaries go with type ranges only");
+  return out;
+}
+
+// One expression: what opens closes, and nothing ends the statement.
+base::Result<std::string> function_of(const RuleText& rule, const char* member) {
+  const std::string text = TRY(text_of(rule, rule.members, member, "", true));
+  if (text.find("${column-name}") == std::string::npos) return rule.bad("{} does not use ${{column-name}}", member);
+  if (!is_closed(text) || text.find(';') != std::string::npos || text.find('\0') != std::string::npos) {
+    return rule.bad("{} is not one whole SQL expression", member);
   }
-  for (const char* member :
-       {"number-of-partitions", "collection-count-from-metadata", "max-records-skip-per-page", "batch-size"}) {
-    if (find(*load, member) != nullptr) return rule.later("parallel-load." + std::string(member) + " (MongoDB)");
-  }
-  if (list) return rule.later("parallel-load.type partitions-list");
-  if (type == "subpartitions-auto") return rule.later("parallel-load.type subpartitions-auto (Oracle)");
-  if (type == "ranges") return parse_ranges(rule, *load, out);
-  if (type != "partitions-auto" && type != "none") {
+  return text;
+}
+
+base::Result<void> parse_mapping_parameters(const RuleText& rule) {
+  const json* parameters = find(rule.members, "mapping-parameters");
+  if (parameters == nullptr) return {};
+  if (!parameters->is_object()) return rule.bad("mapping-parameters must be an object");
+  TRY(only_members(rule, *parameters, "mapping-parameters.",
+                   {"partition-key-type", "partition-key-name", "partition-key", "sort-key-name", "exclude-columns",
+                    "attribute-mappings", "condition-expression"}));
+  const std::string type = TRY(text_of(rule, *parameters, "partition-key-type", "mapping-parameters.", false));
+  constexpr std::array<std::string_view, 6> types{"",         "schema-table",  "transaction-id", "primary-key",
+                                                  "constant", "attribute-name"};
+  if (std::find(types.begin(), types.end(), type) == types.end()) {
     return rule.bad(
-        "parallel-load.type \"{}\" is not one of partitions-auto, subpartitions-auto, partitions-list, ranges, none",
+        "mapping-parameters.partition-key-type \"{}\" is not one of schema-table, transaction-id, primary-key, "
+        "constant, "
+        "attribute-name",
         printable(type));
   }
-  return {};
-}
-
-// Large objects move whole: a size that would cut them must not be ignored.
-base::Result<void> parse_lob_settings(const RuleText& rule) {
-  const json* lob = find(rule.members, "lob-settings");
-  if (lob == nullptr) return {};
-  if (!lob->is_object()) return rule.bad("lob-settings must be an object");
-  TRY(only_members(rule, *lob, "lob-settings.", {"mode", "bulk-max-size"}));
-  const std::string mode = TRY(text_of(rule, *lob, "mode", "lob-settings.", false));
-  if (!mode.empty() && mode != "limited" && mode != "unlimited" && mode != "none") {
-    return rule.bad("lob-settings.mode \"{}\" is not one of limited, unlimited, none", printable(mode));
+  for (const char* member : {"exclude-columns", "attribute-mappings"}) {
+    const json* list = find(*parameters, member);
+    if (list != nullptr && !list->is_array()) return rule.bad("mapping-parameters.{} must be an array", member);
   }
-  const std::string size = TRY(text_of(rule, *lob, "bulk-max-size", "lob-settings.", false));
-  if (!size.empty()) TRY(number_of(rule, size, "lob-settings.bulk-max-size", 2147483647));
-  const bool limited = mode.empty() || mode == "limited";
-  if (limited && !size.empty() && size != "32") return rule.later("lob-settings.mode limited, which cuts values,");
   return {};
 }
 
 }  // namespace
 
-base::Result<TableSettingsRule> parse_table_settings(const RuleText& rule) {
+base::Result<TagRule> parse_tags(const RuleText& rule) {
   TRY(only_members(rule, rule.members, "",
-                   {"rule-type", "rule-id", "rule-name", "rule-action", "object-locator", "parallel-load",
-                    "lob-settings", "batch-split-size"}));
-  TableSettingsRule out;
+                   {"rule-type", "rule-id", "rule-name", "rule-action", "object-locator", "tag-set"}));
+  const std::string action = TRY(text_of(rule, rule.members, "rule-action", "", true));
+  if (action != "add-tag") return rule.bad("rule-action \"{}\" is not add-tag", printable(action));
+  TagRule out;
   out.id = rule.id;
-  const json* locator = TRY(locator_of(rule));
-  TRY(only_members(rule, *locator, "object-locator.", {"schema-name", "table-name"}));
-  out.table = TRY(exact_table(rule, *locator));
-  TRY(parse_parallel_load(rule, out));
-  TRY(parse_lob_settings(rule));
-  const std::string split = TRY(text_of(rule, rule.members, "batch-split-size", "", false));
-  if (!split.empty()) TRY(number_of(rule, split, "batch-split-size", 2147483647));
+  Locator locator = TRY(parse_patterns(rule, false, true));
+  out.schema = std::move(locator.schema);
+  out.table = std::move(locator.table);
+  const json* tags = find(rule.members, "tag-set");
+  if (tags == nullptr || !tags->is_array() || tags->empty() || tags->size() > tags_max) {
+    return rule.bad("tag-set must be an array of 1 to {} objects with key and value", tags_max);
+  }
+  for (std::size_t i = 0; i < tags->size(); ++i) {
+    TRY(parse_one_tag(rule, (*tags)[i], fmt::format("tag-set[{}]", i), out));
+  }
   return out;
 }
 
-base::Result<KeptRule> parse_kept_rule(const RuleText& rule, const std::string& type) {
-  if (type == "post-processing") return rule.later("rule-type post-processing (object tags)");
-  const json* locator = TRY(locator_of(rule));
-  TRY(only_members(rule, *locator, "object-locator.", {"schema-name", "table-name", "column-name"}));
-  TRY(text_of(rule, *locator, "schema-name", "object-locator.", true));
-  const std::string action = TRY(text_of(rule, rule.members, "rule-action", "", true));
-  if (type == "object-mapping") {
-    TRY(only_members(rule, rule.members, "",
-                     {"rule-type", "rule-id", "rule-name", "rule-action", "object-locator", "target-table-name",
-                      "kafka-target-topic", "mapping-parameters"}));
-    if (action != "map-record-to-record" && action != "map-record-to-document") {
-      return rule.bad("rule-action \"{}\" is not one of map-record-to-record, map-record-to-document",
-                      printable(action));
-    }
-    return KeptRule{rule.id,
-                    fmt::format("rule {}: object-mapping is for streaming targets and has no effect here", rule.id)};
-  }
+base::Result<ValidationRule> parse_validation(const RuleText& rule) {
   TRY(only_members(rule, rule.members, "",
                    {"rule-type", "rule-id", "rule-name", "rule-action", "rule-target", "object-locator",
                     "source-function", "target-function"}));
+  const std::string action = TRY(text_of(rule, rule.members, "rule-action", "", true));
   if (action != "override-validation-function") {
     return rule.bad("rule-action \"{}\" is not override-validation-function", printable(action));
   }
-  return KeptRule{rule.id, fmt::format("rule {}: override-validation-function has no effect; validate compares the "
-                                       "values as they are",
-                                       rule.id)};
+  const std::string target = TRY(text_of(rule, rule.members, "rule-target", "", true));
+  if (target != "column") return rule.bad("rule-target \"{}\" is not column", printable(target));
+  ValidationRule out;
+  out.id = rule.id;
+  Locator locator = TRY(parse_patterns(rule, true, true));
+  out.schema = std::move(locator.schema);
+  out.table = std::move(locator.table);
+  out.column = std::move(locator.column);
+  out.source_function = TRY(function_of(rule, "source-function"));
+  out.target_function = TRY(function_of(rule, "target-function"));
+  return out;
+}
+
+base::Result<ObjectMappingRule> parse_object_mapping(const RuleText& rule) {
+  TRY(only_members(rule, rule.members, "",
+                   {"rule-type", "rule-id", "rule-name", "rule-action", "object-locator", "target-table-name",
+                    "kafka-target-topic", "mapping-parameters"}));
+  const std::string action = TRY(text_of(rule, rule.members, "rule-action", "", true));
+  if (action != "map-record-to-record" && action != "map-record-to-document") {
+    return rule.bad("rule-action \"{}\" is not one of map-record-to-record, map-record-to-document", printable(action));
+  }
+  ObjectMappingRule out;
+  out.id = rule.id;
+  Locator locator = TRY(parse_patterns(rule, false, false));
+  out.schema = std::move(locator.schema);
+  out.table = std::move(locator.table);
+  TRY(parse_mapping_parameters(rule));
+  return out;
 }
 
 }  // namespace mapping

@@ -115,6 +115,13 @@ bool Pattern::names_one_object() const {
   return true;
 }
 
+std::size_t Pattern::exactness() const {
+  if (is_exact()) return 1u << 30;
+  std::size_t fixed = names_one_object() ? 1u << 29 : 0;
+  for (const Token& token : tokens_) fixed += token.kind == Token::Kind::set ? 1 : 0;
+  return fixed;
+}
+
 bool Pattern::is_exact() const {
   for (const Token& token : tokens_) {
     if (token.kind == Token::Kind::any_one) return false;

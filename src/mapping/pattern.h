@@ -27,6 +27,8 @@ class Pattern {
   bool names_one_object() const;
   // No wildcard at all, _ included.
   bool is_exact() const;
+  // How much of a name it fixes: of two patterns that match one name the more exact one has more.
+  std::size_t exactness() const;
   const std::string& text() const { return text_; }
 
  private:

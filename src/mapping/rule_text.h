@@ -71,6 +71,8 @@ base::Result<model::TableName> exact_table(const RuleText& rule, const nlohmann:
 // The readers of the kinds of rules.
 base::Result<TransformationRule> parse_transformation(const RuleText& rule);
 base::Result<TableSettingsRule> parse_table_settings(const RuleText& rule);
-base::Result<KeptRule> parse_kept_rule(const RuleText& rule, const std::string& type);
+base::Result<TagRule> parse_tags(const RuleText& rule);
+base::Result<ValidationRule> parse_validation(const RuleText& rule);
+base::Result<ObjectMappingRule> parse_object_mapping(const RuleText& rule);
 
 }  // namespace mapping

@@ -6,6 +6,7 @@
 #include <limits>
 #include <set>
 
+#include "mapping/language.h"
 #include "mapping/rule_text.h"
 
 namespace mapping {
@@ -144,8 +145,12 @@ base::Result<void> parse_rule(const RuleText& rule, RuleSet& out) {
     out.transformations.push_back(TRY(parse_transformation(rule)));
   } else if (type == "table-settings") {
     out.table_settings.push_back(TRY(parse_table_settings(rule)));
-  } else if (type == "object-mapping" || type == "validation" || type == "post-processing") {
-    out.kept.push_back(TRY(parse_kept_rule(rule, type)));
+  } else if (type == "post-processing") {
+    out.tags.push_back(TRY(parse_tags(rule)));
+  } else if (type == "validation") {
+    out.validations.push_back(TRY(parse_validation(rule)));
+  } else if (type == "object-mapping") {
+    out.object_mappings.push_back(TRY(parse_object_mapping(rule)));
   } else {
     return rule.bad(
         "rule-type \"{}\" is not one of selection, transformation, table-settings, object-mapping, post-processing, "
@@ -168,6 +173,12 @@ base::Result<std::string> id_of(RuleText& rule, std::set<std::string>& ids, std:
 }
 
 }  // namespace
+
+std::vector<std::string_view> filter_operator_words() {
+  std::vector<std::string_view> words;
+  for (const auto& entry : operator_words) words.push_back(entry.word);
+  return words;
+}
 
 base::Result<RuleSet> parse_rules(std::string_view json_text) {
   const json document = TRY(base::parse_json(json_text, "TableMappings"));

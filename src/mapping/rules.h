@@ -5,6 +5,8 @@
 // values, built by parse_rules only.
 #pragma once
 
+#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -88,22 +90,39 @@ struct TransformationRule {
 struct TableSettingsRule {
   std::string id;
   model::TableName table;
+  std::vector<std::string> partitions;  // of partitions-list
   // Boundary tuples over these columns, ascending: n of them make n + 1 segments. Empty: our own chunks.
   std::vector<std::string> range_columns;
   std::vector<std::vector<std::string>> boundaries;
 };
 
-// A rule that is understood and changes nothing on the way to our targets.
-struct KeptRule {
+// post-processing: tags of the objects that are written for a table.
+struct TagRule {
   std::string id;
-  std::string what;  // "rule 7: object-mapping is for streaming targets and has no effect here"
+  Pattern schema, table;
+  std::vector<std::pair<std::string, std::string>> tags;  // ${schema-name} and ${table-name} not yet replaced
+};
+
+// override-validation-function: SQL in place of a column's value when both sides are compared.
+struct ValidationRule {
+  std::string id;
+  Pattern schema, table, column;
+  std::string source_function, target_function;  // with ${column-name}
+};
+
+// object-mapping: understood, and of use to streaming targets only.
+struct ObjectMappingRule {
+  std::string id;
+  Pattern schema, table;
 };
 
 struct RuleSet {
   std::vector<SelectionRule> selections;
   std::vector<TransformationRule> transformations;  // lower rule-id first
   std::vector<TableSettingsRule> table_settings;
-  std::vector<KeptRule> kept;
+  std::vector<TagRule> tags;
+  std::vector<ValidationRule> validations;
+  std::vector<ObjectMappingRule> object_mappings;
   std::string target_schema;
   bool large_objects = true;
 };
@@ -116,7 +135,17 @@ struct NamedObject {
   std::string_view column;
   std::string_view column_type;
 };
-// The name after a naming action. mapping.row_failed when an expression gives no text.
-base::Result<std::string> renamed(const TransformationRule& rule, std::string_view name, const NamedObject& object);
+// Names after a naming action; expressions are prepared once. One thread; the rules must outlive it.
+class NameMaker {
+ public:
+  // mapping.bad_expression when an expression gives no text.
+  base::Result<std::string> renamed(const TransformationRule& rule, std::string_view name, const NamedObject& object);
+
+ private:
+  base::Result<std::string> by_expression(const TransformationRule& rule, const NamedObject& object);
+
+  std::unique_ptr<ExpressionEngine> engine_;
+  std::map<const TransformationRule*, std::size_t> prepared_;
+};
 
 }  // namespace mapping

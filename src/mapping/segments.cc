@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mapping/segments.h"
 
+#include <algorithm>
 #include <charconv>
 
 namespace mapping {
@@ -34,10 +35,22 @@ std::string below(const std::vector<std::string>& columns, const std::vector<std
 
 }  // namespace
 
+base::Result<void> check_partitions(const TableSettingsRule& rule, const model::TableSchema& source) {
+  for (const std::string& name : rule.partitions) {
+    const bool is_there = std::any_of(source.partitions.begin(), source.partitions.end(),
+                                      [&](const model::Partition& partition) { return partition.name.table == name; });
+    if (is_there) continue;
+    return base::failed(errors::bad_transformation, "rule {}: table {} has no partition {}", rule.id,
+                        source.name.text(), name);
+  }
+  return {};
+}
+
 base::Result<Segments> segments_of(const TableSettingsRule& rule, const model::TableSchema& source,
-                                   const Quote& quote_identifier, const Quote& quote_literal) {
+                                   const Dialect& dialect) {
   std::vector<std::string> columns;
   std::vector<const model::ColumnType*> types;
+  std::vector<Comparer> comparers;
   for (const std::string& name : rule.range_columns) {
     const auto index = source.find_column(name);
     if (!index) {
@@ -49,16 +62,17 @@ base::Result<Segments> segments_of(const TableSettingsRule& rule, const model::T
       return base::failed(errors::bad_transformation, "rule {}: column {}.{} is {} and cannot cut a table", rule.id,
                           source.name.text(), name, model::type_name(type.type));
     }
-    columns.push_back(quote_identifier(name));
+    columns.push_back(dialect.quote_identifier(name));
     types.push_back(&type);
+    comparers.emplace_back(dialect.comparison(source, source.columns[*index]), type.type);
   }
   std::vector<std::string> bounds;
   bool ascending = true;
   for (std::size_t i = 0; i < rule.boundaries.size(); ++i) {
     std::vector<std::string> literals;
     for (std::size_t k = 0; k < columns.size(); ++k) {
-      literals.push_back(
-          TRY(typed_literal(rule.id, rule.range_columns[k], *types[k], rule.boundaries[i][k], quote_literal)));
+      literals.push_back(dialect.quote_literal(
+          TRY(plain_literal(rule.id, rule.range_columns[k], comparers[k], *types[k], rule.boundaries[i][k]))));
     }
     bounds.push_back(below(columns, literals));
     if (i > 0) ascending = ascending && ascends(types[0]->type, rule.boundaries[i - 1][0], rule.boundaries[i][0]);

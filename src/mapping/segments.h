@@ -11,6 +11,9 @@
 namespace mapping {
 
 base::Result<Segments> segments_of(const TableSettingsRule& rule, const model::TableSchema& source,
-                                   const Quote& quote_identifier, const Quote& quote_literal);
+                                   const Dialect& dialect);
+
+// mapping.bad_transformation when the table has no partition that partitions-list names.
+base::Result<void> check_partitions(const TableSettingsRule& rule, const model::TableSchema& source);
 
 }  // namespace mapping

@@ -2,9 +2,11 @@
 #include "mapping/table_mapper.h"
 
 #include <algorithm>
-#include <cctype>
 #include <map>
 #include <set>
+
+#include "mapping/extras.h"
+#include "mapping/native_text.h"
 
 namespace mapping {
 
@@ -64,51 +66,21 @@ Mask mask_of(RuleAction action) {
   return action == RuleAction::randomize_digits ? Mask::random_digits : Mask::hash;
 }
 
-std::string quoted(std::string_view name) {
-  std::string out = "\"";
-  for (const char c : name) out += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return out + "\"";
-}
-
-bool is_name_byte(char c) {
-  const auto byte = static_cast<unsigned char>(c);
-  return byte >= 0x80 || std::isalnum(byte) != 0 || c == '_' || c == '$';
-}
-
-bool holds_word(const std::string& sql, const std::string& word) {
-  for (std::size_t at = sql.find(word); at != std::string::npos; at = sql.find(word, at + 1)) {
-    const std::size_t after = at + word.size();
-    if ((at == 0 || !is_name_byte(sql[at - 1])) && (after == sql.size() || !is_name_byte(sql[after]))) return true;
-  }
-  return false;
-}
-
-// Does native SQL text mention that column? Names always stand in it literally (or with doubled quotes), so a text
-// that does not hold the name as a word does not use the column; the converse may be wrong, which only leaves more out.
-bool mentions(const std::string& sql, const std::string& column) {
-  std::string quoted;
-  for (const char c : column) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return holds_word(sql, quoted);
-}
-
 // Builds the target schema of one table step by step.
 class TableMapper {
  public:
   TableMapper(const Mapping& mapping, const RuleSet& rules, const model::TableSchema& source)
-      : mapping_(mapping), rules_(rules), source_(source) {
-    for (const TransformationRule& rule : rules.transformations) {
-      if (rule.target != RuleTarget::schema && locates(rule, source.name)) here_.push_back(&rule);
-    }
+      : mapping_(mapping), rules_(rules), source_(source), on_columns_(source.columns.size()) {
+    find_rules();
   }
 
   base::Result<MappedTable> run() {
     target_ = source_;
-    target_.name = TRY(mapping_.map_name(source_.name));
+    TRY(map_name());
     target_.source_name = source_.name;
     if (target_.name.schema.empty() != source_.name.schema.empty() || target_.name.table.empty()) {
       return base::failed(errors::collision, "table {}: the rules leave an empty name", source_.name.text());
     }
-    note_naming_rules();
     TRY(map_columns());
     TRY(add_before_images());
     TRY(add_columns());
@@ -125,6 +97,8 @@ class TableMapper {
     }
     TRY(map_foreign_keys());
     map_sequences();
+    target_.object_tags = TRY(object_tags_of(rules_, source_.name));
+    out_.overrides = overrides_of(rules_, source_, target_, out_.sources);
     finish();
     return std::move(out_);
   }
@@ -136,9 +110,46 @@ class TableMapper {
     return std::any_of(names.begin(), names.end(), [&](const auto& name) { return mentions(sql, name); });
   }
 
-  void note_naming_rules() {
-    if (const auto* rule = naming_rule(rules_, RuleTarget::schema, source_.name)) out_.schema_rule = rule->id;
-    if (const auto* rule = naming_rule(rules_, RuleTarget::table, source_.name)) out_.table_rule = rule->id;
+  // Every rule is held against the table once, and those of columns against each column once.
+  void find_rules() {
+    const auto matches = [this](const Pattern& pattern, const std::string& name) {
+      ++out_.patterns_tried;
+      return pattern.matches(name);
+    };
+    for (const TransformationRule& rule : rules_.transformations) {
+      if (!matches(rule.schema, source_.name.schema)) continue;
+      if (rule.target == RuleTarget::schema) {
+        if (schema_rule_ == nullptr && is_naming(rule.action)) schema_rule_ = &rule;
+        continue;
+      }
+      if (!matches(rule.table, source_.name.table)) continue;
+      here_.push_back(&rule);
+      if (rule.target == RuleTarget::table) {
+        if (table_rule_ == nullptr && is_naming(rule.action)) table_rule_ = &rule;
+        continue;
+      }
+      for (std::size_t i = 0; i < source_.columns.size(); ++i) {
+        const model::Column& column = source_.columns[i];
+        if (rule.data_type && *rule.data_type != column.type.type) continue;
+        if (matches(rule.column, column.name)) on_columns_[i].push_back(&rule);
+      }
+    }
+  }
+
+  base::Result<void> map_name() {
+    const NamedObject object{source_.name, "", ""};
+    target_.name = source_.name;
+    if (schema_rule_ != nullptr) {
+      target_.name.schema = TRY(names_.renamed(*schema_rule_, source_.name.schema, object));
+      out_.schema_rule = schema_rule_->id;
+    } else if (!rules_.target_schema.empty()) {
+      target_.name.schema = rules_.target_schema;
+    }
+    if (table_rule_ != nullptr) {
+      target_.name.table = TRY(names_.renamed(*table_rule_, source_.name.table, object));
+      out_.table_rule = table_rule_->id;
+    }
+    return {};
   }
 
   base::Result<void> take_name(const std::string& name, const std::string& whose) {
@@ -153,30 +164,27 @@ class TableMapper {
   }
 
   // The lowest rule of an action that matches the column.
-  const TransformationRule* rule_for(const model::Column& column, bool (*is_wanted)(RuleAction)) const {
-    for (const TransformationRule* rule : here_) {
-      if (is_wanted(rule->action) && locates(*rule, source_.name, column)) return rule;
+  const TransformationRule* rule_for(std::size_t column, bool (*is_wanted)(RuleAction)) const {
+    for (const TransformationRule* rule : on_columns_[column]) {
+      if (is_wanted(rule->action)) return rule;
     }
     return nullptr;
   }
 
-  bool keeps(const model::Column& column) const {
-    if (!rules_.large_objects && model::is_large_object(column.type.type)) return false;
-    bool only_included = false;
-    for (const TransformationRule* rule : here_) {
-      if (!is_choice(rule->action)) continue;
-      if (locates(*rule, source_.name, column)) return rule->action == RuleAction::include_column;
-      only_included = only_included || rule->action == RuleAction::include_column;
-    }
-    return !only_included;
+  bool keeps(std::size_t column) const {
+    if (!rules_.large_objects && model::is_large_object(source_.columns[column].type.type)) return false;
+    if (const TransformationRule* rule = rule_for(column, is_choice)) return rule->action == RuleAction::include_column;
+    return std::none_of(here_.begin(), here_.end(),
+                        [](const TransformationRule* rule) { return rule->action == RuleAction::include_column; });
   }
 
-  base::Result<std::optional<std::string>> name_of(const model::Column& column, ColumnSource& origin) const {
+  base::Result<std::optional<std::string>> name_of(std::size_t index, ColumnSource& origin) {
+    const model::Column& column = source_.columns[index];
     std::optional<std::string> name;
-    if (!keeps(column)) return name;
+    if (!keeps(index)) return name;
     name = column.name;
-    if (const auto* rule = rule_for(column, is_naming)) {
-      name = TRY(renamed(*rule, column.name, {source_.name, column.name, model::type_name(column.type.type)}));
+    if (const auto* rule = rule_for(index, is_naming)) {
+      name = TRY(names_.renamed(*rule, column.name, {source_.name, column.name, model::type_name(column.type.type)}));
       origin.rule_ids.push_back(rule->id);
     }
     return name;
@@ -187,7 +195,7 @@ class TableMapper {
     std::vector<std::optional<std::string>> names;
     std::vector<ColumnSource> origins(source_.columns.size());
     for (std::size_t i = 0; i < source_.columns.size(); ++i) {
-      names.push_back(TRY(name_of(source_.columns[i], origins[i])));
+      names.push_back(TRY(name_of(i, origins[i])));
       if (!names.back() || *names.back() != source_.columns[i].name) changed_.insert(source_.columns[i].name);
     }
     touched_ = changed_;
@@ -218,8 +226,8 @@ class TableMapper {
   base::Result<void> change_column(model::Column& column, ColumnSource& origin) {
     const model::Column& from = source_.columns[origin.column];
     const TransformationRule* type =
-        rule_for(from, [](RuleAction action) { return action == RuleAction::change_data_type; });
-    const TransformationRule* mask = rule_for(from, is_mask);
+        rule_for(origin.column, [](RuleAction action) { return action == RuleAction::change_data_type; });
+    const TransformationRule* mask = rule_for(origin.column, is_mask);
     if (type == nullptr && mask == nullptr) return {};
     if (from.generated) {
       return base::failed(errors::bad_transformation, "rule {}: column {}.{} is generated and cannot be changed",
@@ -434,7 +442,7 @@ class TableMapper {
                             source_.name.text(), name);
       }
       key.push_back(*place);
-      list += (list.empty() ? "" : ", ") + quoted(target_.columns[*place].name);
+      list += (list.empty() ? "" : ", ") + quoted_name(target_.columns[*place].name);
     }
     if (rule.key.unique_index) {
       const std::string name = rule.key.name.empty() ? target_.name.table + "_rule_" + rule.id : rule.key.name;
@@ -560,6 +568,9 @@ class TableMapper {
   const RuleSet& rules_;
   const model::TableSchema& source_;
   std::vector<const TransformationRule*> here_;  // rules that locate this table, lowest rule-id first
+  std::vector<std::vector<const TransformationRule*>> on_columns_;  // those of each column
+  const TransformationRule *schema_rule_ = nullptr, *table_rule_ = nullptr;
+  NameMaker names_;
   model::TableSchema target_;
   MappedTable out_;
   Names changed_;  // source names of columns that are removed, renamed or of another type

@@ -26,22 +26,6 @@ bool holds(const std::vector<std::uint32_t>& columns, std::uint32_t column) {
   return std::find(columns.begin(), columns.end(), column) != columns.end();
 }
 
-struct Limits {
-  std::int64_t low, high;
-};
-
-Limits limits_of(Type type) {
-  switch (type) {
-    case Type::int1: return {-128, 127};
-    case Type::int2: return {-32768, 32767};
-    case Type::int4: return {-2147483648LL, 2147483647};
-    case Type::uint1: return {0, 255};
-    case Type::uint2: return {0, 65535};
-    case Type::uint4: return {0, 4294967295LL};
-    default: return {std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max()};
-  }
-}
-
 void append(model::ColumnVector& out, const PlainCell& cell) {
   if (cell.is_null) {
     out.add_null();
@@ -62,6 +46,10 @@ Value value_in(const model::ColumnVector& column, std::size_t row, NumericView v
 }
 
 }  // namespace
+
+std::string no_value_of(std::string_view what, const model::ColumnType& type) {
+  return fmt::format("{} is no {}", what, model::type_name(type.type));
+}
 
 Result<std::unique_ptr<RowTransform>> RowTransform::open(const model::TableSchema& source, const MappedTable& mapped,
                                                          PositionText position_text) {
@@ -122,27 +110,47 @@ RowTransform::Input RowTransform::make_input(const Variable& variable) const {
 // ---- both ----
 
 // The cell holds a value of the target's type, or the source's text when a hash is made of it.
-bool RowTransform::mask(const Slot& slot, PlainCell& cell) const {
+void RowTransform::mask(const Slot& slot, PlainCell& cell) const {
   const Mask kind = slot.origin->mask;
-  if (kind == Mask::none || cell.is_null) return true;
+  if (kind == Mask::none || cell.is_null) return;
   const Type type = slot.target->type.type;
   if (model::is_fixed(type)) {
-    const Limits limits = limits_of(type);
-    cell.fixed = random_integer(cell.fixed, limits.low, limits.high);
+    const IntegerRange range = integer_range(type);
+    cell.fixed = random_integer(cell.fixed, range.low, range.high);
   } else if (type == Type::numeric) {
     cell.bytes = random_number(cell.bytes);
   } else {
     cell.bytes = masked_text(kind, slot.origin->mask_character, cell.bytes);
   }
-  return true;
 }
 
 // ---- full load ----
 
-base::Error RowTransform::load_failure(const Slot& slot, std::size_t row, std::string_view cause) const {
-  return base::failed(errors::row_failed, "table {}, column {} (rule {}), row {} of the chunk: {}", source_.name.text(),
-                      slot.target->name, slot.origin->rule_ids.empty() ? "" : slot.origin->rule_ids.back(),
-                      rows_loaded_ + row + 1, cause);
+// The row gets a NULL in the column's place until it is dropped.
+void RowTransform::reject(const Slot& slot, std::size_t row, std::string_view cause, model::ColumnVector& out) {
+  out.add_null();
+  if (rejected_.size() <= row) rejected_.resize(row + 1);
+  if (!rejected_[row].empty()) return;
+  rejected_[row] =
+      fmt::format("column {} (rule {}), row {} of the chunk: {}", slot.target->name,
+                  slot.origin->rule_ids.empty() ? "" : slot.origin->rule_ids.back(), rows_loaded_ + row + 1, cause);
+}
+
+void RowTransform::drop_rejected(model::RowBatch& out) {
+  if (rejected_.empty()) return;
+  rejected_.resize(out.rows);
+  std::vector<std::size_t> kept;
+  std::vector<std::string> reasons = std::move(out.rejected);
+  for (std::size_t row = 0; row < out.rows; ++row) {
+    if (rejected_[row].empty()) {
+      kept.push_back(row);
+    } else {
+      reasons.push_back(std::move(rejected_[row]));
+    }
+  }
+  out = out.picked(kept);
+  out.rejected = std::move(reasons);
+  rejected_.clear();
 }
 
 void RowTransform::load_header(const Input& input, base::WallMicros now, Value& value, std::string& scratch) const {
@@ -159,8 +167,8 @@ void RowTransform::load_header(const Input& input, base::WallMicros now, Value& 
   }
 }
 
-Result<void> RowTransform::load_computed(const model::RowBatch& in, std::size_t number, base::WallMicros now,
-                                         model::ColumnVector& out) {
+void RowTransform::load_computed(const model::RowBatch& in, std::size_t number, base::WallMicros now,
+                                 model::ColumnVector& out) {
   const Slot& slot = slots_[number];
   const std::span<const Value> values(values_.data(), slot.inputs.size());
   for (std::size_t i = 0; i < slot.inputs.size(); ++i) {
@@ -173,49 +181,51 @@ Result<void> RowTransform::load_computed(const model::RowBatch& in, std::size_t 
       values_[i] = value_in(in.columns[input.load_place], row, NumericView::arithmetic, scratches_[i]);
     }
     const Result<Value> value = engine_->evaluate(slot.expression, values);
-    if (!value.ok()) return load_failure(slot, row, value.error().message);
-    if (!to_cell(*value, slot.target->type, cell_)) {
-      return load_failure(slot, row,
-                          fmt::format("the expression's value is no {}", model::type_name(slot.target->type.type)));
+    if (!value.ok()) {
+      reject(slot, row, value.error().message, out);
+    } else if (!to_cell(*value, slot.target->type, cell_)) {
+      reject(slot, row, no_value_of("the expression's value", slot.target->type), out);
+    } else {
+      append(out, cell_);
     }
-    append(out, cell_);
   }
-  return {};
 }
 
-Result<void> RowTransform::load_changed(const model::ColumnVector& in, const Slot& slot, model::ColumnVector& out) {
+void RowTransform::load_changed(const model::ColumnVector& in, const Slot& slot, model::ColumnVector& out) {
   model::ColumnType as_is;
   as_is.type = slot.from;
   const model::ColumnType& wanted = slot.converts ? slot.target->type : as_is;
   for (std::size_t row = 0; row < in.present.size(); ++row) {
     const Value value = value_in(in, row, NumericView::exact, scratches_[0]);
     if (!to_cell(value, wanted, cell_)) {
-      return load_failure(slot, row, fmt::format("the value is no {}", model::type_name(wanted.type)));
+      reject(slot, row, no_value_of("the value", wanted), out);
+      continue;
     }
     mask(slot, cell_);
     append(out, cell_);
   }
-  return {};
 }
 
 Result<std::unique_ptr<model::RowBatch>> RowTransform::load(model::RowBatch& in, base::WallMicros now) {
   auto out = std::make_unique<model::RowBatch>(mapped_.target);
   out->rows = in.rows;
+  out->rejected = std::move(in.rejected);
   engine_->set_operation(RowOperation::load);
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     const Slot& slot = slots_[i];
     model::ColumnVector& column = out->columns[i];
     if (slot.origin->kind == Kind::computed) {
-      TRY(load_computed(in, i, now, column));
+      load_computed(in, i, now, column);
     } else if (slot.origin->kind == Kind::before_image) {
       for (std::size_t row = 0; row < in.rows; ++row) column.add_null();
     } else if (!slot.origin->is_as_read()) {
-      TRY(load_changed(in.columns[slot.load_place], slot, column));
+      load_changed(in.columns[slot.load_place], slot, column);
     }
   }
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     if (slots_[i].origin->is_as_read()) out->columns[i] = std::move(in.columns[slots_[i].load_place]);
   }
+  drop_rejected(*out);
   rows_loaded_ += in.rows;
   return out;
 }

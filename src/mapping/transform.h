@@ -6,9 +6,10 @@
 // One thread; the loader of each chunk and the applier open their own (an expression engine, prepared once). The source
 // and the MappedTable must outlive it.
 //
-// How it fails: a row of the load fails its table (mapping.row_failed, naming rule, column and row). In the stream a
-// value that cannot be made is CellState::misfit, which the target handles by the task's data-error policy; a value
-// that needs what the log does not carry fails the table.
+// A value that cannot be made is no failure of ours. A row of the load with one is left out and stands in the batch's
+// `rejected`, which names column, rule and row; in the stream its cell is CellState::misfit with the same words. What
+// becomes of such rows is the task's data-error policy. How it fails: a value that needs what the log does not carry
+// fails the table (mapping.row_failed).
 #pragma once
 
 #include <functional>
@@ -22,14 +23,15 @@
 
 namespace mapping {
 
+// "the value is no INT4"
+std::string no_value_of(std::string_view what, const model::ColumnType& type);
+
 class RowTransform {
  public:
-  using PositionText = std::function<std::string(const model::Position&)>;
-
   static base::Result<std::unique_ptr<RowTransform>> open(const model::TableSchema& source, const MappedTable& mapped,
                                                           PositionText position_text);
 
-  // All rows of `in` (schema mapped.read; its buffers may be moved from) as a batch of mapped.target. `now` stands in
+  // The rows of `in` (schema mapped.read; its buffers may be moved from) as a batch of mapped.target. `now` stands in
   // the header variables of time.
   base::Result<std::unique_ptr<model::RowBatch>> load(model::RowBatch& in, base::WallMicros now);
   // Puts the change's images into the target's columns: new cells at the end of the batch's, bytes at the end of its
@@ -69,18 +71,19 @@ class RowTransform {
   base::Result<Slot> make_slot(std::uint32_t column);
   Input make_input(const Variable& variable) const;
 
-  base::Result<void> load_computed(const model::RowBatch& in, std::size_t number, base::WallMicros now,
-                                   model::ColumnVector& out);
-  base::Result<void> load_changed(const model::ColumnVector& in, const Slot& slot, model::ColumnVector& out);
+  void load_computed(const model::RowBatch& in, std::size_t number, base::WallMicros now, model::ColumnVector& out);
+  void load_changed(const model::ColumnVector& in, const Slot& slot, model::ColumnVector& out);
   void load_header(const Input& input, base::WallMicros now, Value& value, std::string& scratch) const;
-  base::Error load_failure(const Slot& slot, std::size_t row, std::string_view cause) const;
-  bool mask(const Slot& slot, PlainCell& cell) const;
+  void reject(const Slot& slot, std::size_t row, std::string_view cause, model::ColumnVector& out);
+  void drop_rejected(model::RowBatch& out);
+  void mask(const Slot& slot, PlainCell& cell) const;
 
   base::Result<model::Cell> make_cell(model::ChangeBatch& batch, const model::Change& change, const Slot& slot,
                                       const Image& image);
   base::Result<model::Cell> compute_cell(model::ChangeBatch& batch, const model::Change& change, const Slot& slot,
                                          const Image& image);
   model::Cell changed_cell(model::ChangeBatch& batch, const Slot& slot, const model::Cell& from);
+  model::Cell unfit(model::ChangeBatch& batch, const Slot& slot, std::string_view cause) const;
   model::Cell before_cell(model::ChangeBatch& batch, const model::Change& change, const Slot& slot) const;
   Reading read_input(const model::ChangeBatch& batch, const model::Change& change, const Image& image,
                      const Input& input, Value& value, std::string& scratch) const;
@@ -96,6 +99,7 @@ class RowTransform {
   std::vector<Slot> slots_;  // one for each stored column of the target
   bool whole_row_is_key_ = false;
   std::uint64_t rows_loaded_ = 0;
+  std::vector<std::string> rejected_;  // of the batch being loaded, by row; empty: none yet
   std::vector<Value> values_;
   std::vector<std::string> scratches_;
   PlainCell cell_;

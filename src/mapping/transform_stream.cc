@@ -141,8 +141,20 @@ Result<Cell> RowTransform::compute_cell(ChangeBatch& batch, const Change& change
         position_text_ ? position_text_(change.position) : "");
   }
   const Result<Value> value = engine_->evaluate(slot.expression, {values_.data(), slot.inputs.size()});
-  if (!value.ok() || !to_cell(*value, slot.target->type, cell_)) return without_value(CellState::misfit);
+  if (!value.ok()) return unfit(batch, slot, value.error().message);
+  if (!to_cell(*value, slot.target->type, cell_)) {
+    return unfit(batch, slot, no_value_of("the expression's value", slot.target->type));
+  }
   return added(batch, slot.target->type.type, cell_);
+}
+
+Cell RowTransform::unfit(ChangeBatch& batch, const Slot& slot, std::string_view cause) const {
+  Cell cell = without_value(CellState::misfit);
+  cell.offset = batch.bytes.size();
+  batch.bytes += fmt::format("column {} (rule {}): {}", slot.target->name,
+                             slot.origin->rule_ids.empty() ? "" : slot.origin->rule_ids.back(), cause);
+  cell.size = static_cast<std::uint32_t>(batch.bytes.size() - cell.offset);
+  return cell;
 }
 
 Cell RowTransform::changed_cell(ChangeBatch& batch, const Slot& slot, const Cell& from) {
@@ -152,7 +164,8 @@ Cell RowTransform::changed_cell(ChangeBatch& batch, const Slot& slot, const Cell
   as_is.type = slot.from;
   const model::ColumnType& wanted = slot.converts ? slot.target->type : as_is;
   const Value value = value_of_cell(slot.from, batch.cell_bytes(from), NumericView::exact, scratches_[0]);
-  if (!to_cell(value, wanted, cell_) || !mask(slot, cell_)) return without_value(CellState::misfit);
+  if (!to_cell(value, wanted, cell_)) return unfit(batch, slot, no_value_of("the value", wanted));
+  mask(slot, cell_);
   return added(batch, slot.target->type.type, cell_);
 }
 

@@ -64,6 +64,7 @@ class Rows {
     in.rows = 1;
     const auto out = transform_->load(in, 1'700'000'000'000'000);
     if (!out.ok()) return {out.error().message};
+    if (!(*out)->rejected.empty()) return {"rejected", (*out)->rejected[0]};
     Cells cells;
     for (const model::ColumnVector& column : (*out)->columns) {
       cells.push_back(column.present[0] == 0 ? "-" : model::column_text(column, 0));
@@ -205,7 +206,7 @@ TEST(RowTransform, a_row_that_fails) {
   EXPECT_EQ(rows.stream(Op::insert, {}, {"1", "secret", "1", "0"}), (Cells{"1", "secret", "1", "1970-01-01", "?"}));
   rows.load({"1", "5", "1", "0"});
   EXPECT_EQ(rows.load({"1", "secret", "1", "0"}),
-            (Cells{"table public.t, column n (rule 2), row 2 of the chunk: the expression's value is no INT4"}));
+            (Cells{"rejected", "column n (rule 2), row 2 of the chunk: the expression's value is no INT4"}));
 }
 
 TEST(RowTransform, what_streams_cannot_do_is_named) {

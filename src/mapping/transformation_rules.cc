@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "mapping/language.h"
 #include "mapping/rule_text.h"
 
 namespace mapping {
@@ -142,18 +143,19 @@ base::Result<model::ColumnType> parse_type(const RuleText& rule) {
 }
 
 // Header and metadata variables, by name; anything else that begins with AR_ is unknown.
+constexpr std::array<std::string_view, 8> variables{
+    "AR_H_STREAM_POSITION", "AR_H_TIMESTAMP",     "AR_H_COMMIT_TIMESTAMP", "AR_H_OPERATION", "AR_H_USER",
+    "AR_H_CHANGE_SEQ",      "AR_M_SOURCE_SCHEMA", "AR_M_SOURCE_TABLE_NAME"};
+constexpr std::string_view of_column_name = "AR_M_SOURCE_COLUMN_NAME";
+constexpr std::string_view of_column_type = "AR_M_SOURCE_COLUMN_DATATYPE";
+
 bool is_variable(std::string_view name) {
-  for (const std::string_view known :
-       {"AR_H_STREAM_POSITION", "AR_H_TIMESTAMP", "AR_H_COMMIT_TIMESTAMP", "AR_H_OPERATION", "AR_H_USER",
-        "AR_H_CHANGE_SEQ", "AR_M_SOURCE_SCHEMA", "AR_M_SOURCE_TABLE_NAME"}) {
-    if (name == known) return true;
-  }
-  return false;
+  return std::find(variables.begin(), variables.end(), name) != variables.end();
 }
 
 base::Result<void> check_variables(const RuleText& rule, const TransformationRule& out) {
   for (const std::string& name : out.facts.variables) {
-    const bool of_column = name == "AR_M_SOURCE_COLUMN_NAME" || name == "AR_M_SOURCE_COLUMN_DATATYPE";
+    const bool of_column = name == of_column_name || name == of_column_type;
     if (out.action == RuleAction::rename) {
       const bool known = name.starts_with("AR_M_") && (is_variable(name) || of_column);
       const bool fits = known && (!of_column || out.target == RuleTarget::column);
@@ -267,6 +269,18 @@ base::Result<void> check_members(const RuleText& rule, const TransformationRule&
 }
 
 }  // namespace
+
+std::vector<std::string_view> rule_action_words() {
+  std::vector<std::string_view> words;
+  for (const auto& entry : action_words) words.push_back(entry.word);
+  return words;
+}
+
+std::vector<std::string_view> expression_variables() {
+  std::vector<std::string_view> words{of_column_name, of_column_type};
+  words.insert(words.end(), variables.begin(), variables.end());
+  return words;
+}
 
 base::Result<TransformationRule> parse_transformation(const RuleText& rule) {
   TransformationRule out;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <limits>
 
 #include "model/cell_text.h"
 #include "model/change.h"
@@ -16,7 +17,7 @@ namespace {
 using model::Type;
 using Kind = Value::Kind;
 
-constexpr std::int64_t day_micros = 86'400'000'000;
+constexpr std::int64_t datetime_days_max = std::numeric_limits<std::int64_t>::max() / day_micros - 1;
 constexpr std::size_t integer_digits_max = 18;
 constexpr std::size_t real_digits_max = 15;
 constexpr double int64_end = 9223372036854775808.0;
@@ -135,22 +136,6 @@ bool whole_number(const Value& value, std::int64_t& out) {
   return code == std::errc() && end == digits.data() + digits.size();
 }
 
-struct Range {
-  std::int64_t low, high;
-};
-
-Range range_of(Type type) {
-  switch (type) {
-    case Type::int1: return {-128, 127};
-    case Type::int2: return {-32768, 32767};
-    case Type::int4: return {-2147483648LL, 2147483647};
-    case Type::uint1: return {0, 255};
-    case Type::uint2: return {0, 65535};
-    case Type::uint4: return {0, 4294967295LL};
-    default: return {std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max()};
-  }
-}
-
 bool integer_cell(const Value& value, Type type, std::int64_t& out) {
   if (type == Type::uint8 && value.kind == Kind::text) {
     std::uint64_t number = 0;
@@ -161,8 +146,7 @@ bool integer_cell(const Value& value, Type type, std::int64_t& out) {
   }
   if (!whole_number(value, out)) return false;
   if (type == Type::uint8) return out >= 0;
-  const Range range = range_of(type);
-  return out >= range.low && out <= range.high;
+  return in_range(type, out);
 }
 
 bool boolean_cell(const Value& value, std::int64_t& out) {
@@ -216,13 +200,14 @@ bool take_word(std::string_view& text, std::string_view word) {
   return true;
 }
 
-bool take_date(std::string_view& text, std::int64_t& days) {
+bool take_date(std::string_view& text, bool before_christ, std::int64_t& days) {
   std::int64_t year = 0, month = 0, day = 0;
-  if (!take_number(text, 4, 6, year) || !take_word(text, "-") || !take_number(text, 2, 2, month) ||
+  if (!take_number(text, 4, 7, year) || !take_word(text, "-") || !take_number(text, 2, 2, month) ||
       !take_word(text, "-") || !take_number(text, 2, 2, day)) {
     return false;
   }
   if (month < 1 || month > 12 || day < 1 || day > 31) return false;
+  if (before_christ) year = 1 - year;
   days = days_of(year, static_cast<unsigned>(month), static_cast<unsigned>(day));
   const std::int64_t next = month == 12 ? days_of(year + 1, 1, 1) : days_of(year, static_cast<unsigned>(month) + 1, 1);
   return days < next;
@@ -255,14 +240,11 @@ bool date_cell(const Value& value, std::int64_t& days) {
   if (value.kind != Kind::text) return false;
   if (infinite(value.bytes, days)) return true;
   std::int64_t micros = 0;
-  if (!parse_datetime(value.bytes, micros) || micros % day_micros != 0) return false;
-  days = micros / day_micros;
-  return true;
+  return parse_date_and_time(value.bytes, days, micros) && micros == 0;
 }
 
 bool time_cell(const Value& value, std::int64_t& micros) {
-  std::string_view text = value.bytes;
-  return value.kind == Kind::text && take_time(text, micros) && text.empty();
+  return value.kind == Kind::text && parse_time(value.bytes, micros);
 }
 
 std::size_t characters(std::string_view text) {
@@ -282,17 +264,40 @@ bool text_cell(const Value& value, const model::ColumnType& type, std::string& o
 
 }  // namespace
 
-bool parse_datetime(std::string_view text, std::int64_t& micros) {
-  std::int64_t days = 0;
-  if (!take_date(text, days)) return false;
-  std::int64_t time = 0;
-  if (take_word(text, " ") || take_word(text, "T")) {
-    if (!take_time(text, time)) return false;
-    take_word(text, "Z");
+IntegerRange integer_range(Type type) {
+  switch (type) {
+    case Type::int1: return {-128, 127};
+    case Type::int2: return {-32768, 32767};
+    case Type::int4: return {-2147483648LL, 2147483647};
+    case Type::uint1: return {0, 255};
+    case Type::uint2: return {0, 65535};
+    case Type::uint4: return {0, 4294967295LL};
+    default: return {std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max()};
   }
-  micros = days * day_micros + time;
+}
+
+bool parse_date_and_time(std::string_view text, std::int64_t& days, std::int64_t& micros) {
+  constexpr std::string_view before_christ = " BC";
+  const bool is_before = text.ends_with(before_christ);
+  if (is_before) text.remove_suffix(before_christ.size());
+  if (!take_date(text, is_before, days)) return false;
+  micros = 0;
+  if (take_word(text, " ") || take_word(text, "T")) {
+    if (!take_time(text, micros)) return false;
+    if (!take_word(text, "Z")) take_word(text, "+00");
+  }
   return text.empty();
 }
+
+bool parse_datetime(std::string_view text, std::int64_t& micros) {
+  std::int64_t days = 0, time = 0;
+  if (!parse_date_and_time(text, days, time)) return false;
+  if (days > datetime_days_max || days < -datetime_days_max) return false;
+  micros = days * day_micros + time;
+  return true;
+}
+
+bool parse_time(std::string_view text, std::int64_t& micros) { return take_time(text, micros) && text.empty(); }
 
 Value value_of_fixed(Type type, std::int64_t cell, std::string& scratch) {
   const bool is_text =

@@ -50,7 +50,23 @@ struct PlainCell {
 // False: the value has no place in a column of that type.
 bool to_cell(const Value& value, const model::ColumnType& type, PlainCell& out);
 
-// Microseconds of "2024-02-29 23:59:59.5" (or T between, a date alone, a Z behind) since 1970; false: no such time.
+// The least and the greatest value of an integer type; of uint8 what fits into int64.
+struct IntegerRange {
+  std::int64_t low, high;
+};
+IntegerRange integer_range(model::Type type);
+inline bool in_range(model::Type type, std::int64_t value) {
+  const IntegerRange range = integer_range(type);
+  return value >= range.low && value <= range.high;
+}
+
+inline constexpr std::int64_t day_micros = 86'400'000'000;
+
+// "2024-02-29 23:59:59.5" (or T between, a date alone, Z or +00 behind, BC at the end): days since 1970 and
+// microseconds of the day. Digits beyond microseconds are dropped. False: no such time.
+bool parse_date_and_time(std::string_view text, std::int64_t& days, std::int64_t& micros);
+// The same as microseconds since 1970; false also for what these cannot hold.
 bool parse_datetime(std::string_view text, std::int64_t& micros);
+bool parse_time(std::string_view text, std::int64_t& micros);
 
 }  // namespace mapping

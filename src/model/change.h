@@ -34,7 +34,9 @@ enum class CellState : std::uint8_t {
   value,
   unchanged,  // a large value that the log does not repeat (TOAST): the target keeps what it has
   absent,     // the log does not carry this column (key-only old image)
-  misfit,     // the source has a value that no canonical cell can hold (no bytes): by the target's data-error policy
+  // The source has a value that no canonical cell can hold, or a rule of the mapping fails (the bytes say why, for
+  // people): by the target's data-error policy.
+  misfit,
 };
 
 struct Cell {

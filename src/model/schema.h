@@ -25,6 +25,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace model {
@@ -180,7 +181,8 @@ struct TableSchema {
   std::string comment;
   std::vector<NativeObject> requirements;  // in the order in which they must be made
   std::vector<Sequence> sequences;
-  std::vector<Partition> partitions;  // never tables of their own
+  std::vector<Partition> partitions;                             // never tables of their own
+  std::vector<std::pair<std::string, std::string>> object_tags;  // set by mapping: of the files written for it
 
   std::optional<std::uint32_t> find_column(std::string_view column) const;
   friend bool operator==(const TableSchema&, const TableSchema&) = default;

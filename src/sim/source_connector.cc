@@ -276,6 +276,9 @@ class SimSource final : public connect::Source {
   }
   std::string quote_identifier(std::string_view name) const override { return fmt::format("<{}>", name); }
   std::string quote_literal(std::string_view text) const override { return fmt::format("'{}'", text); }
+  model::Comparison comparison(const model::TableSchema&, const model::Column& column) const override {
+    return model::plain_comparison(column.type.type);
+  }
 
  private:
   const SourceSide side_;

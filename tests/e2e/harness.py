@@ -156,7 +156,7 @@ class Task:
         return self.file
 
     def command(self, verb, *arguments):
-        return [self.bench.binary, verb, *([] if verb == "status" else [str(self.write())]), "--data-dir",
+        return [self.bench.binary, *verb.split(), *([] if verb == "status" else [str(self.write())]), "--data-dir",
                 str(self.data), *map(str, arguments)]
 
     def start(self, *arguments, environment=None):

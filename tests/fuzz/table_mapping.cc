@@ -33,7 +33,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto quote = [](std::string_view text) { return "'" + std::string(text) + "'"; };
   (void)mapping->selects(source.name, false);
   (void)mapping->load_order(source.name);
-  (void)mapping->filter_sql(source, quote, quote);
+  const auto comparison = [](const model::TableSchema&, const model::Column& column) {
+    return model::plain_comparison(column.type.type);
+  };
+  const auto filter = mapping->table_filter(source, comparison);
+  if (filter.ok()) (void)filter->sql(quote, quote);
+  (void)mapping->segments(source, {quote, quote, comparison});
   const auto mapped = mapping->map(source);
   if (!mapped.ok()) return 0;
   const model::TableSchema& target = *mapped->target;

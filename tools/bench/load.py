@@ -5,7 +5,7 @@ import subprocess
 import threading
 import time
 
-from harness import expect_equal, select
+from harness import expect_equal, expect_same, fingerprint, select, transform
 from measure import Row, better, psql, uri, wait_for
 
 COLUMNS = """l_orderkey bigint NOT NULL, l_partkey int NOT NULL, l_suppkey int NOT NULL, l_linenumber int NOT NULL,
@@ -86,6 +86,38 @@ def to_postgres(lab):
     lab.compare("full load to PostgreSQL", "pgloader", ours, theirs, 0.15, command)
     lab.add(Row("peak memory, full load", "256 MiB", f"{ours.memory_peak / 2**20:.0f} MiB", "256 MiB",
                 ours.memory_peak / 2**28, 1.0, command=command))
+
+
+def ten_rules():
+    def column(action, name=None, **more):
+        return transform("column", action, table="lineitem", column=name, **more)
+    kept = {"filter-type": "source", "column-name": "l_quantity", "filter-conditions": [{"filter-operator": "gte", "value": "1"}]}
+    return [
+        select(table="lineitem", filters=[kept]), transform("schema", "rename", value="mart"),
+        transform("table", "rename", table="lineitem", value="lines"), column("rename", "l_comment", value="remark"),
+        column("convert-uppercase", "l_ship%"), column("remove-column", "l_linestatus"),
+        column("add-column", value="net", expression="round($l_extendedprice * (1 - $l_discount), 2)",
+               **{"data-type": {"type": "numeric", "precision": 15, "scale": 2}}),
+        column("add-column", value="place", expression="$l_shipmode || '/' || $l_linenumber", **{"data-type": {"type": "string", "length": 30}}),
+        column("data-masking-digits-mask", "l_comment", value="#"),
+        column("change-data-type", "l_partkey", **{"data-type": {"type": "int8"}})]
+
+
+def mapped(lab):
+    """load-mapped: a load with ten transformations against the same task without them."""
+    source, command = lineitem(lab), "./dev bench load-mapped"
+    plain, target = lab.target(), lab.target()
+    theirs = lab.timed_task(task_for(lab, source, plain))
+    plain.drop()
+    ours = lab.timed_task(lab.bench.task(source, target, ten_rules(), kind="full-load"))
+    shape = ("l_orderkey, l_partkey, l_suppkey, l_linenumber, l_quantity, l_extendedprice, l_discount, l_tax, l_returnflag, {0}, "
+             "l_commitdate, l_receiptdate, {1}")
+    wanted = shape.format("l_shipdate, l_shipinstruct, l_shipmode", "regexp_replace(l_comment, '[0-9]', '#', 'g'), "
+                          "round(l_extendedprice * (1 - l_discount), 2), rtrim(l_shipmode) || '/' || l_linenumber")
+    found = shape.format('"L_SHIPDATE", "L_SHIPINSTRUCT", "L_SHIPMODE"', "remark, net, place")
+    expect_same(fingerprint(target, "mart.lines", found), fingerprint(source, "lineitem", wanted), "rows and computed columns")
+    target.drop()
+    lab.compare("full load with ten transformations", "the same task without them", ours, theirs, 2.0, command)
 
 
 # The wheel's file has the extension's short name; DuckDB wants it called after its entry point.

@@ -18,7 +18,7 @@ import load  # noqa: E402
 import stream  # noqa: E402
 
 ROWS = {
-    "load-pg": load.to_postgres, "load-parquet": load.to_parquet, "load-csv": load.to_csv, "start": load.start,
+    "load-pg": load.to_postgres, "load-mapped": load.mapped, "load-parquet": load.to_parquet, "load-csv": load.to_csv, "start": load.start,
     "capture": stream.capture, "apply-inserts": stream.apply_inserts, "apply-updates": stream.apply_updates,
     "apply-batches": stream.apply_batches, "apply-tpcb": stream.apply_tpcb, "latency": stream.latency,
     "memory": stream.memory,

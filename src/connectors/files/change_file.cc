@@ -116,6 +116,10 @@ bool RowEncoder::fits(const model::ChangeBatch& batch, std::string& reason) cons
   for (std::size_t i = 0; i < cells_.size(); ++i) {
     if (cells_[i].state != CellState::misfit) continue;
     const model::Column& column = table_->columns[stored_[i]];
+    if (cells_[i].size != 0) {
+      reason = fmt::format("table {}, {}", table_->source_name.text(), batch.cell_bytes(cells_[i]));
+      return false;
+    }
     reason = fmt::format("table {}, column {}: the value has no place in a {}", table_->source_name.text(), column.name,
                          model::type_name(column.type.type));
     return false;

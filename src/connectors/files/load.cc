@@ -59,7 +59,9 @@ class FileLoader final : public connect::ChunkLoader {
 
   base::Result<void> open_file() {
     const std::string key = TRY(files_.next_key(folder_, chunk_, keys_));
-    file_ = TRY(ObjectFile::open(settings_, files_.store_, key, facts_of(settings_, files_.context_), stop_));
+    wire::ObjectFacts facts = facts_of(settings_, files_.context_);
+    facts.tags.insert(table_->object_tags.begin(), table_->object_tags.end());
+    file_ = TRY(ObjectFile::open(settings_, files_.store_, key, facts, stop_));
     if (!settings_.parquet && settings_.add_column_name) {
       encoder_.header(piece_, settings_.op_in_load ? "Op" : "", settings_.timestamp_column);
     }

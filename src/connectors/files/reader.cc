@@ -157,9 +157,9 @@ class RebuiltTable final : public connect::OrderedReader {
 
 base::Result<std::unique_ptr<connect::OrderedReader>> FileComparable::read_ordered(
     const model::TableSchema& table, const std::vector<std::uint32_t>& columns, const std::vector<std::uint32_t>& order,
-    const std::string& filter) {
-  if (!order.empty() || !filter.empty()) {
-    return base::failed(connect::errors::not_supported, "table {}: files give rows in no order and without a filter",
+    const std::string& filter, const Expressions& expressions) {
+  if (!order.empty() || !filter.empty() || !expressions.empty()) {
+    return base::failed(connect::errors::not_supported, "table {}: files give rows in no order and know no SQL",
                         table.name.text());
   }
   auto rebuilt = std::make_unique<RebuiltTable>(settings_, store_, table, columns);

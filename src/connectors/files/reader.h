@@ -23,7 +23,8 @@ class FileComparable final : public connect::Comparable {
   base::Result<std::unique_ptr<connect::OrderedReader>> read_ordered(const model::TableSchema& table,
                                                                      const std::vector<std::uint32_t>& columns,
                                                                      const std::vector<std::uint32_t>& order,
-                                                                     const std::string& filter) override;
+                                                                     const std::string& filter,
+                                                                     const Expressions& expressions) override;
   bool empty_is_null() const override { return !settings_.parquet && settings_.csv.null_text.empty(); }
 
  private:

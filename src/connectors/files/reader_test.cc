@@ -10,7 +10,7 @@ namespace {
 
 std::vector<std::string> rebuilt(FileTarget& target, const model::TableSchema& table) {
   std::vector<std::string> rows;
-  auto reader = target.comparable()->read_ordered(table, model::stored_columns(table), {}, "");
+  auto reader = target.comparable()->read_ordered(table, model::stored_columns(table), {}, "", {});
   EXPECT_TRUE(reader.ok()) << reader.error().text();
   if (!reader.ok()) return rows;
   std::vector<std::optional<std::string>> cells;
@@ -102,7 +102,7 @@ TEST(FileComparable, AForeignFileIsNamed) {
   auto target = world.open();
   OK(target->start(false));
   world.objects["crm/customer/LOAD00000001.csv"].bytes = "1,2,3\n";
-  auto reader = target->comparable()->read_ordered(*table, {0}, {}, "").take();
+  auto reader = target->comparable()->read_ordered(*table, {0}, {}, "", {}).take();
   std::vector<std::optional<std::string>> cells;
   const auto read = reader->next(cells, {});
   ASSERT_FALSE(read.ok());

@@ -78,6 +78,7 @@ base::Result<ChangeStream::Table*> ChangeStream::table_of(const model::TableSche
   if (!table.encoder || !table.encoder->same_shape(*schema)) {
     table.encoder = std::make_unique<RowEncoder>(settings_, schema, transactions);
   }
+  if (!transactions) table.buffer->tags = schema->object_tags;
   // The pointer stays valid as a key because the schema is kept.
   if (table.schema) by_schema_.erase(table.schema.get());
   table.schema = schema;
@@ -392,6 +393,7 @@ base::Result<void> ChangeStream::write_one(const Sealed& sealed) {
                         intent.rows, sealed.file.rows());
   }
   wire::ObjectFacts facts = facts_of(settings_, context_);
+  facts.tags.insert(sealed.buffer->tags.begin(), sealed.buffer->tags.end());
   facts.metadata[meta_rows] = std::to_string(intent.rows);
   facts.metadata[meta_from] = fmt::format("{}.{}", intent.from.log, intent.from.sequence);
   facts.metadata[meta_to] = fmt::format("{}.{}", intent.to.log, intent.to.sequence);

@@ -52,6 +52,8 @@ class ChangeStream {
     std::int64_t last_name = 0;
     std::deque<Intent> replay;  // recorded, not known to be written: gathered again, in order
     bool held = false;          // of a suspended table
+    // Of its one table; of transaction files, which hold all tables, none.
+    std::vector<std::pair<std::string, std::string>> tags;
   };
   struct Table {
     Buffer* buffer = nullptr;

@@ -15,6 +15,7 @@ using model::TableSchemaPtr;
 using model::Type;
 
 constexpr char component[] = "files";
+constexpr std::size_t folder_bytes_max = 1024 - 64;  // date folders and the file's own name come behind it
 constexpr std::size_t objects_examined_max = 3;
 
 FileTarget::FileTarget(Settings settings, connect::Context context, std::unique_ptr<wire::ObjectStore> store,
@@ -107,6 +108,17 @@ base::Result<std::vector<Finding>> FileTarget::check(const std::vector<TableSche
                           "rename one of them in the table mapping"});
     }
     check_columns(settings_, *table, findings);
+    if (folder.size() > folder_bytes_max) {
+      findings.push_back({Finding::Severity::refusal, object,
+                          fmt::format("its folder's name has {} bytes; an object's name holds 1024, {} of them for the "
+                                      "folder",
+                                      folder.size(), folder_bytes_max),
+                          "give schema or table a shorter name in the table mappings"});
+    }
+    if (settings_.preserve_transactions && stream && !table->object_tags.empty()) {
+      findings.push_back({Finding::Severity::note, object,
+                          "files of transactions hold all tables and get no object tags; the load's files do", ""});
+    }
     const bool toasted = std::any_of(table->columns.begin(), table->columns.end(), may_be_toasted);
     const bool refuses = settings_.missing == MissingValues::refuse ||
                          (settings_.missing == MissingValues::lookup && key_columns(*table).empty());

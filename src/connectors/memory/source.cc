@@ -32,14 +32,8 @@ class MemoryCatalog final : public connect::Catalog {
   Result<model::Position> current_position() override {
     return model::Position{database_->end_of_log(), model::sequence_end, {}};
   }
-  Result<std::vector<connect::Finding>> check(const connect::CapturePlan& plan, bool, bool) override {
-    std::vector<connect::Finding> findings;
-    for (const auto& [name, filter] : plan.filters) {
-      if (filter.empty()) continue;
-      findings.push_back({connect::Finding::Severity::refusal, "table " + name.text(),
-                          "a database in memory has no filters", "Remove the filter."});
-    }
-    return findings;
+  Result<std::vector<connect::Finding>> check(const connect::CapturePlan&, bool, bool) override {
+    return std::vector<connect::Finding>();
   }
 
  private:
@@ -169,8 +163,11 @@ class MemoryComparable final : public connect::Comparable {
   Result<std::unique_ptr<connect::OrderedReader>> read_ordered(const model::TableSchema& table,
                                                                const std::vector<std::uint32_t>& columns,
                                                                const std::vector<std::uint32_t>& order,
-                                                               const std::string& filter) override {
-    if (!filter.empty()) return base::failed(connect::errors::not_supported, "filters on {}", table.name.text());
+                                                               const std::string& filter,
+                                                               const Expressions& expressions) override {
+    if (!filter.empty() || !expressions.empty()) {
+      return base::failed(connect::errors::not_supported, "SQL on {}", table.name.text());
+    }
     const std::optional<Table> held = database_->table(table.name);
     if (!held) return base::failed(connect::errors::table_missing, "table {}", table.name.text());
     using Texts = MemoryOrderedReader::Texts;
@@ -236,6 +233,9 @@ class MemorySource final : public connect::Source {
   }
   std::string quote_identifier(std::string_view name) const override { return fmt::format("<{}>", name); }
   std::string quote_literal(std::string_view text) const override { return fmt::format("'{}'", text); }
+  model::Comparison comparison(const model::TableSchema&, const model::Column& column) const override {
+    return model::plain_comparison(column.type.type);
+  }
 
  private:
   std::shared_ptr<Database> database_;

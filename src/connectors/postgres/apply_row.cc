@@ -104,6 +104,14 @@ std::string describe(const ChangeBatch& batch, const Change& change, const Desti
 
 }  // namespace
 
+static std::string misfit_cause(const ChangeBatch& batch, const Change& change) {
+  const Cell* cells = cells_at(batch, change.new_first, change.new_count);
+  for (std::uint32_t i = 0; i < change.new_count; ++i) {
+    if (cells[i].state == CellState::misfit && cells[i].size != 0) return std::string(batch.cell_bytes(cells[i]));
+  }
+  return "a value has no place in the type that its column has on the way";
+}
+
 bool holds_misfit(const ChangeBatch& batch, const Change& change) {
   const Cell* cells = cells_at(batch, change.new_first, change.new_count);
   return std::any_of(cells, cells + change.new_count, [](const Cell& cell) { return cell.state == CellState::misfit; });
@@ -256,8 +264,8 @@ base::Result<void> RowApplier::apply_one(const ChangeBatch& batch, const Change&
   if (tried.refusal) {
     cause = fmt::format("SQLSTATE {} {}", tried.refusal->state, tried.refusal->message);
   } else if (!sendable) {
-    cause = holds_misfit(batch, change) ? "a value has no place in the type that its column has on the way"
-                                        : "the log does not carry what identifies the row";
+    cause =
+        holds_misfit(batch, change) ? misfit_cause(batch, change) : "the log does not carry what identifies the row";
   } else {
     cause = tried.rows == 0 ? "0 rows affected" : fmt::format("{} rows match one row of the source", tried.rows);
   }

@@ -106,7 +106,7 @@ Result<std::pair<model::Position, std::unique_ptr<connect::Snapshot>>> Capture::
   base::Lock lock(mutex_);
   Connection& connection = *TRY(session());
   const Patience patience{context_.clock, std::move(waiting), std::move(stop)};
-  const PublicationPlan publications = TRY(plan_publications(plan, connection.server_version()));
+  const PublicationPlan publications = TRY(plan_publications(plan));
   if (!names_.own_slot) TRY(usable_slot(connection));
   TRY(make_ddl_trigger(connection));
   TRY(align_publications(connection, names_.publications, publications, patience));
@@ -139,7 +139,7 @@ Result<SlotState> Capture::usable_slot(Connection& connection) {
 Result<model::Position> Capture::adopt(const connect::CapturePlan& plan, const model::Position& start) {
   base::Lock lock(mutex_);
   Connection& connection = *TRY(session());
-  const PublicationPlan publications = TRY(plan_publications(plan, connection.server_version()));
+  const PublicationPlan publications = TRY(plan_publications(plan));
   const SlotState slot = TRY(usable_slot(connection));
   if (start < position_before(slot.confirmed)) {
     return failed(connect::errors::position_gone,
@@ -167,7 +167,7 @@ Result<void> Capture::update(const connect::CapturePlan& plan, std::function<voi
   base::Lock lock(mutex_);
   Connection& connection = *TRY(session());
   const Patience patience{context_.clock, std::move(waiting), std::move(stop)};
-  const PublicationPlan publications = TRY(plan_publications(plan, connection.server_version()));
+  const PublicationPlan publications = TRY(plan_publications(plan));
   const std::vector<std::uint32_t> added =
       TRY(align_publications(connection, names_.publications, publications, patience));
   return wait_for_writers(connection, added, patience);

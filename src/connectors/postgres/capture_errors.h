@@ -14,10 +14,6 @@ inline constexpr Code missing_replica_identity{"pg.missing_replica_identity", Ki
                                                "Run the ALTER TABLE statements of the message at the source "
                                                "(publishing such a table would make its own UPDATE and "
                                                "DELETE fail), or let the task take inserts only."};
-inline constexpr Code filter_not_published{"pg.filter_not_published", Kind::task,
-                                           "A row filter on a streamed table needs PostgreSQL 15 or later, and all of "
-                                           "its columns in the replica identity: run "
-                                           "ALTER TABLE ... REPLICA IDENTITY FULL, or remove the filter."};
 inline constexpr Code slot_unusable{
     "pg.slot_unusable", Kind::task,
     "The slot named by SlotName must exist in this database, use pgoutput, and be inactive."};

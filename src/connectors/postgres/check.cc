@@ -269,28 +269,6 @@ void check_identity(const model::TableSchema& table, const SourceCheck& what, Fi
                  what.plan.insert_only_without_identity ? problem + "; only inserts and truncates are taken" : problem,
                  replica_identity_remedy(table));
   }
-  const auto filter = what.plan.filters.find(table.source_name);
-  if (filter == what.plan.filters.end() || filter->second.empty() || table.old_image == model::OldImage::none) return;
-  for (const std::string& name : filter_columns(filter->second)) {
-    const std::optional<std::uint32_t> column = table.find_column(name);
-    const bool in_identity =
-        table.old_image == model::OldImage::full ||
-        (column && std::find(table.old_key.begin(), table.old_key.end(), *column) != table.old_key.end());
-    if (in_identity) continue;
-    findings.add(Severity::refusal, object,
-                 fmt::format("its filter uses column {}, outside the replica identity", name),
-                 replica_identity_remedy(table));
-    return;
-  }
-}
-
-void check_filters(Connection& connection, const SourceCheck& what, Findings& findings) {
-  if (!what.stream || connection.server_version() >= 150000) return;
-  for (const auto& [table, filter] : what.plan.filters) {
-    if (filter.empty()) continue;
-    findings.add(Severity::refusal, "table " + table.text(), "row filters while streaming need PostgreSQL 15 or later",
-                 "Remove the filter, or run a full-load task.");
-  }
 }
 
 // Sequences feed columns and are set at a clean stop; large objects do not travel.
@@ -337,7 +315,6 @@ Result<std::vector<Finding>> check_source(Connection& connection, const SourceCh
     check_role(facts, findings);
     TRY(check_slot(connection, names, findings));
     TRY(check_ddl(connection, what, names, findings));
-    check_filters(connection, what, findings);
   }
   TRY(check_privileges(connection, what, facts, findings));
   for (const model::TableSchemaPtr& table : what.plan.tables) {

@@ -74,10 +74,15 @@ Result<void> split_copy_text(std::string_view line, std::vector<std::optional<st
 Result<std::unique_ptr<connect::OrderedReader>> Comparable::read_ordered(const model::TableSchema& table,
                                                                          const std::vector<std::uint32_t>& columns,
                                                                          const std::vector<std::uint32_t>& order,
-                                                                         const std::string& filter) {
+                                                                         const std::string& filter,
+                                                                         const Expressions& expressions) {
   const auto text_of = [&](std::uint32_t column) { return quote_identifier(table.columns[column].name) + "::text"; };
   std::string selected, sorted;
   for (const std::uint32_t column : columns) {
+    if (const auto own = expressions.find(column); own != expressions.end()) {
+      selected += fmt::format("{}({})::text", selected.empty() ? "" : ", ", own->second);
+      continue;
+    }
     // Only xml's cast shows a declaration that its output function, and so every copy of it, leaves out.
     const model::Column& each = table.columns[column];
     selected +=

@@ -17,7 +17,8 @@ class Comparable final : public connect::Comparable {
   base::Result<std::unique_ptr<connect::OrderedReader>> read_ordered(const model::TableSchema& table,
                                                                      const std::vector<std::uint32_t>& columns,
                                                                      const std::vector<std::uint32_t>& order,
-                                                                     const std::string& filter) override;
+                                                                     const std::string& filter,
+                                                                     const Expressions& expressions) override;
 
  private:
   const ConnectionSettings settings_;

@@ -53,10 +53,16 @@ class LoadSession {
 
 class CopyLoader final : public connect::ChunkLoader {
  public:
-  CopyLoader(SessionPool& pool, std::unique_ptr<Session> session, const std::stop_token& stop, std::string doing)
-      : session_(pool, std::move(session), stop), doing_(std::move(doing)) {}
+  CopyLoader(SessionPool& pool, std::unique_ptr<Session> session, const connect::LoadMode& mode, std::string doing)
+      : session_(pool, std::move(session), mode.stop), doing_(std::move(doing)), tell_(mode.tell) {}
   ~CopyLoader() override {
     if (session_) session_->copy_abandon();
+  }
+
+  // Nothing can be written to the exceptions table in the middle of a COPY.
+  base::Result<void> note_rejected(const std::vector<std::string>& reasons) override {
+    if (!tell_ || reasons.empty()) return {};
+    return base::failed(connect::errors::row_refused, "{}: {}", doing_, reasons.front());
   }
 
   base::Result<void> write_rows(model::RowBatch& rows) override {
@@ -92,6 +98,7 @@ class CopyLoader final : public connect::ChunkLoader {
 
   LoadSession session_;
   const std::string doing_;
+  const bool tell_;
   std::string buffer_;
 };
 
@@ -116,6 +123,16 @@ class CarefulLoader final : public connect::ChunkLoader {
     return write_raw(lines);
   }
 
+  base::Result<void> note_rejected(const std::vector<std::string>& reasons) override {
+    if (!tell_ || reasons.empty()) return {};
+    TRY(begin());
+    for (const std::string& why : reasons) {
+      session_->send(control_.load_exception_sql(),
+                     control_.exception_parameters({table_->name, sql_ + ": a row of the source", why}));
+    }
+    return settle_exceptions();
+  }
+
   // A newline in COPY's text ends a row, wherever it stands: those of values are escaped.
   base::Result<void> write_raw(std::string_view bytes) override {
     while (!bytes.empty()) {
@@ -132,7 +149,7 @@ class CarefulLoader final : public connect::ChunkLoader {
 
   base::Result<std::uint64_t> finish() override {
     TRY(send_portion());
-    if (!begun_) TRY(session_->run("BEGIN", doing_));
+    TRY(begin());
     TRY(session_->run("COMMIT", doing_));
     session_.give_back();
     return rows_;
@@ -141,10 +158,22 @@ class CarefulLoader final : public connect::ChunkLoader {
   std::vector<std::string> take_rejected() override { return std::exchange(rejected_, {}); }
 
  private:
-  base::Result<void> send_portion() {
-    if (ends_.empty()) return {};
+  base::Result<void> begin() {
     if (!begun_) TRY(session_->run("BEGIN", doing_));
     begun_ = true;
+    return {};
+  }
+
+  base::Result<void> settle_exceptions() {
+    for (const Outcome& outcome : TRY(session_->sync())) {
+      if (outcome.refusal) return session_->error_of(*outcome.refusal, "exceptions of the full load");
+    }
+    return {};
+  }
+
+  base::Result<void> send_portion() {
+    if (ends_.empty()) return {};
+    TRY(begin());
     const std::size_t whole = ends_.back();
     TRY(send(0, ends_.size()));
     buffer_.erase(0, whole);
@@ -192,10 +221,7 @@ class CarefulLoader final : public connect::ChunkLoader {
     }
     session_->send(control_.load_exception_sql(),
                    control_.exception_parameters({table_->name, fmt::format("{}: {}", sql_, line), why}));
-    for (const Outcome& outcome : TRY(session_->sync())) {
-      if (outcome.refusal) return session_->error_of(*outcome.refusal, "exceptions of the full load");
-    }
-    return {};
+    return settle_exceptions();
   }
 
   LoadSession session_;
@@ -239,8 +265,7 @@ base::Result<std::unique_ptr<connect::ChunkLoader>> open_loader(SessionPool& poo
   std::unique_ptr<Session> session = TRY(pool.take());
   const std::string doing = "loading table " + table->name.text();
   TRY(session->copy_begin(copy_sql(*table, mode.form), doing));
-  return std::unique_ptr<connect::ChunkLoader>(
-      std::make_unique<CopyLoader>(pool, std::move(session), mode.stop, doing));
+  return std::unique_ptr<connect::ChunkLoader>(std::make_unique<CopyLoader>(pool, std::move(session), mode, doing));
 }
 
 base::Result<std::unique_ptr<connect::ChunkLoader>> open_careful_loader(SessionPool& pool, const ControlTables& control,

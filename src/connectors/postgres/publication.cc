@@ -17,6 +17,7 @@ namespace {
 
 using base::failed;
 using base::Result;
+using Tables = std::vector<model::TableSchemaPtr>;
 
 constexpr int named_tables_max = 20;     // in one message
 constexpr int lock_attempts_max = 1800;  // each waits lock_timeout, then a second
@@ -27,19 +28,14 @@ constexpr std::string_view with_all =
     "publish_via_partition_root = true)";
 constexpr std::string_view with_inserts = "WITH (publish = 'insert, truncate', publish_via_partition_root = true)";
 
-std::string member(const PublishedTable& published) {
-  std::string text = "ONLY " + quoted(published.table->source_name);
-  if (!published.filter.empty()) text += " WHERE (" + published.filter + ")";
-  return text;
-}
-
-std::string members(const std::vector<PublishedTable>& tables) {
+std::string members(const Tables& tables) {
   std::string text;
-  for (const PublishedTable& table : tables) text += (text.empty() ? "" : ", ") + member(table);
+  for (const model::TableSchemaPtr& table : tables)
+    text += (text.empty() ? "ONLY " : ", ONLY ") + quoted(table->source_name);
   return text;
 }
 
-std::string creation(const std::string& name, const std::vector<PublishedTable>& tables, std::string_view with) {
+std::string creation(const std::string& name, const Tables& tables, std::string_view with) {
   return fmt::format("CREATE PUBLICATION {}{}{} {}", quote_identifier(name), tables.empty() ? "" : " FOR TABLE ",
                      members(tables), with);
 }
@@ -47,18 +43,21 @@ std::string creation(const std::string& name, const std::vector<PublishedTable>&
 struct Existing {
   bool exists = false;
   std::map<std::uint32_t, model::TableName> tables;
+  std::set<std::uint32_t> filtered;  // by an earlier version: rows that our own filter must see do not come
 };
 
 Result<Existing> read_publication(Connection& connection, const std::string& name) {
   Existing existing;
-  const Rows rows = TRY(connection.query(
-      "SELECT c.oid, n.nspname, c.relname FROM pg_publication p LEFT JOIN pg_publication_rel r ON r.prpubid = p.oid "
-      "LEFT JOIN pg_class c ON c.oid = r.prrelid LEFT JOIN pg_namespace n ON n.oid = c.relnamespace "
-      "WHERE p.pubname = $1",
-      {name}));
+  const Rows rows = TRY(
+      connection.query("SELECT c.oid, n.nspname, c.relname, to_jsonb(r) ->> 'prqual' FROM pg_publication p LEFT JOIN "
+                       "pg_publication_rel r ON r.prpubid = p.oid "
+                       "LEFT JOIN pg_class c ON c.oid = r.prrelid LEFT JOIN pg_namespace n ON n.oid = c.relnamespace "
+                       "WHERE p.pubname = $1",
+                       {name}));
   for (const Row& row : rows) {
     existing.exists = true;
     if (!null_at(row, 0)) existing.tables[oid_at(row, 0)] = {text_at(row, 1), text_at(row, 2)};
+    if (!null_at(row, 3)) existing.filtered.insert(oid_at(row, 0));
   }
   return existing;
 }
@@ -68,20 +67,20 @@ struct Alteration {
   std::vector<std::uint32_t> added;
 };
 
-// A filter cannot be compared with the one stored, so a filtered table is taken out and put in again.
-void alter(Alteration& alteration, const std::string& name, const Existing& existing,
-           const std::vector<PublishedTable>& wanted, std::string_view with) {
+// A table with a filter is taken out and put in again.
+void alter(Alteration& alteration, const std::string& name, const Existing& existing, const Tables& wanted,
+           std::string_view with) {
   std::set<std::uint32_t> wanted_oids;
-  std::vector<PublishedTable> added;
+  Tables added;
   std::string removed;
   const auto remove = [&](const model::TableName& table) {
     removed += (removed.empty() ? "ONLY " : ", ONLY ") + quoted(table);
   };
-  for (const PublishedTable& table : wanted) {
-    const auto oid = static_cast<std::uint32_t>(table.table->source_id);
+  for (const model::TableSchemaPtr& table : wanted) {
+    const auto oid = static_cast<std::uint32_t>(table->source_id);
     wanted_oids.insert(oid);
     const auto present = existing.tables.find(oid);
-    if (present != existing.tables.end() && table.filter.empty()) continue;
+    if (present != existing.tables.end() && !existing.filtered.contains(oid)) continue;
     if (present != existing.tables.end()) {
       remove(present->second);
     } else {
@@ -101,33 +100,10 @@ void alter(Alteration& alteration, const std::string& name, const Existing& exis
   if (!added.empty()) alteration.statements.push_back(start + " ADD TABLE " + members(added));
 }
 
-// The server records which columns a filter uses; it would refuse the source's UPDATE if one is not in the identity.
-Result<void> verify_filters(Connection& connection, const std::string& publication, const PublicationPlan& plan) {
-  const Rows rows = TRY(connection.query(
-      "SELECT DISTINCT r.prrelid, a.attname FROM pg_publication p JOIN pg_publication_rel r ON r.prpubid = p.oid "
-      "JOIN pg_depend d ON d.classid = 'pg_publication_rel'::regclass AND d.objid = r.oid "
-      "AND d.refclassid = 'pg_class'::regclass AND d.refobjid = r.prrelid AND d.refobjsubid > 0 "
-      "JOIN pg_attribute a ON a.attrelid = r.prrelid AND a.attnum = d.refobjsubid WHERE p.pubname = $1",
-      {publication}));
-  for (const Row& row : rows) {
-    for (const PublishedTable& published : plan.all) {
-      const model::TableSchema& table = *published.table;
-      if (table.source_id != oid_at(row, 0) || table.old_image == model::OldImage::full) continue;
-      const std::optional<std::uint32_t> column = table.find_column(text_at(row, 1));
-      if (column && std::find(table.old_key.begin(), table.old_key.end(), *column) != table.old_key.end()) continue;
-      return failed(capture_errors::filter_not_published,
-                    "table {}: the filter uses column {}, which is not in the "
-                    "replica identity",
-                    table.source_name.text(), text_at(row, 1));
-    }
-  }
-  return {};
-}
-
 // Under our locks nobody can change an identity any more: what was planned must still hold.
 Result<void> verify_identities(Connection& connection, const PublicationPlan& plan) {
   std::vector<model::TableName> names;
-  for (const PublishedTable& published : plan.all) names.push_back(published.table->source_name);
+  for (const model::TableSchemaPtr& table : plan.all) names.push_back(table->source_name);
   for (const model::TableSchemaPtr& table : TRY(describe_tables(connection, TypeChoices{}, names))) {
     if (table->old_image != model::OldImage::none) continue;
     return failed(capture_errors::missing_replica_identity, "table {} has lost its replica identity: {}",
@@ -143,7 +119,6 @@ Result<std::vector<std::uint32_t>> align_once(Connection& connection, const Publ
   alter(alteration, names.inserts, TRY(read_publication(connection, names.inserts)), plan.inserts, with_inserts);
   for (const std::string& statement : alteration.statements) TRY(connection.execute(statement));
   TRY(verify_identities(connection, plan));
-  TRY(verify_filters(connection, names.all, plan));
   return alteration.added;
 }
 
@@ -151,7 +126,7 @@ Result<std::vector<std::uint32_t>> align_once(Connection& connection, const Publ
 Result<std::string> lock_holders(Connection& connection, const PublicationPlan& plan) {
   std::vector<std::uint32_t> oids;
   for (const auto* list : {&plan.all, &plan.inserts}) {
-    for (const PublishedTable& table : *list) oids.push_back(static_cast<std::uint32_t>(table.table->source_id));
+    for (const model::TableSchemaPtr& table : *list) oids.push_back(static_cast<std::uint32_t>(table->source_id));
   }
   const Rows rows = TRY(connection.query(
       "SELECT string_agg(DISTINCT format('pid %s since %s s: %s', l.pid,"
@@ -165,23 +140,17 @@ Result<std::string> lock_holders(Connection& connection, const PublicationPlan& 
 
 }  // namespace
 
-Result<PublicationPlan> plan_publications(const connect::CapturePlan& plan, int server_version) {
+Result<PublicationPlan> plan_publications(const connect::CapturePlan& plan) {
   PublicationPlan result;
   std::string remedies;
   std::string first;
   int unusable = 0;
   for (const model::TableSchemaPtr& table : plan.tables) {
     if (table->kind != "table" && table->kind != "partitioned") continue;
-    const auto filter = plan.filters.find(table->source_name);
-    const std::string sql = filter == plan.filters.end() ? "" : filter->second;
-    if (!sql.empty() && server_version < 150000) {
-      return failed(capture_errors::filter_not_published, "table {}: row filters while streaming need PostgreSQL 15",
-                    table->source_name.text());
-    }
     if (table->old_image != model::OldImage::none) {
-      result.all.push_back({table, sql});
+      result.all.push_back(table);
     } else if (plan.insert_only_without_identity) {
-      result.inserts.push_back({table, sql});
+      result.inserts.push_back(table);
     } else {
       if (unusable == 0) first = table->source_name.text();
       if (unusable++ < named_tables_max) remedies += " " + replica_identity_remedy(*table);
@@ -193,29 +162,6 @@ Result<PublicationPlan> plan_publications(const connect::CapturePlan& plan, int 
                   unusable > named_tables_max ? " ..." : "");
   }
   return result;
-}
-
-std::vector<std::string> filter_columns(const std::string& filter) {
-  std::vector<std::string> columns;
-  for (std::size_t at = 0; at < filter.size(); ++at) {
-    if (filter[at] == '\'') {
-      const bool escapes = at > 0 && (filter[at - 1] == 'E' || filter[at - 1] == 'e');
-      for (++at; at < filter.size() && filter[at] != '\''; ++at) {
-        if (escapes && filter[at] == '\\') ++at;
-      }
-    } else if (filter[at] == '"') {
-      std::string name;
-      for (++at; at < filter.size(); ++at) {
-        if (filter[at] == '"') {
-          if (at + 1 >= filter.size() || filter[at + 1] != '"') break;
-          ++at;
-        }
-        name += filter[at];
-      }
-      columns.push_back(std::move(name));
-    }
-  }
-  return columns;
 }
 
 std::vector<std::string> publication_statements(const PublicationNames& names, const PublicationPlan& plan) {
@@ -248,10 +194,10 @@ Result<std::vector<std::uint32_t>> align_publications(Connection& connection, co
 }
 
 Result<bool> publications_match(Connection& connection, const PublicationNames& names, const PublicationPlan& plan) {
-  const auto same = [](const Existing& existing, const std::vector<PublishedTable>& wanted) {
-    return existing.exists && existing.tables.size() == wanted.size() &&
-           std::all_of(wanted.begin(), wanted.end(), [&](const PublishedTable& table) {
-             return existing.tables.contains(static_cast<std::uint32_t>(table.table->source_id));
+  const auto same = [](const Existing& existing, const Tables& wanted) {
+    return existing.exists && existing.filtered.empty() && existing.tables.size() == wanted.size() &&
+           std::all_of(wanted.begin(), wanted.end(), [&](const model::TableSchemaPtr& table) {
+             return existing.tables.contains(static_cast<std::uint32_t>(table->source_id));
            });
   };
   return same(TRY(read_publication(connection, names.all)), plan.all) &&

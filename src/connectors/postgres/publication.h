@@ -5,8 +5,9 @@
 // application's own UPDATE and DELETE fail. Neither is ever FOR ALL TABLES. A partitioned table stands there as its
 // root, a table of plain inheritance alone (ONLY).
 //
-// A row filter over columns outside the replica identity would make the source's UPDATE fail too; such a publication
-// is rolled back before it exists, and refused.
+// Filters of the table mappings do not stand in them: they are evaluated on our side (mapping/filter.h), because in a
+// publication they would need release 15, could make the application's UPDATE fail, and lose large values of rows that
+// move into the filter.
 //
 // Order: plan_publications (pure) -> align_publications -> wait_for_writers on what was added. One thread, a session
 // of its own, not in a transaction. Locks are asked for with a time-out, so that nobody queues behind us for long.
@@ -28,14 +29,9 @@ struct PublicationNames {
   std::string inserts;
 };
 
-struct PublishedTable {
-  model::TableSchemaPtr table;
-  std::string filter;  // native SQL, empty: none
-};
-
 struct PublicationPlan {
-  std::vector<PublishedTable> all;
-  std::vector<PublishedTable> inserts;
+  std::vector<model::TableSchemaPtr> all;
+  std::vector<model::TableSchemaPtr> inserts;
 };
 
 // What blocks us is told to `waiting` about once a second.
@@ -46,10 +42,7 @@ struct Patience {
 };
 
 // Tables without a log (unlogged, foreign, views) are left out. Fails naming the tables without usable identity.
-base::Result<PublicationPlan> plan_publications(const connect::CapturePlan& plan, int server_version);
-
-// The column names a filter made by the task's mapping uses: everything in double quotes outside of literals.
-std::vector<std::string> filter_columns(const std::string& filter);
+base::Result<PublicationPlan> plan_publications(const connect::CapturePlan& plan);
 
 // The statements that would make both publications from nothing, for messages.
 std::vector<std::string> publication_statements(const PublicationNames& names, const PublicationPlan& plan);

@@ -18,13 +18,14 @@ constexpr int version_end = 190000;
 Result<std::unique_ptr<connect::Source>> open_source(const connect::Options& options, const connect::Context& context) {
   TRY(check_options(options));
   const ConnectionSettings settings = connection_settings(options, "millrace " + context.task);
-  const Connection connection = TRY(Connection::open(settings));
+  Connection connection = TRY(Connection::open(settings));
   const int version = connection.server_version();
   if (version < version_min || version >= version_end) {
     return failed(capture_errors::release_not_supported, "{}: its release is {}.{}", connection.name(), version / 10000,
                   version % 10000);
   }
-  return std::unique_ptr<connect::Source>(std::make_unique<Source>(settings, options, context));
+  const DatabaseText text = TRY(read_database_text(connection));
+  return std::unique_ptr<connect::Source>(std::make_unique<Source>(settings, options, context, text));
 }
 
 }  // namespace

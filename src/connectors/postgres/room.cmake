@@ -6,6 +6,7 @@ room(connectors_postgres
   connectors/postgres/catalog.cc
   connectors/postgres/check.cc
   connectors/postgres/comparable.cc
+  connectors/postgres/comparison.cc
   connectors/postgres/chunk_reader.cc
   connectors/postgres/connection.cc
   connectors/postgres/copy_text.cc

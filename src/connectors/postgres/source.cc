@@ -9,10 +9,12 @@ namespace postgres {
 using base::failed;
 using base::Result;
 
-Source::Source(const ConnectionSettings& settings, const connect::Options& options, const connect::Context& context)
+Source::Source(const ConnectionSettings& settings, const connect::Options& options, const connect::Context& context,
+               const DatabaseText& database_text)
     : settings_(settings),
       options_(options),
       context_(context),
+      database_text_(database_text),
       catalog_(settings, options_, context_),
       capture_(settings, options_, context_),
       comparable_(settings) {}
@@ -32,6 +34,10 @@ Result<model::Position> Source::parse_position(std::string_view text) const { re
 
 std::string Source::quote_identifier(std::string_view name) const { return postgres::quote_identifier(name); }
 std::string Source::quote_literal(std::string_view text) const { return postgres::quote_literal(text); }
+
+model::Comparison Source::comparison(const model::TableSchema& table, const model::Column& column) const {
+  return comparison_of(database_text_, table, column);
+}
 
 Result<model::Position> parse_lsn_position(std::string_view text) {
   std::string_view lsn = text;

@@ -8,6 +8,7 @@
 #include "connectors/postgres/capture.h"
 #include "connectors/postgres/catalog.h"
 #include "connectors/postgres/comparable.h"
+#include "connectors/postgres/comparison.h"
 
 namespace postgres {
 
@@ -16,7 +17,8 @@ base::Result<model::Position> parse_lsn_position(std::string_view text);
 
 class Source final : public connect::Source {
  public:
-  Source(const ConnectionSettings& settings, const connect::Options& options, const connect::Context& context);
+  Source(const ConnectionSettings& settings, const connect::Options& options, const connect::Context& context,
+         const DatabaseText& database_text);
 
   std::string_view family() const override;
   connect::Catalog& catalog() override { return catalog_; }
@@ -27,11 +29,13 @@ class Source final : public connect::Source {
   base::Result<model::Position> parse_position(std::string_view text) const override;
   std::string quote_identifier(std::string_view name) const override;
   std::string quote_literal(std::string_view text) const override;
+  model::Comparison comparison(const model::TableSchema& table, const model::Column& column) const override;
 
  private:
   const ConnectionSettings settings_;
   const connect::Options options_;
   const connect::Context context_;
+  const DatabaseText database_text_;
   Catalog catalog_;
   Capture capture_;
   Comparable comparable_;

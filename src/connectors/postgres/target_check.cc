@@ -14,6 +14,8 @@ using connect::Finding;
 using model::TableSchema;
 using Severity = connect::Finding::Severity;
 
+constexpr std::size_t name_bytes_max = 63;  // NAMEDATALEN - 1 of every release that is not compiled by hand
+
 std::string table_object(const TableSchema& table) { return "table " + table.name.text(); }
 
 base::Result<void> check_rights(Session& session, const std::vector<model::TableSchemaPtr>& tables,
@@ -90,6 +92,25 @@ void check_definitions(const TableSchema& table, const CheckPlan& plan, std::vec
   }
 }
 
+// The server would cut longer names without a word, and two of them might become one.
+void check_names(const TableSchema& table, std::vector<Finding>& findings) {
+  const auto check = [&](const std::string& what, const std::string& name) {
+    if (name.size() <= name_bytes_max) return;
+    findings.push_back(
+        {Severity::refusal, table_object(table),
+         fmt::format("the name of {} has {} bytes; PostgreSQL holds {}", what, name.size(), name_bytes_max),
+         "give it a shorter name in the table mappings"});
+  };
+  check("schema " + table.name.schema, table.name.schema);
+  check("table " + table.name.table, table.name.table);
+  for (const model::Column& column : table.columns) check("column " + column.name, column.name);
+  check("the primary key " + table.primary_key_name, table.primary_key_name);
+  if (!table.object_tags.empty()) {
+    findings.push_back(
+        {Severity::note, table_object(table), "object tags are for files; they have no effect here", ""});
+  }
+}
+
 }  // namespace
 
 base::Result<std::vector<Finding>> check_target(Session& session, const std::vector<model::TableSchemaPtr>& tables,
@@ -104,6 +125,7 @@ base::Result<std::vector<Finding>> check_target(Session& session, const std::vec
                           "rename one of them in the table mappings"});
     }
     check_definitions(*table, plan, findings);
+    check_names(*table, findings);
     if (plan.preparation == connect::Preparation::drop_and_create) continue;
     const base::Result<std::optional<Prepared>> found = examine(session, *table);
     if (!found.ok()) {
