@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "connectors/postgres/connection.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
@@ -354,6 +357,17 @@ Result<void> Connection::copy_both_end(std::stop_token stop) {
     if (!message->empty()) continue;
     if (stop.stop_requested()) return failed(base::errors::canceled, "stopped at {}", name_);
     TRY(wait_readable(std::chrono::milliseconds(stop_step_max_ms)));
+  }
+}
+
+void Connection::keep_receive_window() const {
+  constexpr std::uint32_t near_micros_max = 1000;
+  constexpr int window_bytes = 128 << 10;
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  if (::getsockopt(socket(), IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return;  // no TCP
+  if (info.tcpi_rtt <= near_micros_max) {
+    ::setsockopt(socket(), SOL_SOCKET, SO_RCVBUF, &window_bytes, sizeof window_bytes);
   }
 }
 

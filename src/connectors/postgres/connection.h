@@ -97,6 +97,10 @@ class Connection {
   // Ends the replication from our side and drains; the session can be used again.
   base::Result<void> copy_both_end(std::stop_token stop = {});
 
+  // Of a server nearby: the socket's window stays as it is. The kernel would let it grow with what we read at once, and
+  // a sender of small messages that finds room sends each as a packet of its own. Longer ways need the room.
+  void keep_receive_window() const;
+
   // True when the socket has something to read within that time.
   base::Result<bool> wait_readable(std::chrono::milliseconds at_most);
 

@@ -223,7 +223,10 @@ Result<void> start_replication(Connection& connection, const StreamSettings& set
                                const std::stop_token& stop) {
   for (int attempt = 1;; ++attempt) {
     Result<void> started = connection.copy_both(command, stop);
-    if (started.ok()) return {};
+    if (started.ok()) {
+      connection.keep_receive_window();
+      return {};
+    }
     base::Error error = started.take_error();
     const std::string state = connection.last_sqlstate();
     if (says_position_gone(error, state)) {
