@@ -26,8 +26,8 @@ inline constexpr std::string_view list_tables =
     "  coalesce(sum(CASE WHEN l.relkind NOT IN ('r', 'm') THEN 0 WHEN l.relpages > 0 THEN"
     "   (l.relpages + coalesce(x.relpages, 0)) * current_setting('block_size')::bigint"
     "   ELSE pg_table_size(l.oid) END), 0)::bigint AS bytes"
-    " FROM pg_class l LEFT JOIN pg_class x ON x.oid = l.reltoastrelid"
-    " WHERE l.oid = c.oid OR (c.relkind = 'p' AND l.oid IN (SELECT relid FROM pg_partition_tree(c.oid) WHERE isleaf))"
+    " FROM (SELECT c.oid UNION ALL SELECT relid FROM pg_partition_tree(c.oid) WHERE c.relkind = 'p' AND isleaf) m"
+    " JOIN pg_class l ON l.oid = m.oid LEFT JOIN pg_class x ON x.oid = l.reltoastrelid"
     ") s WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relpersistence <> 't' AND " MR_USER_RELATION
     "ORDER BY n.nspname COLLATE \"C\", c.relname COLLATE \"C\"";
 
