@@ -15,6 +15,7 @@ namespace {
 constexpr std::size_t decimals_max = 6;
 constexpr std::int64_t second_micros = 1'000'000;
 constexpr std::size_t kilobyte = 1024;
+constexpr std::uint64_t dms_default_limit = 32 * kilobyte;
 
 // The first `limit` bytes, not ending inside a character.
 std::string_view head_of_text(std::string_view text, std::size_t limit) {
@@ -62,8 +63,9 @@ CutPolicy policy_of(const std::string& word) {
 
 }  // namespace
 
-Result<std::shared_ptr<const ValueEdits>> ValueEdits::of(const Settings& settings) {
+Result<std::shared_ptr<const ValueEdits>> ValueEdits::of(const Settings& settings, const mapping::Mapping& mapping) {
   auto made = std::make_shared<ValueEdits>();
+  made->mapping_ = mapping;
   made->dms_numbers_ = settings.text("MillraceCompatibility") == "dms";
   const bool limited = settings.boolean("TargetMetadata.LimitedSizeLobMode") &&
                        !settings.boolean("TargetMetadata.FullLobMode") &&
@@ -71,13 +73,21 @@ Result<std::shared_ptr<const ValueEdits>> ValueEdits::of(const Settings& setting
   if (limited) made->limit_ = static_cast<std::size_t>(settings.integer("TargetMetadata.LobMaxSize")) * kilobyte;
   made->characters_ = TRY(Characters::of(settings));
   made->policy_ = policy_of(settings.text("ErrorBehavior.DataTruncationErrorPolicy"));
-  if (made->limit_ == 0 && !made->dms_numbers_ && !made->characters_) return std::shared_ptr<const ValueEdits>();
+  const bool cuts = made->limit_ != 0 || mapping.limits_lobs();
+  if (!cuts && !made->dms_numbers_ && !made->characters_) return std::shared_ptr<const ValueEdits>();
   return std::shared_ptr<const ValueEdits>(std::move(made));
+}
+
+// DMS's default of 32 KB counts as not chosen here, too.
+std::size_t ValueEdits::limit_of(const model::TableName& source) const {
+  const std::optional<std::uint64_t> own = mapping_.lob_limit(source);
+  if (!own) return limit_;
+  return *own == dms_default_limit && !dms_numbers_ ? 0 : static_cast<std::size_t>(*own);
 }
 
 TableEdits ValueEdits::for_table(const model::TableSchema& source) const {
   TableEdits table;
-  table.limit_ = limit_;
+  table.limit_ = limit_of(source.name);
   table.characters_ = characters_;
   std::uint32_t place = 0;
   for (const std::uint32_t i : model::stored_columns(source)) {
@@ -87,7 +97,7 @@ TableEdits ValueEdits::for_table(const model::TableSchema& source) const {
     if (is_text && characters_) add(TableEdits::Kind::characters);
     if (!is_key(source, i)) {
       const bool is_blob = column.type.type == Type::blob;
-      if (limit_ != 0 && model::is_large_object(column.type.type)) {
+      if (table.limit_ != 0 && model::is_large_object(column.type.type)) {
         add(is_blob ? TableEdits::Kind::bytes_length : TableEdits::Kind::text_length);
       }
       if (dms_numbers_ && column.type.type == Type::numeric && column.type.precision == 0) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "engine/characters.h"
+#include "mapping/mapping.h"
 #include "model/change.h"
 #include "model/row_batch.h"
 
@@ -59,13 +60,16 @@ class TableEdits {
 
 class ValueEdits {
  public:
-  // nullptr: values stay as they are. Fails with engine.bad_setting.
-  static base::Result<std::shared_ptr<const ValueEdits>> of(const Settings& settings);
+  // nullptr: values stay as they are. A table's own lob-settings go before the task's. Fails with engine.bad_setting.
+  static base::Result<std::shared_ptr<const ValueEdits>> of(const Settings& settings, const mapping::Mapping& mapping);
 
   TableEdits for_table(const model::TableSchema& source) const;
   CutPolicy policy() const { return policy_; }
 
  private:
+  std::size_t limit_of(const model::TableName& source) const;
+
+  mapping::Mapping mapping_;
   std::size_t limit_ = 0;  // bytes of a large object; 0: none
   bool dms_numbers_ = false;
   std::shared_ptr<const Characters> characters_;

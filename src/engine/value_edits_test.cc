@@ -20,8 +20,8 @@ model::TableSchemaPtr table(const std::vector<std::pair<const char*, Type>>& col
   return schema;
 }
 
-std::shared_ptr<const ValueEdits> edits(std::string_view settings) {
-  auto made = ValueEdits::of(Settings::parse(settings).take());
+std::shared_ptr<const ValueEdits> edits(std::string_view settings, const mapping::Mapping& mapping = {}) {
+  auto made = ValueEdits::of(Settings::parse(settings).take(), mapping);
   EXPECT_TRUE(made.ok()) << made.error().text();
   return made.ok() ? *made : nullptr;
 }
@@ -64,6 +64,27 @@ TEST(ValueEdits, large_objects_are_cut_between_characters) {
   std::string text = "a";
   for (int i = 0; i < 600; ++i) text += "\xc3\xa4";
   EXPECT_EQ(loaded(*one_kilobyte, schema, text, &cut).size(), 1023u) << "the last character does not fit";
+}
+
+TEST(ValueEdits, a_table_has_a_limit_of_its_own) {
+  const auto own = [](std::string_view lob, std::string_view settings) {
+    const auto mapping = mapping::Mapping::parse(fmt::format(
+        R"({{"rules":[{{"rule-type":"selection","rule-id":"1","rule-action":"include","object-locator":
+            {{"schema-name":"s","table-name":"%"}}}},{{"rule-type":"table-settings","rule-id":"2","object-locator":
+            {{"schema-name":"s","table-name":"t"}},"lob-settings":{}}}]}})",
+        lob));
+    EXPECT_TRUE(mapping.ok()) << mapping.error().text();
+    auto named = std::make_shared<model::TableSchema>(*table({{"id", Type::string}, {"body", Type::nclob}}));
+    named->name = {"s", "t"};
+    const auto values = edits(settings, *mapping);
+    return values == nullptr ? std::size_t{100'000} : loaded(*values, named, std::string(100'000, 'x')).size();
+  };
+  EXPECT_EQ(own(R"({"mode":"limited","bulk-max-size":"2"})", "{}"), 2048u);
+  EXPECT_EQ(own(R"({"mode":"limited","bulk-max-size":32})", "{}"), 100'000u) << "DMS's default";
+  EXPECT_EQ(own(R"({"mode":"limited","bulk-max-size":32})", R"({"MillraceCompatibility":"dms"})"), 32'768u);
+  EXPECT_EQ(own(R"({"mode":"limited"})", R"({"TargetMetadata":{"LobMaxSize":1}})"), 1024u);
+  EXPECT_EQ(own(R"({"mode":"none","bulk-max-size":"7"})", R"({"TargetMetadata":{"LobMaxSize":1}})"), 1024u);
+  EXPECT_EQ(own(R"({"mode":"unlimited"})", R"({"TargetMetadata":{"LobMaxSize":1}})"), 100'000u);
 }
 
 TEST(ValueEdits, keys_are_never_cut) {

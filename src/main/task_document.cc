@@ -142,11 +142,11 @@ base::Result<engine::TaskDefinition> parse_task(const json& task) {
   out.migration_type = TRY(migration_type_of(task));
   const std::string settings = TRY(inner_document(task, "ReplicationTaskSettings"));
   out.settings = TRY(engine::Settings::parse(settings));
-  out.edits = TRY(engine::ValueEdits::of(out.settings));
   const std::string mappings = TRY(inner_document(task, "TableMappings"));
   if (mappings.empty()) return bad("task.TableMappings: is missing");
   out.mapping = TRY(mapping::Mapping::parse(mappings, out.settings.text("TargetMetadata.TargetSchema"),
                                             out.settings.boolean("TargetMetadata.SupportLobs")));
+  out.edits = TRY(engine::ValueEdits::of(out.settings, out.mapping));
   TRY(parse_start(task, out));
   TRY(parse_stop(task, out));
   return out;

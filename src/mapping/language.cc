@@ -118,10 +118,11 @@ constexpr LanguageRow rows[] = {
      "refused_subpartitions.test"},
     {"table-settings", "number-of-partitions, collection-count-from-metadata, max-records-skip-per-page, batch-size",
      refused, "MongoDB's", "refused_mongodb.test"},
-    {"table-settings", "lob-settings unlimited, none, or limited with 32 KB or no size", no_effect, "values are whole",
-     "parallel_load_auto.test"},
-    {"table-settings", "lob-settings limited with another size", refused, "it would cut values",
-     "refused_limited_lob.test"},
+    {"table-settings", "lob-settings limited", obeyed,
+     "in place of the task's; the default of 32 KB cuts only under MillraceCompatibility dms, no size is the task's",
+     "settings.lob_settings_of_a_table"},
+    {"table-settings", "lob-settings unlimited, none", obeyed, "values are whole; as the task's settings say",
+     "settings.lob_settings_of_a_table"},
     {"table-settings", "batch-split-size", no_effect, "batches are weighed in bytes", "parallel_load_auto.test"},
 };
 

@@ -148,6 +148,18 @@ base::Result<Segments> Mapping::segments(const model::TableSchema& source, const
   return Segments();
 }
 
+std::optional<std::uint64_t> Mapping::lob_limit(const TableName& source) const {
+  for (const TableSettingsRule& rule : rules_->table_settings) {
+    if (rule.table == source && rule.lob_limit) return rule.lob_limit;
+  }
+  return std::nullopt;
+}
+
+bool Mapping::limits_lobs() const {
+  const auto& all = rules_->table_settings;
+  return std::any_of(all.begin(), all.end(), [](const auto& rule) { return rule.lob_limit.value_or(0) != 0; });
+}
+
 std::int64_t Mapping::load_order(const TableName& table) const {
   const SelectionRule* rule = deciding_rule(*rules_, table);
   return rule == nullptr ? 0 : rule->load_order;

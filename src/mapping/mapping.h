@@ -124,6 +124,9 @@ class Mapping {
   // The ranges of that table's parallel-load; no SQL when there are none. mapping.bad_transformation when a column is
   // not there or cannot be a range.
   base::Result<Segments> segments(const model::TableSchema& source, const Dialect& dialect) const;
+  // lob-settings of that table: the bytes of a large object that it keeps, 0: all; nullopt: as the task's settings say.
+  std::optional<std::uint64_t> lob_limit(const model::TableName& source) const;
+  bool limits_lobs() const;  // of any table
   // Rules for targets that are none of ours.
   std::vector<std::string> foreign_rules() const;
   // Rules that match none of these tables, which are all that are selected; of columns, none of their columns. An

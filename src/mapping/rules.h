@@ -94,6 +94,7 @@ struct TableSettingsRule {
   // Boundary tuples over these columns, ascending: n of them make n + 1 segments. Empty: our own chunks.
   std::vector<std::string> range_columns;
   std::vector<std::vector<std::string>> boundaries;
+  std::optional<std::uint64_t> lob_limit;  // bytes; 0: values are whole; nullopt: as the task's settings say
 };
 
 // post-processing: tags of the objects that are written for a table.

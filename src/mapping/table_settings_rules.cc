@@ -86,8 +86,9 @@ base::Result<void> parse_parallel_load(const RuleText& rule, TableSettingsRule& 
   return {};
 }
 
-// Large objects move whole: a size that would cut them must not be ignored.
-base::Result<void> parse_lob_settings(const RuleText& rule) {
+// For one table in place of TargetMetadata's. Sizes are in KB; without one a limited mode is the task's.
+base::Result<void> parse_lob_settings(const RuleText& rule, TableSettingsRule& out) {
+  constexpr std::uint64_t kilobyte = 1024;
   const json* lob = find(rule.members, "lob-settings");
   if (lob == nullptr) return {};
   if (!lob->is_object()) return rule.bad("lob-settings must be an object");
@@ -96,10 +97,13 @@ base::Result<void> parse_lob_settings(const RuleText& rule) {
   if (!mode.empty() && mode != "limited" && mode != "unlimited" && mode != "none") {
     return rule.bad("lob-settings.mode \"{}\" is not one of limited, unlimited, none", printable(mode));
   }
-  const std::string size = TRY(text_of(rule, *lob, "bulk-max-size", "lob-settings.", false));
-  if (!size.empty()) TRY(number_of(rule, size, "lob-settings.bulk-max-size", 2147483647));
-  const bool limited = mode.empty() || mode == "limited";
-  if (limited && !size.empty() && size != "32") return rule.later("lob-settings.mode limited, which cuts values,");
+  const std::string text = TRY(text_of(rule, *lob, "bulk-max-size", "lob-settings.", false));
+  std::optional<std::uint64_t> size;
+  if (!text.empty()) size = TRY(number_of(rule, text, "lob-settings.bulk-max-size", 2147483647));
+  if (mode == "unlimited") out.lob_limit = 0;
+  if (mode == "unlimited" || mode == "none" || !size) return {};
+  if (*size == 0) return rule.bad("lob-settings.bulk-max-size 0 leaves nothing of a value in mode limited");
+  out.lob_limit = *size * kilobyte;
   return {};
 }
 
@@ -115,7 +119,7 @@ base::Result<TableSettingsRule> parse_table_settings(const RuleText& rule) {
   TRY(only_members(rule, *locator, "object-locator.", {"schema-name", "table-name"}));
   out.table = TRY(exact_table(rule, *locator));
   TRY(parse_parallel_load(rule, out));
-  TRY(parse_lob_settings(rule));
+  TRY(parse_lob_settings(rule, out));
   const std::string split = TRY(text_of(rule, rule.members, "batch-split-size", "", false));
   if (!split.empty()) TRY(number_of(rule, split, "batch-split-size", 2147483647));
   return out;

@@ -4,7 +4,7 @@ control tables, grouping, logging. docs/task-settings.md names these scenarios k
 
 import json
 
-from harness import csv_rows, expect, expect_equal, expect_same, rebuilt, scenario
+from harness import csv_rows, expect, expect_equal, expect_same, rebuilt, scenario, select
 
 TABLE = """
 CREATE TABLE t (id int PRIMARY KEY, v varchar(20), body text);
@@ -107,6 +107,22 @@ def lob_modes(bench):
     expect_same(task.statistics()["public.t"]["MillraceValuesCut"], 4, "cut values counted")
     expect("column body: 60000 bytes, cut to 1024" in log_of(task), "the log does not tell of the cut")
     expect("source and target are equal" in task.call("validate"), "what was cut is not compared")
+
+
+@scenario("settings.lob_settings_of_a_table")
+def lob_settings_of_a_table(bench):
+    """lob-settings of one table go before the task's, in the load and in the stream."""
+    source, target = bench.source(), bench.target()
+    source.execute(TABLE + BIG + "; CREATE TABLE whole AS SELECT * FROM t; ALTER TABLE whole ADD PRIMARY KEY (id)")
+    own = [{"rule-type": "table-settings", "rule-id": f"9{number}", "rule-name": f"9{number}",
+            "object-locator": {"schema-name": "public", "table-name": table}, "lob-settings": lob}
+           for number, (table, lob) in enumerate([("t", {"mode": "limited", "bulk-max-size": "1"}), ("whole", {"mode": "unlimited"})])]
+    task = bench.task(source, target, [select(table="%"), *own], settings={"TargetMetadata": {"LobMaxSize": 2}})
+    task.catch_up()
+    source.execute("".join(f"INSERT INTO {table} SELECT id + 100, v, body FROM {table} WHERE id < 3;" for table in ("t", "whole")))
+    task.catch_up()
+    expect_same(sizes(target), [1024, 1024, 1024, 1024], "bytes of the limited table")
+    expect_equal(source, target, ["whole"])
 
 
 @scenario("settings.compatibility")
