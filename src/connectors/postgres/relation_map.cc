@@ -194,7 +194,7 @@ TableSchemaPtr RelationMap::build(const Message& message, const std::vector<std:
 }
 
 void RelationMap::put(std::uint32_t oid, Place place, TableSchemaPtr rows, TableSchemaPtr certain,
-                      std::vector<bool> in_key) {
+                      std::vector<bool> in_key, bool unclear) {
   Relation relation;
   relation.stored = model::stored_columns(*rows);
   for (const std::uint32_t index : relation.stored) {
@@ -203,11 +203,17 @@ void RelationMap::put(std::uint32_t oid, Place place, TableSchemaPtr rows, Table
   relation.in_key = std::move(in_key);
   relation.schema = std::move(rows);
   if (place.top_xid == 0) {
-    schemas_[oid] = std::move(certain);
+    set_schema(oid, std::move(certain));
     relations_[oid] = std::move(relation);
   } else {
-    streamed_[place.top_xid][oid].push_back({place.sub_xid, std::move(relation), std::move(certain)});
+    streamed_[place.top_xid][oid].push_back({place.sub_xid, std::move(relation), std::move(certain), unclear});
   }
+}
+
+void RelationMap::set_schema(std::uint32_t oid, TableSchemaPtr certain) {
+  TableSchemaPtr& known = schemas_[oid];
+  if (known != nullptr && known->columns != certain->columns) former_[oid] = known;
+  known = std::move(certain);
 }
 
 TableSchemaPtr RelationMap::schema_of(std::uint32_t oid, std::uint32_t top_xid) const {
@@ -228,8 +234,11 @@ Result<RelationMap::Outcome> RelationMap::on_relation(const Message& message, Pl
   std::vector<bool> in_key;
   for (const RelationColumn& column : message.columns) in_key.push_back(column.in_key);
   // The server sends a table once for a streamed transaction, and again when DDL in it is undone: a message lives as
-  // long as the report it follows.
-  if (place.top_xid != 0) {
+  // long as the report it follows, or as the subtransaction it came in when nothing reports.
+  if (const auto orphans = orphans_.find(place.top_xid); orphans != orphans_.end()) {
+    orphans->second.erase(message.relation);
+  }
+  if (place.top_xid != 0 && sources_.told) {
     const std::vector<Layer>& layers = streamed_[place.top_xid][message.relation];
     place.sub_xid = layers.empty() ? 0 : layers.back().sub_xid;
   }
@@ -241,7 +250,7 @@ Result<RelationMap::Outcome> RelationMap::on_relation(const Message& message, Pl
   }
   if (followed.shape == nullptr) {
     const std::vector<std::int32_t> unknown(message.columns.size(), unknown_ordinal);
-    put(message.relation, place, build(message, unknown, *known, nullptr), known, std::move(in_key));
+    put(message.relation, place, build(message, unknown, *known, nullptr), known, std::move(in_key), true);
     return Outcome{known, true};
   }
   const bool changed = followed.shape != known && *followed.shape != *known;
@@ -325,7 +334,7 @@ TableSchemaPtr RelationMap::on_drop(const DdlReport& report, Place place, bool& 
     if (place.top_xid == 0) {
       schemas_.erase(report.oid);
     } else {
-      streamed_[place.top_xid][report.oid].push_back({place.sub_xid, std::nullopt, nullptr});
+      streamed_[place.top_xid][report.oid].push_back({place.sub_xid, std::nullopt, nullptr, false});
     }
     return known;
   }
@@ -357,7 +366,11 @@ Result<std::vector<RelationMap::Verdict>> RelationMap::end_survey() {
   for (const auto& [oid, table] : schemas_) {
     const auto now = first.tables.find(oid);
     if (now == first.tables.end() || !same_columns(*table, now->second)) {
-      differing.push_back(oid);
+      // A commit is in the log before others see it, long before where it waits for a standby.
+      const auto former = former_.find(oid);
+      const bool is_behind =
+          now != first.tables.end() && former != former_.end() && same_columns(*former->second, now->second);
+      if (!is_behind) differing.push_back(oid);
     } else {
       settled_[oid] = std::max(settled_[oid], now->second.highest);
     }
@@ -390,6 +403,7 @@ Result<std::optional<RelationMap::Verdict>> RelationMap::judge(std::uint32_t oid
   // Each row description was followed, so the last rows had the shape that is known, and this one begins after them.
   // Where triggers report, rows may have been misunderstood since the one that did not.
   const bool exact = !sources_.told && derivable(*known, *now);
+  if (const auto orphans = orphans_.find(0); orphans != orphans_.end()) orphans->second.erase(oid);
   std::vector<bool> in_key(model::stored_columns(*described).size());
   put(oid, Place{}, described, described, std::move(in_key));
   settled_[oid] = std::max(settled_[oid], now->highest);
@@ -413,26 +427,57 @@ Relation* RelationMap::find(std::uint32_t oid, std::uint32_t top_xid) {
   return found == relations_.end() ? nullptr : &found->second;
 }
 
+RelationMap::Outcome RelationMap::revive(std::uint32_t oid, Place place) {
+  const auto transaction = orphans_.find(place.top_xid);
+  if (transaction == orphans_.end()) return {};
+  const auto found = transaction->second.find(oid);
+  if (found == transaction->second.end()) return {};
+  Layer layer = std::move(found->second);
+  transaction->second.erase(found);
+  const TableSchemaPtr known = schema_of(oid, place.top_xid);
+  layer.sub_xid = place.sub_xid;
+  layer.relation->batch = 0;
+  Outcome outcome;
+  if (layer.unclear) {
+    outcome = {known, true};
+  } else if (known != nullptr && layer.certain != known && *layer.certain != *known) {
+    outcome = {layer.certain, false};
+  }
+  if (place.top_xid != 0) {
+    streamed_[place.top_xid][oid].push_back(std::move(layer));
+  } else {
+    set_schema(oid, std::move(layer.certain));
+    relations_[oid] = std::move(*layer.relation);
+  }
+  return outcome;
+}
+
 void RelationMap::end_streamed(std::uint32_t top_xid, bool committed) {
+  auto orphans = orphans_.extract(top_xid);
   const auto transaction = streamed_.find(top_xid);
   if (transaction == streamed_.end()) return;
   for (auto& [oid, layers] : transaction->second) {
     if (!committed || layers.empty()) continue;
+    orphans_[0].erase(oid);
     Layer& last = layers.back();
     if (last.certain == nullptr) {
       schemas_.erase(oid);
     } else {
-      schemas_[oid] = last.certain;
+      set_schema(oid, last.certain);
       relations_[oid] = std::move(*last.relation);
     }
   }
   streamed_.erase(transaction);
+  if (orphans.empty() || !committed) return;
+  for (auto& [oid, layer] : orphans.mapped()) orphans_[0].insert_or_assign(oid, std::move(layer));
 }
 
 void RelationMap::abort_sub(std::uint32_t top_xid, std::uint32_t sub_xid) {
   const auto transaction = streamed_.find(top_xid);
   if (transaction == streamed_.end()) return;
   for (auto& [oid, layers] : transaction->second) {
+    const bool is_last = !layers.empty() && layers.back().sub_xid == sub_xid && layers.back().relation;
+    if (is_last && !sources_.told) orphans_[top_xid].insert_or_assign(oid, layers.back());
     std::erase_if(layers, [&](const Layer& layer) { return layer.sub_xid == sub_xid; });
   }
 }

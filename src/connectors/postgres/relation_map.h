@@ -80,6 +80,9 @@ class RelationMap {
   };
   base::Result<std::vector<Verdict>> end_survey();
 
+  // Before a change of that table: what a subtransaction that was undone had found out counts again, for its cause may
+  // lie before it and the server does not repeat the message.
+  Outcome revive(std::uint32_t oid, Place place);
   // The relation of a change; nullptr: none of ours.
   Relation* find(std::uint32_t oid, std::uint32_t top_xid);
   model::TableSchemaPtr schema_of(std::uint32_t oid, std::uint32_t top_xid) const;
@@ -91,6 +94,7 @@ class RelationMap {
     std::uint32_t sub_xid = 0;
     std::optional<Relation> relation;
     model::TableSchemaPtr certain;  // nullptr: dropped
+    bool unclear = false;
   };
   struct Followed {
     model::TableSchemaPtr shape;  // nullptr: not certain
@@ -101,16 +105,21 @@ class RelationMap {
   model::TableSchemaPtr build(const pgoutput::Message& message, const std::vector<std::int32_t>& numbers,
                               const model::TableSchema& known, const model::TableSchema* described) const;
   void put(std::uint32_t oid, Place place, model::TableSchemaPtr rows, model::TableSchemaPtr certain,
-           std::vector<bool> in_key);
+           std::vector<bool> in_key, bool unclear = false);
+  void set_schema(std::uint32_t oid, model::TableSchemaPtr certain);
   base::Result<std::optional<Verdict>> judge(std::uint32_t oid, const model::TableSchemaPtr& known,
                                              const SurveyedTable* now);
 
   const TypeChoices choices_;
   const ShapeSources sources_;
   std::unordered_map<std::uint32_t, model::TableSchemaPtr> schemas_;  // certain committed shapes
+  std::unordered_map<std::uint32_t, model::TableSchemaPtr> former_;   // what the log led away from last
   std::unordered_map<std::uint32_t, std::int32_t> settled_;           // numbers up to here are in use or never again
   std::unordered_map<std::uint32_t, Relation> relations_;
   std::unordered_map<std::uint32_t, std::unordered_map<std::uint32_t, std::vector<Layer>>> streamed_;  // by top, table
+  // What nothing reported and an undone subtransaction had brought, until a message or a change says more; under 0 of
+  // transactions that were committed.
+  std::unordered_map<std::uint32_t, std::unordered_map<std::uint32_t, Layer>> orphans_;
   std::unordered_map<std::uint32_t, std::string> type_names_;
   std::optional<Survey> survey_;
 };

@@ -144,6 +144,36 @@ TEST_F(relation_map, what_nobody_reported_is_found_by_a_survey) {
   EXPECT_EQ(verdicts[0].what, Verdict::What::dropped);
 }
 
+// A commit is in the log before others see it: as long as it waits for a standby, the catalogue shows what was before.
+TEST_F(relation_map, a_catalogue_behind_the_log_changes_nothing) {
+  const std::vector<Named> before = {{"id", 1, int4}, {"a", 2}}, after = {{"id", 1, int4}, {"a", 2}, {"b", 3}};
+  open(before, before, 2, true);
+  report(after);
+  EXPECT_EQ(shape({{"id", int4}, {"a", text}, {"b", text}}), "id:1 a:2 b:3");
+  EXPECT_TRUE(look().empty());
+  EXPECT_EQ(text_of(map->schema_of(oid, 0)), "id:1 a:2 b:3");
+  catalogue = table_of(after);
+  EXPECT_TRUE(look().empty());
+  catalogue = table_of({{"id", 1, int4}, {"b", 3}});
+  EXPECT_EQ(look().size(), 1u);
+}
+
+// The server does not repeat the description of a table whose first row came in a subtransaction that was undone.
+TEST_F(relation_map, what_an_undone_subtransaction_found_out_counts_again) {
+  const std::vector<Named> before = {{"id", 1, int4}, {"a", 2}}, after = {{"id", 1, int4}, {"z", 2}};
+  open(before, after, 2, false);
+  ASSERT_TRUE(map->on_relation(relation_of({{"id", int4}, {"z", text}}), {9, 10}).ok());
+  map->abort_sub(9, 10);
+  EXPECT_EQ(text_of(map->schema_of(oid, 9)), "id:1 a:2");
+  const RelationMap::Outcome outcome = map->revive(oid, {9, 9});
+  ASSERT_NE(outcome.changed, nullptr);
+  EXPECT_FALSE(outcome.unclear);
+  EXPECT_EQ(text_of(map->find(oid, 9)->schema), "id:1 z:2");
+  EXPECT_EQ(map->revive(oid, {9, 9}).changed, nullptr);
+  map->end_streamed(9, true);
+  EXPECT_EQ(text_of(map->schema_of(oid, 0)), "id:1 z:2");
+}
+
 TEST_F(relation_map, without_reports_a_row_is_understood_when_there_is_one_way_to) {
   open({{"id", 1, int4}, {"a", 2}}, {{"id", 1, int4}, {"a", 2}, {"c", 3}}, 3, false);
   EXPECT_EQ(shape({{"id", int4}, {"a", text}}), "id:1 a:2");

@@ -35,7 +35,7 @@ std::string StreamReader::place() const {
 }
 
 model::ChangeBatch StreamReader::take_batch() {
-  batch_.through = through_;
+  batch_.through = given_through_ = through_;
   model::ChangeBatch taken = std::move(batch_);
   batch_ = model::ChangeBatch();
   // The next batch is likely to be as large as this one; but no buffer for one huge value is kept.
@@ -151,6 +151,7 @@ Result<void> StreamReader::on_relation(const Message& message) {
 Result<void> StreamReader::on_truncate(const Message& message) {
   if (skipping_) return {};
   for (const std::uint32_t oid : message.relations) {
+    add_outcome(relations_.revive(oid, place_of(message)), message);
     Relation* relation = relations_.find(oid, top_xid());
     if (relation == nullptr) continue;
     const std::uint32_t table = table_of(*relation);
@@ -184,7 +185,8 @@ Result<void> StreamReader::look_around(bool due) {
   if (is_inside()) return {};
   if (due) TRY(relations_.begin_survey());
   const std::uint64_t place = through_ > commit_end_ ? through_ : commit_end_ + 1;
-  const bool is_free = place > start_.log && place > own_place_;  // else the next heartbeat makes one
+  // What was given away may be counted as done already. When nothing is free the next heartbeat makes a place.
+  const bool is_free = place > start_.log && place > own_place_ && place > given_through_;
   if (through_ + 1 < relations_.survey_end() || !is_free) return {};
   const std::vector<RelationMap::Verdict> verdicts = TRY(relations_.end_survey());
   last_ = nullptr;
@@ -281,6 +283,7 @@ void StreamReader::fill_unchanged(Change& change) {
 Result<void> StreamReader::on_change(const Message& message) {
   if (skipping_) return {};
   if (last_ == nullptr || last_oid_ != message.relation) {
+    add_outcome(relations_.revive(message.relation, place_of(message)), message);
     last_ = relations_.find(message.relation, top_xid());
     last_oid_ = message.relation;
     if (last_ == nullptr) return {};  // none of ours

@@ -77,8 +77,9 @@ class StreamReader {
   std::uint32_t xid_ = 0;
   std::uint32_t block_xid_ = 0;
   std::uint64_t through_ = 0;
-  std::uint64_t commit_end_ = 0;  // where the commit record of the last transaction begins
-  std::uint64_t own_place_ = 0;   // of the last transaction of our own
+  std::uint64_t commit_end_ = 0;     // where the commit record of the last transaction begins
+  std::uint64_t given_through_ = 0;  // of the batches taken
+  std::uint64_t own_place_ = 0;      // of the last transaction of our own
 };
 
 }  // namespace postgres
