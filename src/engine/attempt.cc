@@ -151,6 +151,14 @@ Result<std::vector<const PlannedTable*>> Attempt::pending_tables() {
   return pending;
 }
 
+// What failed in this attempt would fail again.
+void Attempt::drop_failed(std::vector<const PlannedTable*>& pending) const {
+  std::erase_if(pending, [this](const PlannedTable* table) {
+    const std::optional<TableRecord> record = ledger_.table(table->source->name);
+    return record && record->state == table_state::error;
+  });
+}
+
 // A table that the source dropped and made again under its name is another table: what was loaded is not its rows.
 Result<void> Attempt::forget_replaced() {
   for (const PlannedTable& table : tables_) {
@@ -180,14 +188,15 @@ Result<void> Attempt::load_pending(std::stop_token stop) {
   }
   for (int pass = 0; pass < load_passes_max; ++pass) {
     std::vector<const PlannedTable*> pending = TRY(pending_tables());
-    // What failed in this attempt would fail again.
-    if (pass > 0) {
-      std::erase_if(pending, [this](const PlannedTable* table) {
-        const std::optional<TableRecord> record = ledger_.table(table->source->name);
-        return record && record->state == table_state::error;
-      });
-    }
+    if (pass > 0) drop_failed(pending);
     if (pending.empty()) break;
+    // A table that changed under its load may have other columns now than the plan says.
+    if (pass > 0) {
+      tables_ = TRY(plan_tables(definition_, *source_, target_.get()));
+      TRY(forget_replaced());
+      pending = TRY(pending_tables());
+      drop_failed(pending);
+    }
     if (!snapshot_ && streams(definition_)) {
       TRY(source_->capture()->update(capture_plan(definition_, tables_), waiting(), stop));
     }
@@ -330,14 +339,10 @@ Result<bool> Attempt::replay_suspended(const model::Position& durable, std::stop
 // Tells the target where the stream begins, or what its tables stand for where it is. The source's shapes there.
 Result<Shapes> Attempt::open_apply(const model::Position& capture_start, std::optional<model::Position>& durable) {
   TRY(history_.complete(tables_));
+  const bool begins = !durable;
+  if (begins) durable = capture_start;
   Shapes shapes;
   std::vector<model::TableSchemaPtr> schemas;
-  if (!durable) {
-    TRY(target_->begin_apply(capture_start, target_schemas(tables_)));
-    durable = capture_start;
-    for (const PlannedTable& table : tables_) shapes[table.source->name] = table.source;
-    return shapes;
-  }
   for (const model::TableSchemaPtr& shape : history_.at(*durable, tables_)) {
     shapes[shape->name] = shape;
     const std::optional<TableRecord> record = ledger_.table(shape->name);
@@ -345,7 +350,7 @@ Result<Shapes> Attempt::open_apply(const model::Position& capture_start, std::op
     Result<mapping::MappedTable> mapped = definition_.mapping.map(*shape);
     if (mapped.ok()) schemas.push_back(mapped->target);  // else the rules were changed, for what the table is now
   }
-  TRY(target_->resume_apply(schemas));
+  TRY(begins ? target_->begin_apply(capture_start, schemas) : target_->resume_apply(schemas));
   return shapes;
 }
 

@@ -52,6 +52,7 @@ class Attempt {
   base::Result<void> forget_replaced();
   base::Result<void> load_pending(std::stop_token stop);
   base::Result<std::vector<const PlannedTable*>> pending_tables();
+  void drop_failed(std::vector<const PlannedTable*>& pending) const;
   base::Result<void> prepare(const std::vector<const PlannedTable*>& tables, bool first_time);
   base::Result<void> report(ControlReport::Phase phase);
   base::Result<void> load_pass(std::vector<const PlannedTable*> tables, std::stop_token stop);

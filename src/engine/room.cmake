@@ -36,6 +36,7 @@ unit_test(engine_test
     src/engine/pace_test.cc
     src/engine/retry_test.cc
     src/engine/settings_test.cc
+    src/engine/shapes_test.cc
     src/engine/state_store_test.cc
     src/engine/value_edits_test.cc
   DEPENDS engine)

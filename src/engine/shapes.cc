@@ -14,7 +14,8 @@ using model::TableSchemaPtr;
 namespace {
 
 constexpr std::string_view note_prefix = "engine/shape/";
-constexpr std::uint8_t note_version = 1;
+constexpr std::uint8_t note_version = 2;
+constexpr std::uint8_t note_version_without_sequence = 1;
 
 std::string note_key(const model::TableName& name) {
   std::string key(note_prefix);
@@ -23,17 +24,40 @@ std::string note_key(const model::TableName& name) {
   return key;
 }
 
+}  // namespace
+
 // The newest entry whose transaction lies wholly at or before the position.
-TableSchemaPtr shape_at(const std::map<std::uint64_t, TableSchemaPtr>& history, const model::Position& position) {
+TableSchemaPtr ShapeHistory::shape_at(const History& history, const model::Position& position) {
   TableSchemaPtr shape;
   for (const auto& [log, entry] : history) {
     if (log != 0 && model::Position{log, model::sequence_end, ""} > position) break;
-    shape = entry;
+    shape = entry.shape;
   }
   return shape;
 }
 
-}  // namespace
+Result<ShapeHistory::History> ShapeHistory::read(std::string_view value, const model::TableName& name) {
+  relay::Cursor cursor(value);
+  const auto version = cursor.get<std::uint8_t>();
+  History history;
+  const std::uint64_t count = cursor.get_count(2 * sizeof(std::uint64_t));
+  for (std::uint64_t i = 0; i < count && cursor.ok(); ++i) {
+    const auto log = cursor.get<std::uint64_t>();
+    Entry entry;
+    if (version == note_version) {
+      entry.sequence = cursor.get<std::uint64_t>();
+      entry.nth = cursor.get<std::uint32_t>();
+    }
+    const std::string_view bytes = cursor.take(cursor.get<std::uint64_t>());
+    std::optional<model::TableSchema> schema;
+    if (!bytes.empty() && !(schema = relay::read_schema(bytes))) cursor.refuse();
+    if (schema) entry.shape = std::make_shared<const model::TableSchema>(std::move(*schema));
+    history[log] = std::move(entry);
+  }
+  const bool is_ours = version == note_version || version == note_version_without_sequence;
+  if (is_ours && cursor.ok() && cursor.at_end()) return history;
+  return base::failed(errors::state_damaged, "the note of table {}'s shape is malformed", name.text());
+}
 
 Result<void> ShapeHistory::load() {
   base::Lock lock(mutex_);
@@ -41,20 +65,8 @@ Result<void> ShapeHistory::load() {
   for (const auto& [key, value] : TRY(store_.notes(std::string(note_prefix)))) {
     relay::Cursor name(std::string_view(key).substr(note_prefix.size()));
     model::TableName table{name.get_text(), name.get_text()};
-    relay::Cursor cursor(value);
-    const bool is_ours = cursor.get<std::uint8_t>() == note_version;
-    History history;
-    const std::uint64_t count = cursor.get_count(2 * sizeof(std::uint64_t));
-    for (std::uint64_t i = 0; i < count && cursor.ok(); ++i) {
-      const auto log = cursor.get<std::uint64_t>();
-      const std::string_view bytes = cursor.take(cursor.get<std::uint64_t>());
-      std::optional<model::TableSchema> schema;
-      if (!bytes.empty() && !(schema = relay::read_schema(bytes))) cursor.refuse();
-      history[log] = schema ? std::make_shared<const model::TableSchema>(std::move(*schema)) : nullptr;
-    }
-    if (!is_ours || !name.ok() || !cursor.ok() || !cursor.at_end()) {
-      return base::failed(errors::state_damaged, "the note of table {}'s shape is malformed", table.text());
-    }
+    if (!name.ok()) return base::failed(errors::state_damaged, "the name of a shape's note is malformed");
+    History history = TRY(read(value, table));
     histories_[std::move(table)] = std::move(history);
   }
   return {};
@@ -64,10 +76,12 @@ Result<void> ShapeHistory::write(const model::TableName& name, const History& hi
   std::string value;
   relay::put(value, note_version);
   relay::put(value, static_cast<std::uint64_t>(history.size()));
-  for (const auto& [log, shape] : history) {
+  for (const auto& [log, entry] : history) {
     std::string bytes;
-    if (shape) relay::append_schema(*shape, bytes);
+    if (entry.shape) relay::append_schema(*entry.shape, bytes);
     relay::put(value, log);
+    relay::put(value, entry.sequence);
+    relay::put(value, entry.nth);
     relay::put(value, static_cast<std::uint64_t>(bytes.size()));
     value += bytes;
   }
@@ -78,7 +92,7 @@ Result<void> ShapeHistory::write(const model::TableName& name, const History& hi
 
 Result<void> ShapeHistory::loaded(const TableSchemaPtr& source) {
   base::Lock lock(mutex_);
-  History history{{0, source}};
+  History history{{0, Entry{0, 0, source}}};
   TRY(write(source->name, history));
   histories_[source->name] = std::move(history);
   return {};
@@ -89,17 +103,25 @@ Result<void> ShapeHistory::complete(const std::vector<PlannedTable>& tables) {
   for (const PlannedTable& table : tables) {
     const model::TableName& name = table.source->name;
     if (histories_.contains(name)) continue;
-    TRY(write(name, {{0, table.source}}));
-    histories_[name] = {{0, table.source}};
+    History history{{0, Entry{0, 0, table.source}}};
+    TRY(write(name, history));
+    histories_[name] = std::move(history);
   }
   return {};
 }
 
-Result<void> ShapeHistory::changed(const model::TableName& source_name, std::uint64_t log, TableSchemaPtr shape,
-                                   const model::Position& durable) {
+Result<void> ShapeHistory::changed(const model::TableName& source_name, const model::Position& position,
+                                   TableSchemaPtr shape, const model::Position& durable) {
   base::Lock lock(mutex_);
+  auto& [last, nth] = last_[source_name];
+  nth = last == position ? nth + 1 : 0;
+  last = position;
   History history = histories_[source_name];
-  history[log] = std::move(shape);
+  const auto known = history.find(position.log);
+  const bool is_later = known != history.end() &&
+                        std::pair(known->second.sequence, known->second.nth) > std::pair(position.sequence, nth);
+  if (is_later) return {};
+  history[position.log] = Entry{position.sequence, nth, std::move(shape)};
   while (history.size() > 1 && model::Position{std::next(history.begin())->first, model::sequence_end, ""} <= durable) {
     history.erase(history.begin());
   }
@@ -114,7 +136,7 @@ Result<void> ShapeHistory::note(const model::ChangeBatch& batch, const Ledger& l
     const TableSchemaPtr& shape = batch.tables[change.table];
     const std::optional<TableRecord> record = ledger.table(shape->name);
     if (record && record->fence.holds(change.position.log, change.xid)) continue;
-    TRY(changed(shape->name, change.position.log, change.op == model::Op::schema ? shape : nullptr, durable));
+    TRY(changed(shape->name, change.position, change.op == model::Op::schema ? shape : nullptr, durable));
   }
   return {};
 }

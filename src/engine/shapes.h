@@ -9,8 +9,10 @@
 //   resumed at 600   the target stands for a1 b2, and the stream begins with a1 b2
 //   durable at 800   [700: a1 b2 c4]               older ones are forgotten with the next note
 //
-// Killed between note and change: the same change comes again and writes the same note. A table dropped at the source
-// has an entry without a shape. Entries lie in one note a table of the state store. Any thread.
+// Killed between note and change: the same change comes again and writes the same note. One that comes again in part
+// (several changes of shape in one transaction) does not take the note back to an earlier one of them. A table dropped
+// at the source has an entry without a shape. Entries lie in one note a table of the state store. Any thread; one
+// object follows one stream.
 #pragma once
 
 #include <map>
@@ -30,9 +32,6 @@ class ShapeHistory {
   base::Result<void> loaded(const model::TableSchemaPtr& source);
   // As loaded(), for those of which nothing is noted.
   base::Result<void> complete(const std::vector<PlannedTable>& tables);
-  // From the transaction that commits at `log` on; nullptr: dropped there. What lies before `durable` may be forgotten.
-  base::Result<void> changed(const model::TableName& source_name, std::uint64_t log, model::TableSchemaPtr shape,
-                             const model::Position& durable);
   // All changes of shape in a batch of whole transactions. Called before the batch can become durable anywhere. What a
   // table's load already held concerns a shape before the one that was loaded: it is left out.
   base::Result<void> note(const model::ChangeBatch& batch, const Ledger& ledger, const model::Position& durable);
@@ -44,12 +43,24 @@ class ShapeHistory {
                                           const std::vector<PlannedTable>& tables) const;
 
  private:
-  using History = std::map<std::uint64_t, model::TableSchemaPtr>;
+  // The last change of shape of one transaction: the `nth` at that sequence. nullptr: dropped.
+  struct Entry {
+    std::uint64_t sequence = 0;
+    std::uint32_t nth = 0;
+    model::TableSchemaPtr shape;
+  };
+  using History = std::map<std::uint64_t, Entry>;  // by the log position of the commit
+  static model::TableSchemaPtr shape_at(const History& history, const model::Position& position);
+  static base::Result<History> read(std::string_view value, const model::TableName& name);
+  // What lies before `durable` may be forgotten.
+  base::Result<void> changed(const model::TableName& source_name, const model::Position& position,
+                             model::TableSchemaPtr shape, const model::Position& durable);
   base::Result<void> write(const model::TableName& name, const History& history) REQUIRES(mutex_);
 
   StateStore& store_;
   mutable base::Mutex mutex_;
   std::map<model::TableName, History> histories_ GUARDED_BY(mutex_);
+  std::map<model::TableName, std::pair<model::Position, std::uint32_t>> last_ GUARDED_BY(mutex_);  // seen in the stream
 };
 
 }  // namespace engine

@@ -259,7 +259,7 @@ Result<void> Streaming::apply_part(ChangeBatch group, FailedTables unreadable, s
   const Change last = group.changes.back();
   const bool is_whole = !inside_transaction_ && last.op == Op::commit;
   inside_transaction_ = last.op != Op::commit;
-  for (const model::TableSchemaPtr& table : group.tables) arriving_[table->name] = table;
+  note_arriving(group);
   while (!TRY(try_group(group, last, is_whole, unreadable, stop))) {
     if (table_suspended_) return {};
   }
@@ -269,6 +269,19 @@ Result<void> Streaming::apply_part(ChangeBatch group, FailedTables unreadable, s
     applied_through_ = std::max(applied_through_, last.position.log);
   }
   return {};
+}
+
+// By the changes: the group may know tables that only what comes behind it has.
+void Streaming::note_arriving(const ChangeBatch& group) {
+  std::vector<std::size_t> last_use(group.tables.size(), 0);
+  for (std::size_t i = 0; i < group.changes.size(); ++i) {
+    if (group.changes[i].table != model::no_table) last_use[group.changes[i].table] = i + 1;
+  }
+  std::map<std::size_t, model::TableSchemaPtr> in_order;
+  for (std::size_t i = 0; i < last_use.size(); ++i) {
+    if (last_use[i] != 0) in_order[last_use[i]] = group.tables[i];
+  }
+  for (const auto& [place, table] : in_order) arriving_[table->name] = table;
 }
 
 void Streaming::note_applied(const connect::ApplyReport& report, const Change& last) {

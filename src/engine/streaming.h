@@ -86,6 +86,7 @@ class Streaming {
   // True: applied. False: tables were suspended, and the batch is as it was; or the attempt ends.
   base::Result<bool> try_group(model::ChangeBatch& group, const model::Change& last, bool is_whole,
                                FailedTables& unreadable, std::stop_token stop);
+  void note_arriving(const model::ChangeBatch& group);
   void note_applied(const connect::ApplyReport& report, const model::Change& last);
   base::Result<void> suspend(const model::TableName& table, const base::Error& error);
   base::Result<void> publish_durable();

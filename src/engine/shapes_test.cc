@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/shapes.h"
+
+#include <gtest/gtest.h>
+
+#include "engine/ledger.h"
+#include "tests/support/changes.h"
+
+namespace engine {
+namespace {
+
+model::TableSchemaPtr with_columns(std::size_t count) {
+  auto schema = std::make_shared<model::TableSchema>(*support::two_column_table("t"));
+  schema->source_id = 16;
+  while (schema->columns.size() < count) schema->columns.push_back(schema->columns.back());
+  return schema;
+}
+
+// Changes of the table's shape, one behind the other in the transaction of 700.
+model::ChangeBatch changes_of_shape(const std::vector<std::pair<std::uint64_t, std::size_t>>& sequence_and_columns) {
+  support::BatchWriter writer;
+  writer.edge(model::Op::begin, 700, 7);
+  for (const auto& [sequence, columns] : sequence_and_columns) {
+    model::Change change;
+    change.op = model::Op::schema;
+    change.position = {700, sequence, ""};
+    change.xid = 7;
+    change.table = writer.batch.table_index(with_columns(columns), model::CellForm::canonical);
+    writer.batch.changes.push_back(change);
+  }
+  return writer.edge(model::Op::commit, 700, 7).take();
+}
+
+class shapes : public testing::Test {
+ protected:
+  // In the life of a process of its own.
+  void note(const model::ChangeBatch& batch) {
+    ShapeHistory history(store);
+    ASSERT_TRUE(history.load().ok());
+    ASSERT_TRUE(history.note(batch, ledger, {600, model::sequence_end, ""}).ok());
+  }
+  std::size_t columns_at(std::uint64_t log) {
+    ShapeHistory history(store);
+    EXPECT_TRUE(history.load().ok());
+    const auto tables = history.gone({log, model::sequence_end, ""}, {});
+    return tables.empty() ? 0 : tables.front()->columns.size();
+  }
+  MemoryStore store;
+  Ledger ledger{store};
+};
+
+TEST_F(shapes, a_transaction_leaves_its_last_one) {
+  ShapeHistory history(store);
+  ASSERT_TRUE(history.loaded(with_columns(2)).ok());
+  note(changes_of_shape({{3, 3}, {3, 4}, {9, 5}}));
+  EXPECT_EQ(columns_at(600), 2u);
+  EXPECT_EQ(columns_at(800), 5u);
+}
+
+// After a crash a transaction may come again in part before the process dies again.
+TEST_F(shapes, what_comes_again_in_part_does_not_take_the_note_back) {
+  note(changes_of_shape({{3, 3}, {3, 4}, {9, 5}}));
+  note(changes_of_shape({{3, 3}}));
+  EXPECT_EQ(columns_at(800), 5u);
+  note(changes_of_shape({{3, 3}, {3, 4}, {9, 5}}));
+  EXPECT_EQ(columns_at(800), 5u);
+}
+
+TEST_F(shapes, a_note_that_is_cut_short_is_refused) {
+  note(changes_of_shape({{3, 3}}));
+  const auto notes = store.notes("engine/shape/").take();
+  ASSERT_EQ(notes.size(), 1u);
+  StateChange damage;
+  damage.notes.emplace_back(notes[0].first, notes[0].second.substr(0, notes[0].second.size() - 1));
+  ASSERT_TRUE(store.commit(damage).ok());
+  ShapeHistory history(store);
+  EXPECT_FALSE(history.load().ok());
+}
+
+}  // namespace
+}  // namespace engine
