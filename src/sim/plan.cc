@@ -3,16 +3,26 @@
 
 #include <algorithm>
 
+#include "connectors/postgres/types.h"
 #include "sim/plan_points.h"
 
 namespace sim {
+
+model::ColumnType column_type(bool is_number) {
+  model::ColumnType type;
+  type.native = is_number ? "bigint" : "text";
+  type.native_id = is_number ? postgres::type_oid::int8 : postgres::type_oid::text;
+  postgres::canonical_type(type.native_id, -1, 'b', postgres::TypeChoices(), type);
+  return type;
+}
 
 namespace {
 
 model::Column column(const char* name, model::Type type, bool nullable, std::int32_t ordinal) {
   model::Column column;
   column.name = name;
-  column.type.type = type;
+  column.source_name = name;
+  column.type = column_type(type == model::Type::int8);
   column.nullable = nullable;
   column.ordinal = ordinal;
   return column;
@@ -30,7 +40,7 @@ model::TableSchemaPtr make_schema(std::size_t number, TableKind kind) {
   schema->columns.push_back(column("version", model::Type::int8, false, 3));
   if (kind != TableKind::bank) {
     schema->columns.push_back(column("single", model::Type::int8, true, 4));
-    schema->columns.push_back(column("words", model::Type::wstring, true, 5));
+    schema->columns.push_back(column("words", model::Type::nclob, true, 5));
     schema->columns.push_back(column("large", model::Type::nclob, true, 6));
   }
   schema->primary_key = {0};
@@ -40,10 +50,7 @@ model::TableSchemaPtr make_schema(std::size_t number, TableKind kind) {
   schema->old_key = schema->primary_key;
   const bool whole = kind == TableKind::no_key || kind == TableKind::whole_image;
   schema->old_image = whole ? model::OldImage::full : model::OldImage::key;
-  if (whole) {
-    schema->old_key.clear();
-    for (std::uint32_t i = 0; i < schema->columns.size(); ++i) schema->old_key.push_back(i);
-  }
+  if (whole) schema->old_key.clear();
   return schema;
 }
 
@@ -80,6 +87,8 @@ void draw_lives(std::vector<LifePlan>& lives, Chance& chance) {
     life.after = chance.percent(50);
     life.length = std::chrono::milliseconds(chance.skewed(20'000));
     if (chance.percent(10)) life.reload = chance.between(0, 3);
+    if (chance.percent(25)) life.reload = LifePlan::all_lost;
+    life.is_mended = chance.percent(40);
     life.power_cut = life.end != LifePlan::End::stopped && chance.percent(60);
     lives.push_back(life);
   }
@@ -112,10 +121,36 @@ void draw_workload(WorkloadPlan& workload, Chance& chance) {
   if (chance.percent(40)) workload.standby_max = std::chrono::milliseconds(1 + chance.skewed(3'000));
   workload.prepared_share = chance.percent(40) ? chance.below(20) : 0;
   workload.truncate_share = chance.percent(40) ? 1 + chance.below(4) : 0;
+  if (chance.percent(50)) workload.alter_share = 1 + chance.below(chance.percent(30) ? 300 : 60);
+  if (chance.percent(25)) workload.drop_share = 1 + chance.below(15);
+  workload.waits = chance.percent(75);
   if (chance.percent(10)) workload.crowd = std::size_t(chance.between(5, 200));
   workload.text_bytes = 1 + chance.skewed(40);
   workload.large_bytes = 1 + chance.skewed(800);
   workload.pause_max = std::chrono::milliseconds(1 + chance.skewed(400));
+}
+
+// What the user set, and what the target refuses: rows and schema changes, until somebody mends it.
+void draw_settings(RunPlan& plan, Chance& chance) {
+  const std::uint64_t mode = chance.below(100);
+  const char* preparation = mode < 20 ? "DO_NOTHING" : mode < 40 ? "TRUNCATE_BEFORE_LOAD" : "DROP_AND_CREATE";
+  if (chance.percent(25)) plan.refused_every = chance.between(7, 150);
+  plan.refuses_ddl = chance.percent(15);
+  plan.drops_tables = chance.percent(80);
+  const auto policy = [&] {
+    return chance.percent(60) ? "SUSPEND_TABLE" : chance.percent(70) ? "LOG_ERROR" : "IGNORE_RECORD";
+  };
+  const char* on_insert = policy();
+  const char* on_update = policy();
+  const char* on_load = policy();
+  const std::string pace = chance.percent(15) ? fmt::format(R"("MinTransactionSize":{},"CommitTimeout":{})",
+                                                            chance.between(1, 40), chance.between(1, 3))
+                                              : "";
+  plan.settings = fmt::format(
+      R"({{"FullLoadSettings":{{"TargetTablePrepMode":"{}"}},"ErrorBehavior":{{"ApplyErrorInsertPolicy":"{}",)"
+      R"("ApplyErrorUpdatePolicy":"{}","DataErrorPolicy":"{}"}},"ChangeProcessingTuning":{{{}}},)"
+      R"("ChangeProcessingDdlHandlingPolicy":{{"HandleSourceTableDropped":{}}}}})",
+      preparation, on_insert, on_update, on_load, pace, plan.drops_tables);
 }
 
 // Small budgets and caps, so that little data goes the ways of much.
@@ -151,21 +186,6 @@ void lean_on_relay(RunPlan& plan, Chance& chance) {
   }
 }
 
-void draw_settings(RunPlan& plan, Chance& chance) {
-  const std::uint64_t mode = chance.below(100);
-  std::string members;
-  if (mode < 40) {
-    members = fmt::format(R"("FullLoadSettings":{{"TargetTablePrepMode":"{}"}})",
-                          mode < 20 ? "DO_NOTHING" : "TRUNCATE_BEFORE_LOAD");
-  }
-  if (chance.percent(15)) {
-    members += members.empty() ? "" : ",";
-    members += fmt::format(R"("ChangeProcessingTuning":{{"MinTransactionSize":{},"CommitTimeout":{}}})",
-                           chance.between(1, 40), chance.between(1, 3));
-  }
-  plan.settings = "{" + members + "}";
-}
-
 void draw_files(RunPlan& plan, Chance& chance) {
   plan.target = chance.percent(65) ? TargetKind::files : TargetKind::transactions;
   FilesPlan& files = plan.files;
@@ -185,11 +205,16 @@ void draw_files(RunPlan& plan, Chance& chance) {
 // A reader who builds the source again needs one history in a folder, and TRUNCATE is not in the files of transactions.
 void fit_files(RunPlan& plan) {
   if (plan.target == TargetKind::database) return;
-  plan.workload.alter_share = 0;
+  plan.workload.alter_share = plan.workload.drop_share = 0;
+  plan.refused_every = 0;
+  plan.refuses_ddl = false;
   if (plan.target == TargetKind::transactions) plan.workload.truncate_share = 0;
   const bool reloads =
-      std::any_of(plan.lives.begin(), plan.lives.end(), [](const LifePlan& life) { return life.reload >= 0; });
-  if (reloads && plan.settings.find("DO_NOTHING") != std::string::npos) plan.settings = "{}";
+      plan.weather.source.yield_share > 500'000 ||  // tables fail in the load, and come again at the user's word
+      std::any_of(plan.lives.begin(), plan.lives.end(), [](const LifePlan& life) { return life.reload != -1; });
+  constexpr std::string_view appends = "DO_NOTHING";
+  const std::size_t at = plan.settings.find(appends);
+  if (reloads && at != std::string::npos) plan.settings.replace(at, appends.size(), "TRUNCATE_BEFORE_LOAD");
 }
 
 }  // namespace
@@ -223,8 +248,14 @@ RunPlan draw_plan(std::uint64_t seed) {
   draw_budgets(plan, chance);
   if (chance.percent(20)) lean_on_relay(plan, chance);
   if (chance.percent(40)) draw_files(plan, chance);
-  if (chance.percent(60)) lean_on_point(plan, chance);
+  if (plan.target == TargetKind::database && chance.percent(50)) {
+    lean_on_shapes(plan, chance);
+  } else if (chance.percent(70)) {
+    lean_on_point(plan, chance);
+  }
   fit_files(plan);
+  // Not both: what a replay does with changes of shape is not settled here yet.
+  if (plan.refused_every > 0 || plan.refuses_ddl) plan.workload.alter_share = plan.workload.drop_share = 0;
   name_tables(plan);
   return plan;
 }
@@ -250,6 +281,12 @@ std::string describe(const RunPlan& plan) {
   }
   text += fmt::format("  queue {} B, group {} B, spool {} B, source log cap {} B, relay cap {} B\n", plan.queue_bytes,
                       plan.group_bytes, plan.spool_bytes, plan.source_log_cap, plan.relay_cap);
+  text +=
+      fmt::format("  DDL is {}, alters {}/1000 changes, drops {}/1000 transactions\n",
+                  plan.tells_ddl ? "reported by triggers" : "found by comparison", work.alter_share, work.drop_share);
+  text += fmt::format("  settings {}; the target refuses {}{}\n", plan.settings,
+                      plan.refused_every == 0 ? "no row" : fmt::format("one row of {}", plan.refused_every),
+                      plan.refuses_ddl ? " and DDL" : "");
   for (const OutagePlan& outage : plan.outages) {
     text += fmt::format("  outage: the {} for {} ms{}\n", outage.of_source ? "source" : "target",
                         outage.length.count() / 1'000'000, outage.fails_over ? ", a standby takes over" : "");
@@ -263,6 +300,8 @@ std::string describe(const RunPlan& plan) {
                           life.length.count() / 1'000'000);
     }
     text += life.power_cut ? ", power cut" : "";
+    text += life.is_mended ? ", the target mended" : "";
+    if (life.reload == LifePlan::all_lost) text += ", lost tables are loaded again";
     text += life.reload < 0 ? "\n" : fmt::format(", table {} is loaded again\n", life.reload);
   }
   return text;

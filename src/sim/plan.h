@@ -32,7 +32,9 @@ struct LifePlan {
   base::Nanos length{0};
   bool power_cut = false;     // with a crash or kill
   base::Nanos clock_jump{0};  // of the engine's wall clock, when it begins
-  std::int64_t reload = -1;   // before it begins, the user asks for this table to be loaded again
+  static constexpr std::int64_t all_lost = -2;
+  std::int64_t reload = -1;  // before it begins, the user asks for this table to be loaded again, or for all_lost ones
+  bool is_mended = false;    // and mended the target, for this life
 };
 
 // A file target: a table's changes in its own files, or transactions in files of all tables.
@@ -66,9 +68,11 @@ struct WorkloadPlan {
   std::uint64_t rollback_share = 8;
   std::uint64_t prepared_share = 5;
   std::uint64_t truncate_share = 0;
-  std::uint64_t alter_share = 0;
-  std::size_t crowd = 0;        // transactions that one session holds open at once, now and then
-  std::size_t late_tables = 0;  // the last tables of the plan are made in the middle of the run
+  std::uint64_t alter_share = 0;  // of a thousand changes
+  std::uint64_t drop_share = 0;   // of a thousand transactions: a table is dropped, or made again
+  bool waits = false;             // at a third for the slot, at two thirds for a stream
+  std::size_t crowd = 0;          // transactions that one session holds open at once, now and then
+  std::size_t late_tables = 0;    // the last tables of the plan are made in the middle of the run
   std::int64_t text_bytes = 12;
   std::int64_t large_bytes = 300;
   base::Nanos standby_max{0};  // between a commit in the log and its visibility
@@ -95,6 +99,10 @@ struct RunPlan {
   FilesPlan files;
   base::Nanos clock_start{0};  // of the wall clock, since a full hour
   bool compacts = false;
+  bool tells_ddl = true;           // event triggers report DDL in the log
+  bool drops_tables = true;        // HandleSourceTableDropped
+  std::int64_t refused_every = 0;  // the target refuses one row of so many, 0: none
+  bool refuses_ddl = false;
   std::string settings = "{}";
   std::uint64_t chunk_bytes = 1000;
   std::uint64_t source_log_cap = 1u << 20;
@@ -102,6 +110,7 @@ struct RunPlan {
   std::size_t queue_bytes = 24u << 20, group_bytes = 24u << 20, group_changes = 100'000, spool_bytes = 32u << 20;
 };
 
+model::ColumnType column_type(bool is_number);
 RunPlan draw_plan(std::uint64_t seed);
 // Gives the tables their schemas, by number and kind.
 void name_tables(RunPlan& plan);

@@ -98,6 +98,14 @@ void prepare_relay(const std::string& point, RunPlan& plan, Chance& chance) {
   }
 }
 
+bool is_of_shapes(const std::string& point) {
+  for (const char* part : {"engine/kept_changes.cc", "Streaming::suspend", "Streaming::note_dropped",
+                           "Ledger::forget_table", "Attempt::forget_replaced"}) {
+    if (point.find(part) != std::string::npos) return true;
+  }
+  return false;
+}
+
 // What must go before, so that a process gets there at all; by the beginning of the point's name.
 void prepare_for(const std::string& point, RunPlan& plan, Chance& chance) {
   const auto is = [&](const char* beginning) { return point.starts_with(beginning); };
@@ -106,6 +114,7 @@ void prepare_for(const std::string& point, RunPlan& plan, Chance& chance) {
   if (is("relay/relay.cc") || is("engine/relay_only.cc") || is("engine/change_queue.cc")) {
     prepare_relay(point, plan, chance);
   }
+  if (is_of_shapes(point)) lean_on_shapes(plan, chance);
   if (is("engine/load.cc Load::table_failed")) plan.weather.source.yield_share = 990'000;
   if (point == "engine/streaming.cc Streaming::apply: tick()") {
     to_files(plan, TargetKind::files, chance.percent(30));
@@ -115,6 +124,7 @@ void prepare_for(const std::string& point, RunPlan& plan, Chance& chance) {
 
 // Is passed once in a life at most, when what went before has left its traces.
 bool is_rare(const std::string& point) {
+  if (is_of_shapes(point)) return true;
   for (const char* part :
        {"Relay::is_torn", "Relay::cut_tail", "Spool::open", "Spool::~Spool", "Load::table_failed",
         "ChangeStream::settle", "ChangeStream::keep_written", "ChangeStream::finish_clear", "ChangeStream::on_clear",
@@ -146,6 +156,16 @@ std::string draw_point(Chance& chance) {
     if (point.not_driven[0] == '\0') driven.push_back(point.name);
   }
   return driven[chance.below(driven.size())];
+}
+
+void lean_on_shapes(RunPlan& plan, Chance& chance) {
+  plan.target = TargetKind::database;
+  plan.workload.waits = true;
+  plan.workload.transactions = std::size_t(chance.between(60, 200));
+  if (plan.refuses_ddl) plan.refuses_ddl = chance.percent(50);
+  plan.workload.alter_share = std::uint64_t(chance.between(1, chance.percent(30) ? 200 : 40));
+  plan.workload.drop_share = chance.percent(60) ? std::uint64_t(chance.between(1, 20)) : 0;
+  if (chance.percent(50)) plan.refused_every = chance.between(7, 150);
 }
 
 void lean_on_point(RunPlan& plan, Chance& chance) {

@@ -149,6 +149,7 @@ void members(Archive& archive, LifePlan& it) {
   MEMBER(power_cut);
   MEMBER(clock_jump);
   MEMBER(reload);
+  MEMBER(is_mended);
 }
 
 template <typename Archive>
@@ -217,6 +218,8 @@ void members(Archive& archive, WorkloadPlan& it) {
   MEMBER(prepared_share);
   MEMBER(truncate_share);
   MEMBER(alter_share);
+  MEMBER(drop_share);
+  MEMBER(waits);
   MEMBER(crowd);
   MEMBER(late_tables);
   MEMBER(text_bytes);
@@ -246,6 +249,10 @@ void members(Archive& archive, RunPlan& it) {
   archive.part("files", it.files);
   MEMBER(clock_start);
   MEMBER(compacts);
+  MEMBER(tells_ddl);
+  MEMBER(drops_tables);
+  MEMBER(refused_every);
+  MEMBER(refuses_ddl);
   MEMBER(settings);
   archive.list("lives", it.lives);
   archive.list("outages", it.outages);

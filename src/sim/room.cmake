@@ -7,6 +7,7 @@ room(sim SOURCES
   sim/fiber.cc
   sim/file_target.cc
   sim/lake.cc
+  sim/pgoutput_writer.cc
   sim/plan.cc
   sim/plan_points.cc
   sim/plan_text.cc
@@ -21,6 +22,7 @@ room(sim SOURCES
   sim/target_connector.cc
   sim/target_server.cc
   sim/workload.cc
+  sim/workload_ddl.cc
   sim/checks/acknowledged.cc
   sim/checks/bank.cc
   sim/checks/equality.cc

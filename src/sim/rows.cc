@@ -2,6 +2,7 @@
 #include "sim/rows.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "model/cell_text.h"
 #include "sim/chance.h"
@@ -26,6 +27,22 @@ std::string show(const model::TableSchema& schema, const Row& row) {
     text += fmt::format("{}{}={}", text.empty() ? "" : " ", column.name, value);
   }
   return text;
+}
+
+std::uint64_t shape_of(const model::TableSchema& schema) {
+  std::uint64_t hash = 11;
+  for (const model::Column& column : schema.columns) {
+    hash = mix(hash ^ hash_text(column.name)) + std::uint64_t(column.ordinal) * 31 + std::uint64_t(column.type.type);
+  }
+  return hash;
+}
+
+std::string text_of(const model::Column& column, const std::string& cell) {
+  return model::is_fixed(column.type.type) ? std::to_string(model::load_fixed(cell)) : cell;
+}
+
+std::string cell_of(const model::Column& column, const std::string& text) {
+  return model::is_fixed(column.type.type) ? *whole_number(std::strtoll(text.c_str(), nullptr, 10)) : text;
 }
 
 RowSet::RowSet(model::TableSchemaPtr schema) : schema_(std::move(schema)) { learn_columns(); }
@@ -117,16 +134,12 @@ std::vector<Row> RowSet::rows() const {
   return all;
 }
 
-void RowSet::reshape(model::TableSchemaPtr schema, const std::vector<std::uint32_t>& from) {
+void RowSet::reshape(model::TableSchemaPtr schema, const std::function<Row(const Row&)>& shaped) {
   const std::vector<Row> old = rows();
   schema_ = std::move(schema);
   learn_columns();
   clear();
-  for (const Row& row : old) {
-    Row shaped;
-    for (const std::uint32_t cell : from) shaped.push_back(cell == model::no_table ? std::nullopt : row[cell]);
-    (void)insert(std::move(shaped));
-  }
+  for (const Row& row : old) insert(shaped(row)).take();
 }
 
 }  // namespace sim

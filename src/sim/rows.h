@@ -5,6 +5,7 @@
 // digests whatever the order, and a change costs the change alone. Strict: what should be there and is not is an error.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -20,6 +21,11 @@ using Row = std::vector<Value>;            // one for each stored column
 
 Value whole_number(std::int64_t value);
 std::string show(const model::TableSchema& schema, const Row& row);
+// Numbers, names and types of the columns, as one number.
+std::uint64_t shape_of(const model::TableSchema& schema);
+// The canonical cell as the log writes it, and back.
+std::string text_of(const model::Column& column, const std::string& cell);
+std::string cell_of(const model::Column& column, const std::string& text);
 
 namespace errors {
 inline constexpr base::Code duplicate{"sim.duplicate", base::Kind::task,
@@ -45,8 +51,8 @@ class RowSet {
   std::uint64_t digest() const { return digest_; }
   std::uint64_t hash_of(const Row& row) const;
   std::vector<Row> rows() const;
-  // Another shape of the same rows: `from[i]` is the cell that becomes cell i, no_table: NULL.
-  void reshape(model::TableSchemaPtr schema, const std::vector<std::uint32_t>& from);
+  // Another shape: what each row becomes.
+  void reshape(model::TableSchemaPtr schema, const std::function<Row(const Row&)>& shaped);
 
  private:
   struct Entry {

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "engine/errors.h"
+#include "engine/ledger.h"
 #include "engine/task.h"
 #include "relay/errors.h"
 #include "sim/checks/lake_check.h"
@@ -18,6 +19,7 @@ using base::Result;
 constexpr base::WallMicros start_of_time = 1'789'999'200'000'000;  // a full hour
 constexpr base::Nanos stop_limit = std::chrono::minutes(2);        // from the request to the end
 constexpr base::Nanos catch_up_limit = std::chrono::minutes(30);   // of the last life
+constexpr int last_rounds_max = 6;
 constexpr base::Nanos restart_pause = std::chrono::milliseconds(500);
 constexpr char data_folder[] = "/data";
 constexpr char selection[] =
@@ -87,6 +89,9 @@ class World final : public SourceWatch, public TargetWatch {
   void loaded(const model::TableName& table) override {
     for_checks([&](Check& check) { check.loaded(table); });
   }
+  void replayed(const model::TableName& table, const model::Position& position) override {
+    for_checks([&](Check& check) { check.replayed(table, position); });
+  }
   void position_forgotten() override {
     for_checks([&](Check& check) { check.position_forgotten(); });
   }
@@ -114,7 +119,11 @@ class World final : public SourceWatch, public TargetWatch {
   void live();
   void run_life(const LifePlan& life);
   void run_last_life();
-  Result<engine::Outcome> run_task(const engine::Until& until, std::int64_t reload);
+  void begin_process(const CrashPlan& crash);
+  void recorded(const engine::StateChange& change);
+  // Tables in error that no replay can bring back, and those of which the target refused rows.
+  std::vector<model::TableName> tables_to_reload();
+  Result<engine::Outcome> run_task(const engine::Until& until, const std::vector<model::TableName>& reload);
   void run_outages(const std::stop_token& stop);
   void judge(const Result<engine::Outcome>& outcome, bool is_last);
   engine::TaskDefinition definition() const;
@@ -141,6 +150,7 @@ class World final : public SourceWatch, public TargetWatch {
   std::vector<std::unique_ptr<Check>> checks_;
   std::vector<std::string> findings_;
   std::uint64_t shown_ = 0;
+  std::set<model::TableName> suspended_, to_load_;  // by what the state store holds
 
   // Of the life that is lived now.
   std::unique_ptr<Process> process_;
@@ -182,7 +192,8 @@ engine::Environment World::environment() {
   environment.open_target = [this](const connect::Context& context) {
     const TargetSide side{scheduler_,      trace_, target_,        *process_,
                           weather_.target, *this,  target_chance_, plan_.compacts};
-    return plan_.target == TargetKind::database ? open_target(side) : open_file_target(side, plan_, bucket_, context);
+    return plan_.target == TargetKind::database ? open_target(side, context)
+                                                : open_file_target(side, plan_, bucket_, context);
   };
   environment.source_text = "the simulated source";
   environment.target_text = "the simulated target";
@@ -206,30 +217,57 @@ Servers World::servers() {
           disk_,
           std::string(data_folder) + "/relay",
           workload_.bank_total(),
+          suspended_,
+          to_load_,
           plan_.target == TargetKind::database ? nullptr : lake,
           [this] { return held(); },
           [this](const std::string& key) { return store_.note("target/" + key).take(); }};
 }
 
 // As a user would: start what was never started, resume everything else.
-Result<engine::Outcome> World::run_task(const engine::Until& until, std::int64_t reload) {
+Result<engine::Outcome> World::run_task(const engine::Until& until, const std::vector<model::TableName>& reload) {
   const bool is_known = store_.load().take().task.has_value();
   const auto start = is_known ? engine::StartType::resume_processing : engine::StartType::start_replication;
   engine::Task task(definition(), environment());
-  if (reload >= 0) {
-    const std::string wanted = fmt::format("t{}", reload);
-    std::vector<model::TableName> tables;
-    const engine::State state = store_.load().take();
-    for (const auto& [name, record] : state.tables) {
-      if (name.table == wanted) tables.push_back(name);
-    }
-    trace_.note("the user asks for {} to be loaded again", wanted);
-    const Result<void> asked = tables.empty() ? Result<void>() : task.reload_tables(tables);
+  for (const model::TableName& table : reload) trace_.note("the user asks for {} to be loaded again", table.text());
+  if (!reload.empty()) {
+    const Result<void> asked = task.reload_tables(reload);
     if (!asked.ok()) return Result<engine::Outcome>(base::Error(asked.error()));
   }
   Result<engine::Outcome> outcome = task.run(start, until, process_->stop().get_token());
   trace_.note("the task ends: {}", outcome.ok() ? std::string("well") : outcome.error().text());
   return outcome;
+}
+
+void World::recorded(const engine::StateChange& change) {
+  namespace state = engine::table_state;
+  const auto keep = [&](std::set<model::TableName>& tables, std::initializer_list<std::string_view> states) {
+    if (change.wipe) tables.clear();
+    for (const model::TableName& table : change.forget_tables) tables.erase(table);
+    for (const engine::TableRecord& record : change.tables) {
+      tables.erase(record.source_name);
+      if (std::find(states.begin(), states.end(), record.state) != states.end()) tables.insert(record.source_name);
+    }
+  };
+  keep(suspended_, {state::error});
+  keep(to_load_, {state::before_load, state::loading});
+}
+
+std::vector<model::TableName> World::tables_to_reload() {
+  std::set<model::TableName> replayable;
+  const std::vector<std::pair<std::string, std::string>> notes = store_.notes("engine/kept/").take();
+  for (const auto& [key, value] : notes) {
+    const std::string name = key.substr(std::string_view("engine/kept/").size());
+    replayable.insert({name.substr(0, name.find('\0')), name.substr(name.find('\0') + 1)});
+  }
+  std::vector<model::TableName> tables;
+  const engine::State state = store_.load().take();
+  for (const auto& [name, record] : state.tables) {
+    const bool is_lost = record.state == engine::table_state::error && !replayable.contains(name);
+    const bool is_there = source_.tables().contains(name);
+    if (is_there && (is_lost || target_.has_exceptions(name))) tables.push_back(name);
+  }
+  return tables;
 }
 
 // Faults may end a task with an error that a user answers by starting it again; nothing else may.
@@ -244,13 +282,29 @@ void World::judge(const Result<engine::Outcome>& outcome, bool is_last) {
   if (is_last || !is_known) report("the task stopped: " + text);
 }
 
+void World::begin_process(const CrashPlan& crash) {
+  process_ = std::make_unique<Process>(scheduler_, trace_, crashes_, crash);
+  process_disk_ = std::make_unique<ProcessDisk>(disk_, process_.get(), scheduler_);
+  process_store_ = std::make_unique<ProcessStore>(store_, *process_, store_chance_.fork("life"), weather_.store,
+                                                  [this](const engine::StateChange& change) { recorded(change); });
+}
+
 void World::run_life(const LifePlan& life) {
   CrashPlan crash;
   if (life.end == LifePlan::End::crash_at_step) crash = {life.step, point_number(life.point), life.after};
-  process_ = std::make_unique<Process>(scheduler_, trace_, crashes_, crash);
-  process_disk_ = std::make_unique<ProcessDisk>(disk_, process_.get(), scheduler_);
-  process_store_ = std::make_unique<ProcessStore>(store_, *process_, store_chance_.fork("life"), weather_.store);
+  begin_process(crash);
   clock_.skew += life.clock_jump.count() / 1000;
+  target_.refused_every = life.is_mended ? 0 : plan_.refused_every;
+  target_.refuses_ddl = !life.is_mended && plan_.refuses_ddl;
+  std::vector<model::TableName> reload;
+  if (life.reload == LifePlan::all_lost) {
+    reload = tables_to_reload();
+  } else if (life.reload >= 0) {
+    const engine::State state = store_.load().take();
+    for (const auto& [name, record] : state.tables) {
+      if (name.table == fmt::format("t{}", life.reload)) reload.push_back(name);
+    }
+  }
   trace_.note("a process begins");
   base::Nanos asked{0};
   std::stop_source over;
@@ -269,7 +323,7 @@ void World::run_life(const LifePlan& life) {
     }
     return {};
   });
-  judge(run_task({engine::Until::Kind::forever, "", 0}, life.reload), false);
+  judge(run_task({engine::Until::Kind::forever, "", 0}, reload), false);
   over.request_stop();
   (void)fate.join();
   if (asked != base::Nanos{0} && scheduler_.now() - asked > stop_limit) {
@@ -286,14 +340,22 @@ void World::run_last_life() {
   weather_ = Weather();
   weather_.source.batch_changes_max = plan_.weather.source.batch_changes_max;
   disk_.weather = DiskWeather();
-  process_ = std::make_unique<Process>(scheduler_, trace_, crashes_, CrashPlan());
-  process_disk_ = std::make_unique<ProcessDisk>(disk_, process_.get(), scheduler_);
-  process_store_ = std::make_unique<ProcessStore>(store_, *process_, store_chance_.fork("life"), weather_.store);
-  trace_.note("the last process begins: nothing fails any more");
+  target_.refused_every = 0;
+  target_.refuses_ddl = false;
   const base::Nanos began = scheduler_.now();
-  const Result<engine::Outcome> outcome = run_task({engine::Until::Kind::caught_up, "", 0}, -1);
-  judge(outcome, true);
-  if (outcome.ok() && *outcome != engine::Outcome::finished) report("the last process ended before it caught up");
+  for (int round = 0; round < last_rounds_max; ++round) {
+    begin_process(CrashPlan());
+    trace_.note("the last process begins: nothing fails any more");
+    const Result<engine::Outcome> outcome = run_task({engine::Until::Kind::caught_up, "", 0}, tables_to_reload());
+    judge(outcome, true);
+    if (outcome.ok() && *outcome != engine::Outcome::finished) report("the last process ended before it caught up");
+    if (!findings_.empty() || (suspended_.empty() && tables_to_reload().empty())) break;
+  }
+  for (const model::TableName& table : suspended_) {
+    if (findings_.empty() && source_.tables().contains(table)) {
+      report(fmt::format("waits: table {} stays in error", table.text()));
+    }
+  }
   if (scheduler_.now() - began > catch_up_limit) {
     report(fmt::format("waits: it took {} s to catch up", (scheduler_.now() - began).count() / 1'000'000'000));
   }
@@ -315,6 +377,7 @@ void World::run_outages(const std::stop_token& stop) {
 
 void World::live() {
   log_ = std::make_unique<TraceLog>(trace_);
+  source_.tells_ddl = plan_.tells_ddl;
   workload_.fill();
   const Servers seen = servers();
   checks_ = all_checks(seen);

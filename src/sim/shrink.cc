@@ -63,6 +63,11 @@ class Shrinker {
     attempt([](RunPlan& plan) { plan.workload.prepared_share = 0; });
     attempt([](RunPlan& plan) { plan.workload.truncate_share = 0; });
     attempt([](RunPlan& plan) { plan.workload.giant_share = 0; });
+    attempt([](RunPlan& plan) { plan.workload.alter_share = 0; });
+    attempt([](RunPlan& plan) { plan.workload.drop_share = 0; });
+    attempt([](RunPlan& plan) { plan.refused_every = 0; });
+    attempt([](RunPlan& plan) { plan.refuses_ddl = false; });
+    attempt([](RunPlan& plan) { plan.tells_ddl = true; });
     attempt([](RunPlan& plan) { plan.workload.crowd = 0; });
     attempt([](RunPlan& plan) { plan.workload.standby_max = base::Nanos{0}; });
   }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "connectors/postgres/errors.h"
 #include "sim/source_stream.h"
 
 namespace sim {
@@ -30,11 +31,9 @@ class SimCatalog final : public connect::Catalog {
   }
   Result<model::TableSchemaPtr> describe(const model::TableName& name) override {
     TRY(call_source(side_, "catalog.describe"));
-    const auto found = side_.server.tables().find(name);
-    if (found == side_.server.tables().end()) {
-      return base::failed(connect::errors::table_missing, "table {}", name.text());
-    }
-    return model::TableSchemaPtr(found->second.rows.schema());
+    const SourceServer::Visible table = side_.server.visible(name);
+    if (table.schema == nullptr) return base::failed(connect::errors::table_missing, "table {}", name.text());
+    return model::TableSchemaPtr(table.schema);
   }
   Result<model::Position> current_position() override {
     TRY(call_source(side_, "catalog.position"));
@@ -58,8 +57,8 @@ void add_cell(model::ColumnVector& column, const Value& value) {
 class SimChunkReader final : public connect::ChunkReader {
  public:
   SimChunkReader(const SourceSide& side, model::TableName table, std::vector<Row> rows,
-                 std::vector<std::uint32_t> columns)
-      : side_(side), table_(std::move(table)), rows_(std::move(rows)), columns_(std::move(columns)) {
+                 std::vector<std::uint32_t> cells)
+      : side_(side), table_(std::move(table)), rows_(std::move(rows)), cells_(std::move(cells)) {
     side_.server.count_reader(table_, 1);
   }
   ~SimChunkReader() override { side_.server.count_reader(table_, -1); }
@@ -73,7 +72,9 @@ class SimChunkReader final : public connect::ChunkReader {
     out.clear();
     const std::size_t batch_rows = 1 + side_.chance.below(20);
     while (next_ < rows_.size() && out.rows < batch_rows) {
-      for (std::size_t i = 0; i < columns_.size(); ++i) add_cell(out.columns[i], rows_[next_][columns_[i]]);
+      for (std::size_t i = 0; i < cells_.size(); ++i) {
+        add_cell(out.columns[i], cells_[i] == model::no_table ? Value() : rows_[next_][cells_[i]]);
+      }
       out.rows += 1;
       next_ += 1;
     }
@@ -88,9 +89,22 @@ class SimChunkReader final : public connect::ChunkReader {
   const SourceSide side_;
   const model::TableName table_;
   const std::vector<Row> rows_;
-  const std::vector<std::uint32_t> columns_;
+  const std::vector<std::uint32_t> cells_;  // no_table: NULL
   std::size_t next_ = 0;
 };
+
+// A server reads an old snapshot by its catalogue of now: names are those of now, and what was added since is NULL.
+Result<std::uint32_t> cell_of_name(const std::string& name, const model::TableSchema& now, const RowSet& view) {
+  const std::optional<std::uint32_t> column = now.find_column(name);
+  if (!column) {
+    return base::failed(postgres::errors::column_missing, "table {}: column {}", now.name.text(), name);
+  }
+  const std::vector<model::Column>& columns = view.schema()->columns;
+  const auto same = std::find_if(columns.begin(), columns.end(), [&](const model::Column& before) {
+    return before.ordinal == now.columns[*column].ordinal;
+  });
+  return same == columns.end() ? model::no_table : static_cast<std::uint32_t>(same - columns.begin());
+}
 
 class SimSnapshot final : public connect::Snapshot {
  public:
@@ -103,7 +117,9 @@ class SimSnapshot final : public connect::Snapshot {
   Result<std::vector<connect::Chunk>> chunks(const model::TableSchema& table, std::uint64_t chunk_bytes) override {
     TRY(call_source(side_, "snapshot.chunks"));
     const auto found = view_.tables.find(table.name);
-    if (found == view_.tables.end()) return base::failed(connect::errors::table_missing, "{}", table.name.text());
+    if (found == view_.tables.end() || found->second.schema()->source_id != table.source_id) {
+      return base::failed(connect::errors::table_missing, "{}", table.name.text());
+    }
     const std::size_t rows = found->second.size();
     const std::size_t step = std::max<std::size_t>(1, chunk_bytes / row_bytes);
     std::vector<connect::Chunk> chunks;
@@ -125,14 +141,21 @@ class SimSnapshot final : public connect::Snapshot {
     }
     const auto now = side_.server.tables().find(table.name);
     const auto found = view_.tables.find(table.name);
-    if (now == side_.server.tables().end() || found == view_.tables.end()) {
+    if (now == side_.server.tables().end() || found == view_.tables.end() ||
+        now->second.rows.schema()->source_id != table.source_id) {
       return base::failed(connect::errors::table_missing, "table {}", table.name.text());
     }
     if (now->second.exclusive != 0) {
       return base::failed(connect::errors::chunk_yielded, "table {} is locked", table.name.text());
     }
-    if (now->second.rewrites != rewrites_.at(table.name)) {
+    const std::uint64_t shape = shape_of(table);
+    if (now->second.rewrites != rewrites_.at(table.name) || shape_of(*now->second.rows.schema()) != shape ||
+        shape_of(*found->second.schema()) != shape) {
       return base::failed(connect::errors::table_changed, "table {}", table.name.text());
+    }
+    std::vector<std::uint32_t> cells;
+    for (const std::uint32_t column : columns) {
+      cells.push_back(TRY(cell_of_name(table.columns[column].name, *now->second.rows.schema(), found->second)));
     }
     std::size_t first = 0;
     std::size_t count = 0;
@@ -143,7 +166,7 @@ class SimSnapshot final : public connect::Snapshot {
     rows.erase(rows.begin(), rows.begin() + std::ptrdiff_t(std::min(first, rows.size())));
     rows.resize(std::min(count, rows.size()));
     return std::unique_ptr<connect::ChunkReader>(
-        std::make_unique<SimChunkReader>(side_, table.name, std::move(rows), columns));
+        std::make_unique<SimChunkReader>(side_, table.name, std::move(rows), std::move(cells)));
   }
 
  private:
@@ -175,7 +198,7 @@ class SimCapture final : public connect::Capture {
         "source.begin", [&]() -> Result<std::pair<model::Position, std::unique_ptr<connect::Snapshot>>> {
           SourceView view = side_.server.view(true);
           const model::Position start{view.fence.high, model::sequence_end, {}};
-          for (const model::TableSchemaPtr& table : plan.tables) side_.server.publish(table->name, 0);
+          TRY(publish(plan, 0));
           side_.server.slot = {true, start.log, start.log};
           side_.trace.note("source: the slot begins at {}", start.log);
           side_.watch.slot_begun(start);
@@ -189,7 +212,7 @@ class SimCapture final : public connect::Capture {
     TRY(call_source(side_, "capture.adopt"));
     const SourceServer::Slot& slot = side_.server.slot;
     if (slot.exists && start.log < slot.confirmed) return gone(start);
-    for (const model::TableSchemaPtr& table : plan.tables) side_.server.publish(table->name, 0);
+    TRY(publish(plan, 0));
     side_.server.slot = {true, start.log, start.log};
     return model::Position(start);
   }
@@ -197,12 +220,7 @@ class SimCapture final : public connect::Capture {
   Result<void> update(const connect::CapturePlan& plan, std::function<void(const std::string&)> waiting,
                       std::stop_token stop) override {
     TRY(call_source(side_, "capture.update"));
-    TRY(side_.process.durable("source.publish", [&]() -> Result<void> {
-      for (const model::TableSchemaPtr& table : plan.tables) {
-        if (side_.server.tables().contains(table->name)) side_.server.publish(table->name, side_.server.end_of_log());
-      }
-      return {};
-    }));
+    TRY(side_.process.durable("source.publish", [&] { return publish(plan, side_.server.end_of_log()); }));
     return wait_for_writers(plan, waiting, stop);
   }
   Result<std::unique_ptr<connect::Stream>> open_stream(const connect::CapturePlan& plan,
@@ -211,6 +229,7 @@ class SimCapture final : public connect::Capture {
     const SourceServer::Slot& slot = side_.server.slot;
     if (!slot.exists || position.log < slot.confirmed) return gone(position);
     side_.trace.note("stream: opened behind {}", position.log);
+    side_.server.streams += 1;
     return make_stream(side_, plan, position.log);
   }
   Result<void> heartbeat() override {
@@ -227,6 +246,15 @@ class SimCapture final : public connect::Capture {
   }
 
  private:
+  // All of them or, when one is gone, none.
+  Result<void> publish(const connect::CapturePlan& plan, std::uint64_t from) {
+    for (const model::TableSchemaPtr& table : plan.tables) {
+      if (side_.server.tables().contains(table->name)) continue;
+      return base::failed(connect::errors::table_missing, "table {}", table->name.text());
+    }
+    for (const model::TableSchemaPtr& table : plan.tables) side_.server.publish(table->name, from);
+    return {};
+  }
   Result<void> wait_for_writers(const connect::CapturePlan& plan,
                                 const std::function<void(const std::string&)>& waiting, const std::stop_token& stop) {
     std::set<std::uint64_t> writers;

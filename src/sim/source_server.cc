@@ -7,6 +7,8 @@ namespace sim {
 
 namespace {
 
+constexpr std::uint64_t record_bytes = 8;  // of what ends a transaction
+
 std::uint64_t weight_of(const std::vector<LoggedChange>& changes) {
   std::uint64_t total = 48;
   for (const LoggedChange& change : changes) {
@@ -25,8 +27,26 @@ const char* word_of(model::Op op) {
     case model::Op::update: return "updates";
     case model::Op::remove: return "removes";
     case model::Op::truncate: return "truncates";
+    case model::Op::drop_table: return "drops";
     default: return "alters";
   }
+}
+
+bool is_literal(const model::Column& column) { return column.default_expression.find('(') == std::string::npos; }
+
+// As the function of an event trigger writes it.
+std::string report_of(const model::TableSchema& table, const char* event, bool converts) {
+  std::string columns;
+  for (const model::Column& column : table.columns) {
+    const bool is_filled = !column.default_expression.empty() && is_literal(column);
+    columns += fmt::format(R"({}[{},"{}",{},-1,{},false,"",{},"{}",null,{}])", columns.empty() ? "" : ",",
+                           column.ordinal, column.name, column.type.native_id, !column.nullable,
+                           column.default_expression.empty() ? "null" : "\"" + column.default_expression + "\"",
+                           column.type.native, is_filled);
+  }
+  return fmt::format(
+      R"({{"oid":{},"schema":"{}","table":"{}","event":"{}","made":false,"converts":{},"columns":[{}]}})",
+      table.source_id, table.name.schema, table.name.table, event, converts, columns);
 }
 
 }  // namespace
@@ -34,10 +54,25 @@ const char* word_of(model::Op op) {
 void SourceServer::create_table(const model::TableSchemaPtr& schema) {
   const auto [place, is_new] = tables_.emplace(schema->name, SourceTable(schema));
   ENSURE(is_new);
-  place->second.history.emplace_back(0, 0);
+  histories_[schema->name].push_back({end_of_log_, schema->source_id, 0, shape_of(*schema), true});
+  trace_.note("source: table {} is made", schema->name.text());
 }
 
-void SourceServer::drop_table(const model::TableName& name) { tables_.erase(name); }
+bool SourceServer::drop_table(const model::TableName& name) {
+  const SourceTable& table = tables_.at(name);
+  if (table.readers > 0 || table.exclusive != 0 || !table.writers.empty()) return false;
+  const std::uint64_t xid = next_xid_++;
+  LogEntry& entry = add_entry(LogEntry::Kind::whole, xid);
+  Transaction transaction;
+  transaction.changes.push_back({model::Op::drop_table, table.rows.schema(), std::nullopt, std::nullopt, xid,
+                                 report_of(*table.rows.schema(), "sql_drop", false)});
+  fill_entry(entry, transaction);
+  commits_.insert(entry.log);
+  histories_[name].push_back({entry.log, 0, 0, 0, true});
+  trace_.note("source: transaction {} drops table {} at {}", xid, name.text(), entry.log);
+  tables_.erase(name);
+  return true;
+}
 
 std::uint64_t SourceServer::begin() {
   const std::uint64_t xid = next_xid_++;
@@ -79,7 +114,10 @@ void SourceServer::add_change(Transaction& transaction, LoggedChange change, Tra
                   change.after ? show(*change.schema, *change.after) : "-");
   }
   const RowSet& rows = tables_.at(undo.table).rows;
-  if (undo.replaced) undo.digest_after = rows.digest();
+  if (undo.replaced) {
+    undo.digest_after = rows.digest();
+    undo.shape_after = shape_of(*rows.schema());
+  }
   if (undo.before) undo.digest_change -= rows.hash_of(*undo.before);
   if (undo.after) undo.digest_change += rows.hash_of(*undo.after);
   transaction.changes.push_back(std::move(change));
@@ -130,22 +168,29 @@ bool SourceServer::truncate(std::uint64_t xid, const model::TableName& name) {
   if (!lock_table(transaction, table)) return false;
   Transaction::Undo undo;
   undo.replaced = table.rows;
+  undo.highest = table.highest;
   table.rows.clear();
   table.rewrites += 1;
   add_change(transaction, {model::Op::truncate, table.rows.schema(), std::nullopt, std::nullopt}, std::move(undo));
   return true;
 }
 
-bool SourceServer::alter(std::uint64_t xid, const model::TableSchemaPtr& shape,
-                         const std::vector<std::uint32_t>& from) {
+bool SourceServer::alter(std::uint64_t xid, const Alteration& alteration) {
   Transaction& transaction = open_.at(xid);
+  const model::TableSchemaPtr& shape = alteration.shape;
   SourceTable& table = tables_.at(shape->name);
   if (!lock_table(transaction, table)) return false;
   Transaction::Undo undo;
   undo.replaced = table.rows;
-  table.rows.reshape(shape, from);
-  table.rewrites += 1;
-  add_change(transaction, {model::Op::schema, shape, std::nullopt, std::nullopt}, std::move(undo));
+  undo.highest = table.highest;
+  table.rows.reshape(shape, alteration.shaped);
+  for (const model::Column& column : shape->columns) table.highest = std::max(table.highest, column.ordinal);
+  table.rewrites += alteration.rewrites ? 1 : 0;
+  trace_.note("source: transaction {} alters table {}", xid, shape->name.text());
+  add_change(transaction,
+             {model::Op::schema, shape, std::nullopt, std::nullopt, 0,
+              report_of(*shape, "ddl_command_end", alteration.converts)},
+             std::move(undo));
   return true;
 }
 
@@ -156,6 +201,12 @@ void SourceServer::revert(RowSet& rows, const Transaction::Undo& undo) {
   }
   if (undo.after) rows.take(*undo.after).take();
   if (undo.before) rows.insert(*undo.before).take();
+}
+
+void SourceServer::take_back(const Transaction::Undo& undo) {
+  SourceTable& table = tables_.at(undo.table);
+  revert(table.rows, undo);
+  if (undo.replaced) table.highest = undo.highest;
 }
 
 void SourceServer::savepoint(std::uint64_t xid) { open_.at(xid).open_subs.push_back(next_xid_++); }
@@ -172,7 +223,7 @@ void SourceServer::rollback_to_savepoint(std::uint64_t xid) {
   while (!transaction.undo.empty() && transaction.undo.back().sub_xid >= sub_xid) {
     const Transaction::Undo& undo = transaction.undo.back();
     aborted.insert(undo.sub_xid);
-    revert(tables_.at(undo.table).rows, undo);
+    take_back(undo);
     transaction.undo.pop_back();
   }
   std::erase_if(transaction.changes, [sub_xid](const LoggedChange& change) { return change.sub_xid >= sub_xid; });
@@ -181,17 +232,24 @@ void SourceServer::rollback_to_savepoint(std::uint64_t xid) {
 }
 
 LogEntry& SourceServer::add_entry(LogEntry::Kind kind, std::uint64_t xid) {
-  end_of_log_ += 8;
-  log_.push_back({kind, end_of_log_, xid, xid, clock_.wall(), {}});
+  const std::uint64_t begins = end_of_log_;
+  end_of_log_ = begins + record_bytes;
+  log_.push_back({kind, begins, xid, xid, clock_.wall(), {}});
   return log_.back();
+}
+
+// What the transaction did goes to the log, and its last record behind it.
+void SourceServer::fill_entry(LogEntry& entry, Transaction& transaction) {
+  entry.changes = std::exchange(transaction.changes, {});
+  entry.log += weight_of(entry.changes);
+  end_of_log_ = entry.log + record_bytes;
 }
 
 void SourceServer::stream_out(std::uint64_t xid) {
   Transaction& transaction = open_.at(xid);
   if (transaction.changes.empty()) return;
   LogEntry& entry = add_entry(LogEntry::Kind::piece, xid);
-  entry.changes = std::exchange(transaction.changes, {});
-  end_of_log_ = entry.log += weight_of(entry.changes);
+  fill_entry(entry, transaction);
   transaction.is_streamed = true;
   trace_.note("source: transaction {} streams {} changes at {}", xid, entry.changes.size(), entry.log);
 }
@@ -201,17 +259,20 @@ void SourceServer::commit(std::uint64_t xid, base::Nanos invisible) {
   if (transaction.undo.empty() && !transaction.is_streamed) return end(xid);
   if (transaction.is_streamed) stream_out(xid);
   LogEntry& entry = add_entry(transaction.is_streamed ? LogEntry::Kind::streamed_commit : LogEntry::Kind::whole, xid);
-  entry.changes = std::exchange(transaction.changes, {});
-  end_of_log_ = entry.log += weight_of(entry.changes);
+  fill_entry(entry, transaction);
   commits_.insert(entry.log);
   transaction.is_logged = true;
   // The digests by the log: each table's last one, plus what this transaction changes.
   for (const Transaction::Undo& undo : transaction.undo) {
-    SourceTable& table = tables_.at(undo.table);
-    if (table.history.back().first != entry.log) table.history.emplace_back(entry.log, table.history.back().second);
-    std::uint64_t& digest = table.history.back().second;
+    std::vector<Moment>& history = histories_[undo.table];
+    if (history.back().log != entry.log) history.push_back(history.back());
+    Moment& moment = history.back();
+    moment.log = entry.log;
     // Nobody else has changes in a table that is locked as a whole.
-    digest = undo.digest_after ? *undo.digest_after : digest + undo.digest_change;
+    moment.digest = undo.digest_after ? *undo.digest_after : moment.digest + undo.digest_change;
+    if (undo.digest_after) moment.is_described = moment.is_described && moment.shape == undo.shape_after;
+    if (undo.digest_after) moment.shape = undo.shape_after;
+    if (undo.before || undo.after) moment.is_described = true;
   }
   trace_.note("source: transaction {} commits at {}", xid, entry.log);
   scheduler_.step();
@@ -222,7 +283,7 @@ void SourceServer::commit(std::uint64_t xid, base::Nanos invisible) {
 void SourceServer::rollback(std::uint64_t xid) {
   Transaction& transaction = open_.at(xid);
   while (!transaction.undo.empty()) {
-    revert(tables_.at(transaction.undo.back().table).rows, transaction.undo.back());
+    take_back(transaction.undo.back());
     transaction.undo.pop_back();
   }
   if (transaction.is_streamed) add_entry(LogEntry::Kind::abort, xid);
@@ -265,8 +326,35 @@ void SourceServer::fail_over() {
 void SourceServer::heartbeat() { add_entry(LogEntry::Kind::heartbeat, 0); }
 
 void SourceServer::publish(const model::TableName& name, std::uint64_t from) {
-  SourceTable& table = tables_.at(name);
-  table.published_from = std::min(table.published_from, from);
+  const std::uint64_t id = tables_.at(name).rows.schema()->source_id;
+  const auto [place, is_new] = published_.try_emplace(id, from);
+  if (!is_new) place->second = std::min(place->second, from);
+}
+
+bool SourceServer::is_published(std::uint64_t table_id, std::uint64_t log) const {
+  const auto found = published_.find(table_id);
+  return found != published_.end() && log > found->second;
+}
+
+SourceServer::Visible SourceServer::visible(const model::TableName& name) const {
+  const auto found = tables_.find(name);
+  if (found == tables_.end()) return {};
+  const SourceTable& table = found->second;
+  // Only one transaction can have changed all of it; its first change says what was there before.
+  const auto owner = open_.find(table.exclusive);
+  if (owner != open_.end()) {
+    for (const Transaction::Undo& undo : owner->second.undo) {
+      if (undo.table == name && undo.replaced) return {undo.replaced->schema(), undo.highest};
+    }
+  }
+  return {table.rows.schema(), table.highest};
+}
+
+SourceServer::Visible SourceServer::visible(std::uint64_t table_id) const {
+  for (const auto& [name, table] : tables_) {
+    if (table.rows.schema()->source_id == table_id) return visible(name);
+  }
+  return {};
 }
 
 std::set<std::uint64_t> SourceServer::writers(const model::TableName& name) const {
@@ -279,11 +367,13 @@ void SourceServer::count_reader(const model::TableName& name, int by) {
   if (found != tables_.end()) found->second.readers += by;
 }
 
-std::uint64_t SourceServer::digest_at(const model::TableName& name, std::uint64_t log) const {
-  const auto& history = tables_.at(name).history;
+Moment SourceServer::at(const model::TableName& name, std::uint64_t log) const {
+  const auto found = histories_.find(name);
+  if (found == histories_.end()) return {};
+  const std::vector<Moment>& history = found->second;
   const auto behind = std::upper_bound(history.begin(), history.end(), log,
-                                       [](std::uint64_t at, const auto& entry) { return at < entry.first; });
-  return behind == history.begin() ? 0 : std::prev(behind)->second;
+                                       [](std::uint64_t at, const Moment& moment) { return at < moment.log; });
+  return behind == history.begin() ? Moment() : *std::prev(behind);
 }
 
 }  // namespace sim

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <set>
 
 #include "sim/rows.h"
@@ -24,6 +25,7 @@ struct LoggedChange {
   model::TableSchemaPtr schema;
   std::optional<Row> before, after;
   std::uint64_t sub_xid = 0;
+  std::string report = {};  // of DDL: what an event trigger says about it
 };
 
 struct LogEntry {
@@ -35,15 +37,29 @@ struct LogEntry {
 };
 
 struct SourceTable {
-  explicit SourceTable(const model::TableSchemaPtr& schema) : rows(schema) {}
+  explicit SourceTable(const model::TableSchemaPtr& schema)
+      : rows(schema), highest(static_cast<std::int32_t>(schema->columns.size())) {}
   RowSet rows;
-  std::uint64_t published_from = ~std::uint64_t{0};              // changes logged behind this are sent
-  int readers = 0;                                               // chunks being read hold TRUNCATE and DDL up
-  std::uint64_t rewrites = 0;                                    // by TRUNCATE and DDL
-  std::set<std::uint64_t> writers;                               // open transactions
-  std::uint64_t exclusive = 0;                                   // the transaction that locks all of it
-  std::map<std::string, std::uint64_t> locks;                    // row key -> transaction
-  std::vector<std::pair<std::uint64_t, std::uint64_t>> history;  // log -> digest
+  std::int32_t highest;                        // column number given so far
+  int readers = 0;                             // chunks being read hold TRUNCATE and DDL up
+  std::uint64_t rewrites = 0;                  // by TRUNCATE and DDL
+  std::set<std::uint64_t> writers;             // open transactions
+  std::uint64_t exclusive = 0;                 // the transaction that locks all of it
+  std::map<std::string, std::uint64_t> locks;  // row key -> transaction
+};
+
+// What a table of that name was from a position on; id 0: there is none.
+struct Moment {
+  std::uint64_t log = 0, id = 0, digest = 0, shape = 0;
+  bool is_described = true;  // a change in the log came with these columns
+};
+
+// ALTER TABLE, of any of its kinds.
+struct Alteration {
+  model::TableSchemaPtr shape;
+  std::function<Row(const Row&)> shaped;  // what a row becomes
+  bool rewrites = false;
+  bool converts = false;  // by an expression of the user's
 };
 
 struct Transaction {
@@ -53,6 +69,8 @@ struct Transaction {
     std::optional<RowSet> replaced;             // all rows, by TRUNCATE or DDL
     std::uint64_t digest_change = 0;            // by this change
     std::optional<std::uint64_t> digest_after;  // with `replaced`: of the whole table
+    std::uint64_t shape_after = 0;
+    std::int32_t highest = 0;  // with `replaced`: column number before
     std::uint64_t sub_xid = 0;
   };
   std::uint64_t xid = 0;
@@ -76,14 +94,13 @@ class SourceServer {
 
   // --- as an application. A change returns false when somebody else holds a lock on what it needs.
   void create_table(const model::TableSchemaPtr& schema);
-  void drop_table(const model::TableName& name);
+  bool drop_table(const model::TableName& name);  // a transaction of its own
   std::uint64_t begin();
   bool insert(std::uint64_t xid, const model::TableName& table, Row row);
   bool update(std::uint64_t xid, const model::TableName& table, const Row& before, Row after);
   bool remove(std::uint64_t xid, const model::TableName& table, const Row& row);
   bool truncate(std::uint64_t xid, const model::TableName& table);
-  // The table's new shape; `from` as in RowSet::reshape.
-  bool alter(std::uint64_t xid, const model::TableSchemaPtr& shape, const std::vector<std::uint32_t>& from);
+  bool alter(std::uint64_t xid, const Alteration& alteration);
   void savepoint(std::uint64_t xid);
   void release_savepoint(std::uint64_t xid);
   void rollback_to_savepoint(std::uint64_t xid);
@@ -104,6 +121,14 @@ class SourceServer {
   void heartbeat();
   // Changes logged behind `from` are sent, if not earlier ones already.
   void publish(const model::TableName& table, std::uint64_t from);
+  bool is_published(std::uint64_t table_id, std::uint64_t log) const;
+  // What other sessions see of the table of that number; nullptr: none.
+  struct Visible {
+    model::TableSchemaPtr schema;
+    std::int32_t highest = 0;
+  };
+  Visible visible(std::uint64_t table_id) const;
+  Visible visible(const model::TableName& table) const;
   // Open transactions that wrote that table.
   std::set<std::uint64_t> writers(const model::TableName& table) const;
   void count_reader(const model::TableName& table, int by);
@@ -113,13 +138,16 @@ class SourceServer {
     std::uint64_t started = 0;
   };
   Slot slot;
+  std::uint64_t streams = 0;  // opened so far
+  bool tells_ddl = true;      // event triggers report DDL in the log
   // A standby takes over. It has all of the log, and of the slot what was copied to it some time ago.
   void fail_over();
   std::uint64_t failovers() const { return failovers_; }
   void note_confirmed() { earlier_confirmed_ = slot.confirmed; }
 
   // --- as an oracle
-  std::uint64_t digest_at(const model::TableName& table, std::uint64_t log) const;
+  Moment at(const model::TableName& table, std::uint64_t log) const;
+  const std::vector<Moment>& history(const model::TableName& table) const { return histories_.at(table); }
   bool is_commit(std::uint64_t log) const { return commits_.contains(log); }
 
  private:
@@ -127,13 +155,17 @@ class SourceServer {
   bool lock_table(Transaction& transaction, SourceTable& table);
   void add_change(Transaction& transaction, LoggedChange change, Transaction::Undo undo);
   LogEntry& add_entry(LogEntry::Kind kind, std::uint64_t xid);
+  void fill_entry(LogEntry& entry, Transaction& transaction);
   static void revert(RowSet& rows, const Transaction::Undo& undo);
+  void take_back(const Transaction::Undo& undo);
   void end(std::uint64_t xid);
 
   SimScheduler& scheduler_;
   Trace& trace_;
   const SimClock& clock_;
   std::map<model::TableName, SourceTable> tables_;
+  std::map<model::TableName, std::vector<Moment>> histories_;
+  std::map<std::uint64_t, std::uint64_t> published_;  // table number -> changes logged behind this are sent
   std::map<std::uint64_t, Transaction> open_;
   std::deque<LogEntry> log_;
   std::set<std::uint64_t> commits_;

@@ -3,23 +3,88 @@
 
 #include <algorithm>
 
+#include "connectors/postgres/stream_reader.h"
+#include "sim/pgoutput_writer.h"
+
 namespace sim {
 namespace {
 
 using base::Result;
-using model::Op;
 
 constexpr base::Nanos idle_wait = std::chrono::milliseconds(100);
 constexpr base::Nanos look_wait = std::chrono::milliseconds(20);
+constexpr base::Nanos look_interval = std::chrono::seconds(5);  // between looks at the catalogue
+
+postgres::Survey survey_of(const SourceServer& server, const std::vector<std::uint32_t>& ids) {
+  postgres::Survey survey;
+  for (const std::uint32_t id : ids) {
+    const SourceServer::Visible visible = server.visible(id);
+    if (visible.schema == nullptr) continue;
+    postgres::SurveyedTable& table = survey.tables[id];
+    table.highest = visible.highest;
+    for (const model::Column& column : visible.schema->columns) {
+      postgres::SurveyedColumn surveyed;
+      surveyed.ordinal = column.ordinal;
+      surveyed.name = column.name;
+      surveyed.type = column.type.native_id;
+      surveyed.modifier = column.type.native_modifier;
+      surveyed.not_null = !column.nullable;
+      surveyed.has_default = !column.default_expression.empty();
+      surveyed.filled = surveyed.has_default && column.default_expression.find('(') == std::string::npos;
+      table.columns.push_back(std::move(surveyed));
+    }
+  }
+  survey.end = server.end_of_log();
+  return survey;
+}
+
+// The catalogue's tables, those that looked otherwise where the stream begins as they did; as the real source does it.
+std::vector<model::TableSchemaPtr> known_shapes(const connect::CapturePlan& plan) {
+  std::map<std::uint64_t, model::TableSchemaPtr> tables;
+  for (const model::TableSchemaPtr& table : plan.tables) tables[table->source_id] = table;
+  for (const model::TableSchemaPtr& shape : plan.shapes) {
+    const auto now = tables.find(shape->source_id);
+    if (now == tables.end() || now->second->columns != shape->columns) tables[shape->source_id] = shape;
+  }
+  std::vector<model::TableSchemaPtr> known;
+  for (auto& [id, table] : tables) known.push_back(std::move(table));
+  return known;
+}
+
+postgres::ShapeSources shape_sources(const SourceSide& side) {
+  postgres::ShapeSources sources;
+  sources.told = side.server.tells_ddl;
+  sources.describe = [side](std::uint32_t id) -> Result<model::TableSchemaPtr> {
+    TRY(call_source(side, "stream.describe"));
+    return side.server.visible(id).schema;
+  };
+  sources.survey = [side](const std::vector<std::uint32_t>& ids) -> Result<postgres::Survey> {
+    TRY(call_source(side, "stream.survey"));
+    return survey_of(side.server, ids);
+  };
+  return sources;
+}
 
 class SimStream final : public connect::Stream {
  public:
   SimStream(const SourceSide& side, const connect::CapturePlan& plan, std::uint64_t after)
-      : side_(side), plan_(plan), after_(after), failovers_(side.server.failovers()) {
-    for (const model::TableSchemaPtr& table : plan.tables) tables_.insert(table->name);
+      : side_(side),
+        after_(after),
+        failovers_(side.server.failovers()),
+        reader_(known_shapes(plan), postgres::TypeChoices(), model::CellForm::canonical, shape_sources(side),
+                {after, model::sequence_end, {}}, 2),
+        writer_(side.server.tells_ddl, [this](std::string_view message) { return reader_.take(message); }) {
     for (const LogEntry& entry : side_.server.log()) {
       if (ends(entry) && entry.log <= after_) ended_.insert(entry.xid);
     }
+  }
+
+  // The catalogue as it is before anything is read.
+  Result<void> look_around() {
+    const bool is_due = side_.scheduler.now() >= next_look_ && !reader_.is_inside();
+    TRY(reader_.look_around(is_due));
+    if (is_due) next_look_ = side_.scheduler.now() + look_interval;
+    return {};
   }
 
   Result<model::ChangeBatch> next(std::stop_token stop) override {
@@ -76,24 +141,23 @@ class SimStream final : public connect::Stream {
   }
 
   // Some of what comes next; a batch ends anywhere, inside of a transaction too.
-  model::ChangeBatch gather() {
-    model::ChangeBatch batch;
+  Result<model::ChangeBatch> gather() {
     const std::size_t changes_max = 1 + side_.chance.below(side_.weather.batch_changes_max);
-    while (next_ < side_.server.log().size() && batch.changes.size() < changes_max) {
+    while (next_ < side_.server.log().size() && reader_.batch().changes.size() < changes_max) {
       const LogEntry& entry = side_.server.log()[next_];
       const bool is_known = entry.kind == LogEntry::Kind::piece || entry.kind == LogEntry::Kind::abort
                                 ? ended_.contains(entry.xid)
                                 : entry.log <= after_;
-      if (!is_known && !add_entry(batch, entry, changes_max)) break;
+      if (!is_known && !TRY(add_entry(entry, changes_max))) break;
       next_ += 1;
       inside_ = 0;
       is_begun_ = false;
-      if (entry.log > after_) batch.through = entry.log;
-      batch.source_time = entry.commit_time;
     }
-    if (next_ == side_.server.log().size() && side_.server.end_of_log() > after_) {
-      batch.through = side_.server.end_of_log();
+    if (next_ == side_.server.log().size() && next_ > 0) {
+      reader_.on_caught_up(side_.server.end_of_log(), side_.server.log().back().commit_time);
     }
+    TRY(look_around());
+    model::ChangeBatch batch = reader_.take_batch();
     if (!batch.changes.empty()) {
       side_.trace.note("stream: {} changes, through {}", batch.changes.size(), batch.through);
     }
@@ -101,102 +165,40 @@ class SimStream final : public connect::Stream {
   }
 
   // False when the batch is full before the entry's end; the rest comes with the next one.
-  bool add_entry(model::ChangeBatch& batch, const LogEntry& entry, std::size_t changes_max) {
-    if (entry.kind == LogEntry::Kind::abort) return add_edge(batch, entry, Op::stream_abort);
-    if (entry.kind == LogEntry::Kind::streamed_commit) return add_edge(batch, entry, Op::stream_commit);
-    if (entry.kind == LogEntry::Kind::heartbeat) return true;
-    const auto is_sent = [&](const LoggedChange& change) { return is_published(entry, change); };
-    if (std::none_of(entry.changes.begin(), entry.changes.end(), is_sent)) return true;
-    const bool is_whole = entry.kind == LogEntry::Kind::whole;
-    if (is_whole && !std::exchange(is_begun_, true)) add_edge(batch, entry, Op::begin);
-    for (; inside_ < entry.changes.size(); ++inside_) {
-      if (batch.changes.size() >= changes_max) return false;
-      if (is_sent(entry.changes[inside_])) add_change(batch, entry, entry.changes[inside_]);
+  Result<bool> add_entry(const LogEntry& entry, std::size_t changes_max) {
+    using Kind = LogEntry::Kind;
+    if (entry.kind == Kind::heartbeat) return true;
+    if (entry.kind == Kind::abort) {
+      TRY(writer_.abort(entry));
+      return true;
     }
-    if (is_whole) add_edge(batch, entry, Op::commit);
+    if (entry.kind == Kind::streamed_commit) {
+      TRY(writer_.commit_streamed(entry));
+      return true;
+    }
+    if (entry.kind == Kind::whole && !std::exchange(is_begun_, true)) TRY(writer_.begin(entry));
+    if (entry.kind == Kind::piece) TRY(writer_.start_piece(entry));
+    while (inside_ < entry.changes.size() && reader_.batch().changes.size() < changes_max) {
+      const LoggedChange& change = entry.changes[inside_++];
+      TRY(writer_.change(entry, change, side_.server.is_published(change.schema->source_id, entry.log)));
+    }
+    if (entry.kind == Kind::piece) TRY(writer_.stop_piece());
+    if (inside_ < entry.changes.size()) return false;
+    if (entry.kind == Kind::whole) TRY(writer_.commit(entry));
     return true;
   }
-
-  bool is_published(const LogEntry& entry, const LoggedChange& change) const {
-    if (!tables_.contains(change.schema->name)) return false;
-    const auto found = side_.server.tables().find(change.schema->name);
-    return found != side_.server.tables().end() && entry.log > found->second.published_from;
-  }
-
-  static bool add_edge(model::ChangeBatch& batch, const LogEntry& entry, Op op) {
-    model::Change change;
-    change.op = op;
-    change.xid = entry.xid;
-    change.sub_xid = entry.sub_xid;
-    change.commit_time = entry.commit_time;
-    change.position.log = entry.log;
-    change.position.sequence = op == Op::begin ? 0 : model::sequence_end;
-    batch.changes.push_back(std::move(change));
-    return true;
-  }
-
-  enum class Image { full, key, kept };
-  static std::uint32_t add_image(model::ChangeBatch& batch, const model::TableSchema& schema, const Row& row,
-                                 Image image, const Row* old) {
-    const auto first = static_cast<std::uint32_t>(batch.cells.size());
-    const std::vector<std::uint32_t> stored = model::stored_columns(schema);
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      const auto& key = schema.old_key;
-      model::Cell cell{batch.bytes.size(), 0, model::CellState::null};
-      const bool is_large = model::is_large_object(schema.columns[stored[i]].type.type);
-      if (image == Image::key && std::find(key.begin(), key.end(), stored[i]) == key.end()) {
-        cell.state = model::CellState::absent;
-      } else if (old != nullptr && is_large && row[i] && row[i] == (*old)[i] && row[i]->size() > large_bytes) {
-        cell.state = model::CellState::unchanged;
-      } else if (row[i]) {
-        cell.state = model::CellState::value;
-        cell.size = static_cast<std::uint32_t>(row[i]->size());
-        batch.bytes.append(*row[i]);
-      }
-      batch.cells.push_back(cell);
-    }
-    return first;
-  }
-
-  static void add_change(model::ChangeBatch& batch, const LogEntry& entry, const LoggedChange& logged) {
-    model::Change change;
-    change.op = logged.op;
-    change.streamed = entry.kind == LogEntry::Kind::piece;
-    change.table = batch.table_index(logged.schema, model::CellForm::canonical);
-    change.xid = entry.xid;
-    change.sub_xid = logged.sub_xid;
-    const model::TableSchema& schema = *logged.schema;
-    const bool by_key = !schema.old_key.empty() && schema.old_image == model::OldImage::key;
-    if (logged.before) {
-      bool key_stays = logged.after.has_value();
-      for (const std::uint32_t column : schema.old_key) {
-        key_stays = key_stays && (*logged.before)[column] == (*logged.after)[column];
-      }
-      if (!(by_key && key_stays)) {
-        change.old_first = add_image(batch, schema, *logged.before, by_key ? Image::key : Image::full, nullptr);
-        change.old_count = static_cast<std::uint32_t>(logged.before->size());
-      }
-    }
-    if (logged.after) {
-      change.new_first =
-          add_image(batch, schema, *logged.after, Image::full, logged.before ? &*logged.before : nullptr);
-      change.new_count = static_cast<std::uint32_t>(logged.after->size());
-    }
-    batch.changes.push_back(std::move(change));
-  }
-
-  static constexpr std::size_t large_bytes = 100;  // smaller values are always in the log
 
   const SourceSide side_;
-  const connect::CapturePlan plan_;
   const std::uint64_t after_;
   const std::uint64_t failovers_;
-  std::set<model::TableName> tables_;
+  postgres::StreamReader reader_;
+  PgoutputWriter writer_;
   std::set<std::uint64_t> ended_;
   std::size_t next_ = 0;    // entry of the log
   std::size_t inside_ = 0;  // change of that entry
   bool is_begun_ = false;   // its begin was sent
   base::Nanos hangs_until_{0};
+  base::Nanos next_look_{0};
   bool is_broken_ = false;
 };
 
@@ -219,9 +221,11 @@ Result<void> call_source(const SourceSide& side, const char* call) {
   return {};
 }
 
-std::unique_ptr<connect::Stream> make_stream(const SourceSide& side, const connect::CapturePlan& plan,
-                                             std::uint64_t after) {
-  return std::make_unique<SimStream>(side, plan, after);
+Result<std::unique_ptr<connect::Stream>> make_stream(const SourceSide& side, const connect::CapturePlan& plan,
+                                                     std::uint64_t after) {
+  auto stream = std::make_unique<SimStream>(side, plan, after);
+  TRY(stream->look_around());
+  return std::unique_ptr<connect::Stream>(std::move(stream));
 }
 
 }  // namespace sim

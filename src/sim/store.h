@@ -4,6 +4,8 @@
 // each process reaches it through a ProcessStore. A commit may also fail, as on a full disk: then it changed nothing.
 #pragma once
 
+#include <functional>
+
 #include "engine/state_store.h"
 #include "sim/process.h"
 
@@ -15,8 +17,11 @@ struct StoreWeather {
 
 class ProcessStore final : public engine::StateStore {
  public:
-  ProcessStore(engine::MemoryStore& store, Process& process, Chance chance, const StoreWeather& weather)
-      : store_(store), process_(process), chance_(chance), weather_(weather) {}
+  // `recorded` hears of every commit that took effect.
+  using Recorded = std::function<void(const engine::StateChange&)>;
+  ProcessStore(engine::MemoryStore& store, Process& process, Chance chance, const StoreWeather& weather,
+               Recorded recorded)
+      : store_(store), process_(process), chance_(chance), weather_(weather), recorded_(std::move(recorded)) {}
 
   base::Result<engine::State> load() override {
     TRY(process_.enter());
@@ -27,7 +32,11 @@ class ProcessStore final : public engine::StateStore {
       TRY(process_.enter());
       return base::failed(engine::errors::state_failed, "the simulated disk is full");
     }
-    return process_.durable(point_of(change), [&] { return store_.commit(change); });
+    return process_.durable(point_of(change), [&]() -> base::Result<void> {
+      TRY(store_.commit(change));
+      recorded_(change);
+      return {};
+    });
   }
   base::Result<std::optional<std::string>> note(const std::string& key) override {
     TRY(process_.enter());
@@ -57,6 +66,7 @@ class ProcessStore final : public engine::StateStore {
   Process& process_;
   Chance chance_;
   const StoreWeather& weather_;
+  const Recorded recorded_;
 };
 
 }  // namespace sim

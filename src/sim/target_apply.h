@@ -3,20 +3,24 @@
 // How the simulated target carries changes out. One thread; see target_connector.h.
 #pragma once
 
+#include "connectors/postgres/apply_policy.h"
 #include "sim/target_connector.h"
 
 namespace sim {
 
 // What is carried from one call of apply to the next, within a transaction that comes in parts.
 struct ApplyState {
-  bool is_inside = false;   // its begin was given, its commit not
-  bool is_skipped = false;  // the target holds it already
+  bool is_inside = false;                                   // its begin was given, its commit not
+  bool is_skipped = false;                                  // the target holds it already
+  std::map<model::TableName, model::TableSchemaPtr> known;  // by source name: the shape before the next change of it
+  postgres::ApplyPolicies policies;
 };
 
 // Carries the batch out in the server's open transaction; the position of its last commit, if all of it is whole.
+// `held`: what lies before was carried out already.
 base::Result<std::optional<model::Position>> apply_batch(const TargetSide& side, const model::ChangeBatch& batch,
-                                                         const std::optional<model::Position>& durable,
-                                                         ApplyState& state, connect::ApplyReport& report);
+                                                         const std::optional<model::Position>& held, ApplyState& state,
+                                                         connect::ApplyReport& report);
 
 // At the head of every call to the target: other threads go on, answers come late, the connection breaks.
 base::Result<void> call_target(const TargetSide& side, const char* call);

@@ -28,6 +28,8 @@ class TargetWatch {
   virtual ~TargetWatch() = default;
   virtual void prepared(const model::TableName& table) = 0;  // its rows are gone, it will be loaded
   virtual void loaded(const model::TableName& table) = 0;
+  // A suspended table holds its kept changes up to there.
+  virtual void replayed(const model::TableName& table, const model::Position& position) = 0;
   virtual void position_forgotten() = 0;
   virtual void shown(const std::optional<model::Position>& position) = 0;
 };
@@ -43,6 +45,6 @@ struct TargetSide {
   bool compacts = false;
 };
 
-base::Result<std::unique_ptr<connect::Target>> open_target(const TargetSide& side);
+base::Result<std::unique_ptr<connect::Target>> open_target(const TargetSide& side, const connect::Context& context);
 
 }  // namespace sim

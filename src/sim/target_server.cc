@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/target_server.h"
 
+#include <algorithm>
+
 #include "connect/source.h"
 
 namespace sim {
@@ -29,6 +31,11 @@ void TargetServer::create(const model::TableSchemaPtr& schema) {
 
 Result<void> TargetServer::insert(const model::TableName& name, Row row) {
   Table* table = TRY(table_of(name));
+  constexpr std::size_t version = 2;  // the cell
+  const bool is_bank = table->rows.schema()->columns[1].name == "amount";
+  if (refused_every > 0 && !is_bank && model::load_fixed(*row[version]) % refused_every == 1) {
+    return base::failed(errors::refused, "table {}: {}", name.text(), show(*table->rows.schema(), row));
+  }
   TRY(table->rows.insert(row));
   undo_.push_back({name, std::move(row), std::nullopt, std::nullopt});
   return {};
@@ -48,11 +55,22 @@ Result<void> TargetServer::clear(const model::TableName& name) {
   return {};
 }
 
-Result<void> TargetServer::reshape(const model::TableSchemaPtr& shape, const std::vector<std::uint32_t>& from) {
+Result<void> TargetServer::reshape(const model::TableSchemaPtr& shape, const std::function<Row(const Row&)>& shaped) {
   Table* table = TRY(table_of(shape->name));
   undo_.push_back({shape->name, std::nullopt, std::nullopt, table->rows});
-  table->rows.reshape(shape, from);
+  table->rows.reshape(shape, shaped);
   return {};
+}
+
+void TargetServer::drop(const model::TableName& name) {
+  const auto found = tables_.find(name);
+  if (found == tables_.end()) return;
+  Undo undo;
+  undo.table = name;
+  undo.is_dropped = true;
+  undo.rows = std::move(found->second.rows);
+  undo_.push_back(std::move(undo));
+  tables_.erase(found);
 }
 
 Result<void> TargetServer::check_keys() const {
@@ -60,7 +78,7 @@ Result<void> TargetServer::check_keys() const {
   for (const Undo& undo : undo_) changed.insert(undo.table);
   for (const model::TableName& name : changed) {
     const auto found = tables_.find(name);
-    if (found == tables_.end()) continue;
+    if (found == tables_.end() || has_exceptions(name)) continue;
     const RowSet& rows = found->second.rows;
     for (const std::vector<std::uint32_t>& key : rows.schema()->unique_keys) {
       std::set<std::string> seen;
@@ -76,7 +94,8 @@ Result<void> TargetServer::check_keys() const {
   return {};
 }
 
-Result<void> TargetServer::commit(std::uint64_t epoch, const std::optional<model::Position>& position) {
+Result<void> TargetServer::commit(std::uint64_t epoch, const std::optional<model::Position>& position,
+                                  const std::optional<Replayed>& replayed) {
   if (epoch != epoch_) {
     rollback();
     return base::failed(errors::fenced_off, "epoch {} is not {}", epoch, epoch_);
@@ -87,17 +106,33 @@ Result<void> TargetServer::commit(std::uint64_t epoch, const std::optional<model
     return checked;
   }
   undo_.clear();
+  exceptions_.insert(pending_exceptions_.begin(), pending_exceptions_.end());
+  pending_exceptions_.clear();
+  std::erase_if(exceptions_, [this](const model::TableName& table) { return !tables_.contains(table); });
   if (position) position_ = position;
+  if (replayed) replayed_[replayed->first] = replayed->second;
   commits_ += 1;
   return {};
 }
 
-void TargetServer::rollback() {
-  while (!undo_.empty()) {
+model::Position TargetServer::replayed(const model::TableName& source_name) const {
+  const auto found = replayed_.find(source_name);
+  return found == replayed_.end() ? model::Position() : found->second;
+}
+
+bool TargetServer::has_exceptions(const model::TableName& table) const {
+  return exceptions_.contains(table) ||
+         std::find(pending_exceptions_.begin(), pending_exceptions_.end(), table) != pending_exceptions_.end();
+}
+
+void TargetServer::rollback_to(std::size_t savepoint) {
+  while (undo_.size() > savepoint) {
     Undo& undo = undo_.back();
     const auto found = tables_.find(undo.table);
     if (undo.is_new) {
       tables_.erase(found);
+    } else if (undo.is_dropped) {
+      tables_.emplace(undo.table, Table{std::move(*undo.rows)});
     } else if (undo.rows) {
       found->second.rows = std::move(*undo.rows);
     } else {
@@ -111,6 +146,7 @@ void TargetServer::rollback() {
 Result<void> TargetServer::forget_position(std::uint64_t epoch) {
   if (epoch != epoch_) return base::failed(errors::fenced_off, "epoch {} is not {}", epoch, epoch_);
   position_.reset();
+  replayed_.clear();
   return {};
 }
 

@@ -7,7 +7,8 @@ namespace sim {
 
 namespace {
 
-enum Place : std::size_t { id, second, version, single, words, large };
+enum Place : std::size_t { id, second, version, single };
+constexpr std::int32_t large_column = 6;
 constexpr std::size_t amount = second;
 constexpr std::int64_t ids = 80;  // few, so that keys come and go
 
@@ -45,27 +46,33 @@ std::string Workload::text(std::int64_t bytes_max) {
 }
 
 Row Workload::make_row(const TablePlan& table) {
-  Row row(6);
+  const std::vector<model::Column>& columns = server_.tables().at(table.schema->name).rows.schema()->columns;
+  Row row(columns.size());
   row[id] = whole_number(chance_.between(0, ids - 1));
   row[second] = whole_number(chance_.between(0, 2));
   row[version] = whole_number(next_version_++);
   if (table.kind == TableKind::no_key && chance_.percent(30)) row[version] = whole_number(0);  // equal rows
-  if (chance_.percent(70)) row[single] = whole_number(next_version_++);
-  if (chance_.percent(80)) row[words] = text(plan_.workload.text_bytes);
-  if (chance_.percent(50)) row[large] = text(plan_.workload.large_bytes);
+  for (std::size_t i = single; i < columns.size(); ++i) {
+    const bool is_large = columns[i].ordinal == large_column;
+    if (!chance_.percent(is_large ? 50 : 75)) continue;
+    row[i] = model::is_fixed(columns[i].type.type)
+                 ? whole_number(next_version_++)
+                 : Value(text(is_large ? plan_.workload.large_bytes : plan_.workload.text_bytes));
+  }
   return row;
 }
 
 // Most updates leave the key and the large value alone.
 Row Workload::changed_row(const TablePlan& table, const Row& before) {
+  const std::vector<model::Column>& columns = server_.tables().at(table.schema->name).rows.schema()->columns;
   Row row = before;
   Row fresh = make_row(table);
   row[version] = fresh[version];
   if (chance_.percent(15)) row[id] = fresh[id];
   if (chance_.percent(20)) row[second] = fresh[second];
-  if (chance_.percent(30)) row[single] = fresh[single];
-  if (chance_.percent(60)) row[words] = fresh[words];
-  if (chance_.percent(25)) row[large] = fresh[large];
+  for (std::size_t i = single; i < columns.size(); ++i) {
+    if (chance_.percent(columns[i].ordinal == large_column ? 25 : 45)) row[i] = fresh[i];
+  }
   return row;
 }
 
@@ -130,6 +137,7 @@ bool Workload::change_table(std::uint64_t xid, const TablePlan& table) {
 
 bool Workload::change(std::uint64_t xid) {
   const TablePlan& table = pick_table();
+  if (chance_.below(1000) < plan_.workload.alter_share) return alter_table(xid, table);
   return table.kind == TableKind::bank ? move_money(xid, table) : change_table(xid, table);
 }
 
@@ -188,6 +196,7 @@ void Workload::run_crowd(const std::stop_token& stop) {
 void Workload::make_late_table() {
   for (const TablePlan& table : plan_.tables) {
     if (std::find(known_.begin(), known_.end(), &table) != known_.end()) continue;
+    if (std::find(gone_.begin(), gone_.end(), &table) != gone_.end()) continue;
     known_.push_back(&table);
     return server_.create_table(table.schema);
   }
@@ -218,10 +227,23 @@ void Workload::finish(std::uint64_t xid, const std::stop_token&) {
   }
 }
 
+// So that there is something to do before, during and after the load, however slow the engine is.
+void Workload::await(const std::stop_token& stop) {
+  const std::size_t all = plan_.workload.transactions;
+  constexpr int tries_max = 600;
+  for (int tries = 0; tries < tries_max; ++tries) {
+    const bool is_early = left_ > all * 2 / 3 || (left_ > all / 3 && server_.slot.exists) || server_.streams > 0;
+    if (is_early || !scheduler_.pause(std::chrono::milliseconds(100), stop)) return;
+  }
+}
+
 void Workload::run_session(const std::stop_token& stop) {
   while (left_ > 0 && !stop.stop_requested()) {
+    if (plan_.workload.waits) await(stop);
+    if (left_ == 0) break;
     left_ -= 1;
     if (chance_.percent(5)) make_late_table();
+    if (chance_.below(1000) < plan_.workload.drop_share) drop_or_make_table();
     if (plan_.workload.crowd > 0 && chance_.percent(3)) {
       run_crowd(stop);
     } else {

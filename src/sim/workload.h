@@ -22,6 +22,7 @@ class Workload {
   std::int64_t bank_total() const { return bank_total_; }
 
  private:
+  void await(const std::stop_token& stop);
   void run_transaction(const std::stop_token& stop);
   void run_crowd(const std::stop_token& stop);
   void make_late_table();
@@ -30,6 +31,13 @@ class Workload {
   bool change_table(std::uint64_t xid, const TablePlan& table);
   bool move_money(std::uint64_t xid, const TablePlan& bank);
   bool swap_singles(std::uint64_t xid, const TablePlan& table);
+  bool alter_table(std::uint64_t xid, const TablePlan& table);
+  bool add_column(std::uint64_t xid, const SourceTable& table);
+  bool drop_column(std::uint64_t xid, const SourceTable& table);
+  bool rename_column(std::uint64_t xid, const model::TableName& name, std::size_t place, const std::string& to);
+  bool rename_columns(std::uint64_t xid, const SourceTable& table);
+  bool retype_column(std::uint64_t xid, const SourceTable& table);
+  void drop_or_make_table();
   Row make_row(const TablePlan& table);
   Row changed_row(const TablePlan& table, const Row& before);
   std::string text(std::int64_t bytes_max);
@@ -42,6 +50,9 @@ class Workload {
   SimScheduler& scheduler_;
   Chance chance_;
   std::vector<const TablePlan*> known_;  // tables that are made
+  std::vector<const TablePlan*> gone_;   // tables that were dropped
+  std::vector<std::string> gone_names_;  // of columns
+  std::uint64_t next_table_id_ = 5000;
   std::size_t left_ = 0;
   std::int64_t next_version_ = 1;
   std::int64_t bank_total_ = 0;

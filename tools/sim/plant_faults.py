@@ -131,9 +131,9 @@ FAULTS = [
     ("position_apart", "the target's position is stored behind the data, in a commit of its own", "sim/target_connector.cc",
      [("      TRY(side_.server.commit(epoch_, reached));\n      is_applying_ = false;",
        "      TRY(side_.server.commit(epoch_, FAULT ? std::optional<model::Position>() : reached));\n      is_applying_ = false;"),
-      ("      side_.watch.shown(reached);\n      return {};\n    }));\n    return report;",
+      ("      side_.watch.shown(reached);\n      return {};\n    }));\n    return {};",
        "      if (!FAULT) side_.watch.shown(reached);\n      return {};\n    }));\n"
-       "    if (FAULT) TRY(move_position(\"target.apply position\", *reached));\n    return report;")]),
+       "    if (FAULT) TRY(move_position(\"target.apply position\", *reached));\n    return {};")]),
     ("relay_folder_not_synced", "the name of the relay's folder is not made durable", "relay/relay.cc",
      [("  TRY(disk.sync_folder(folder.substr(", "  if (!FAULT) TRY(disk.sync_folder(folder.substr(")]),
     ("full_relay_never_passed", "a full relay waits for a target that waits for what comes next",
@@ -180,8 +180,6 @@ FAULTS = [
     ("file_name_not_synced", "the name of a finished file is not made durable", "wire/local_store.cc",
      [("  return disk_.sync_folder(folder_of(path));\n}\n\nResult<void> LocalStore::write_sidecar",
        "  if (FAULT) return {};\n  return disk_.sync_folder(folder_of(path));\n}\n\nResult<void> LocalStore::write_sidecar")]),
-    ("removed_file_comes_back", "what a dead process removed is not made durable before it is taken for gone",
-     "wire/local_store.cc", [("  TRY(settle_names(settled, 0, stop));", "  if (!FAULT) TRY(settle_names(settled, 0, stop));")]),
     ("folder_not_synced", "the name of a table's new folder is not made durable", "wire/local_store.cc",
      [("    TRY(disk_.sync_folder(folder_of(below)));\n  }\n", "    if (!FAULT) TRY(disk_.sync_folder(folder_of(below)));\n  }\n")]),
 ]

@@ -27,6 +27,9 @@ struct Servers {
   const DiskServer& disk;
   std::string relay_folder;
   std::int64_t bank_total = 0;
+  const std::set<model::TableName>& suspended;  // as the task has recorded it; the target has them under the same names
+  const std::set<model::TableName>&
+      to_load;           // not loaded, or to be loaded anew: what the target has of them is not claimed
   Lake* lake = nullptr;  // with a file target
   // What the target claims to hold, and a note of its books.
   std::function<std::optional<model::Position>()> held;
@@ -42,6 +45,10 @@ class Check {
   virtual void snapshot_taken(const model::Fence& fence) { (void)fence; }
   virtual void prepared(const model::TableName& table) { (void)table; }
   virtual void loaded(const model::TableName& table) { (void)table; }
+  virtual void replayed(const model::TableName& table, const model::Position& position) {
+    (void)table;
+    (void)position;
+  }
   virtual void position_forgotten() {}
   virtual void confirmed(const model::Position& position) { (void)position; }
   // After every commit that readers of the target can see.

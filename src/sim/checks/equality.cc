@@ -19,12 +19,12 @@ class Equality final : public Check {
   void loaded(const model::TableName& table) override { tables_.loaded(table); }
   void shown(const std::optional<model::Position>& position) override {
     tables_.at(position, [&](const model::TableName& table) {
-      const auto held = servers_.target.tables().find(table);
-      if (held == servers_.target.tables().end()) return;
-      const std::uint64_t wanted = servers_.source.digest_at(table, position->log);
-      if (held->second.rows.digest() == wanted) return;
-      find("equality: table {} at position {} is not what the source held there", table.text(), position->log);
+      if (!servers_.suspended.contains(table) && !servers_.to_load.contains(table)) look(table, *position);
     });
+  }
+  // A suspended table that comes back: transaction by transaction what the source held there.
+  void replayed(const model::TableName& table, const model::Position& position) override {
+    if (tables_.follows(table, position)) look(table, position);
   }
 
   void ended() override {
@@ -36,9 +36,33 @@ class Equality final : public Check {
       }
       compare(name, table.rows, held->second.rows);
     }
+    for (const auto& [name, table] : servers_.target.tables()) {
+      const bool is_excused = servers_.suspended.contains(name) || servers_.to_load.contains(name) ||
+                              !servers_.plan.drops_tables || !tables_.follows(name, servers_.target.position());
+      if (is_excused || servers_.source.tables().contains(name)) continue;
+      find("equality: table {} was dropped at the source and is still on the target", name.text());
+    }
   }
 
  private:
+  void look(const model::TableName& table, const model::Position& position) {
+    const auto held = servers_.target.tables().find(table);
+    if (held == servers_.target.tables().end() || servers_.target.has_exceptions(table)) return;
+    const model::TableSchema& schema = *held->second.rows.schema();
+    const Moment wanted = servers_.source.at(table, position.log);
+    if (wanted.id != schema.source_id) return;  // dropped, or another table of that name
+    // Where nothing reports DDL, it is seen with the next row of the table or a look at the catalogue.
+    if (!servers_.plan.tells_ddl && !wanted.is_described) return;
+    // Nor is there a catalogue to compare with when the table is gone: its columns have their names, no numbers.
+    const bool is_gone = !servers_.plan.tells_ddl && servers_.source.visible(schema.source_id).schema == nullptr;
+    if (!is_gone && shape_of(schema) != wanted.shape) {
+      find("equality: table {} at position {} has not the columns that it had at the source", table.text(),
+           position.log);
+    } else if (held->second.rows.digest() != wanted.digest) {
+      find("equality: table {} at position {} is not what the source held there", table.text(), position.log);
+    }
+  }
+
   void compare(const model::TableName& name, const RowSet& wanted, const RowSet& held) {
     if (wanted.digest() == held.digest() && wanted.size() == held.size()) return;
     const auto lines = [](const RowSet& rows) {

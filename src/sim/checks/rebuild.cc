@@ -116,7 +116,7 @@ std::string Rebuild::apply_through(std::uint64_t log) {
 
 std::string Rebuild::compare_at(std::uint64_t log) {
   std::string problem = apply_through(log);
-  if (!problem.empty() || rows_.digest() == source_.digest_at(rows_.schema()->name, log)) return problem;
+  if (!problem.empty() || rows_.digest() == source_.at(rows_.schema()->name, log).digest) return problem;
   return fmt::format("built again as of {} it is not what the source held there", log);
 }
 
@@ -126,12 +126,12 @@ std::string Rebuild::reach(std::uint64_t base, std::uint64_t claim) {
   reached_ = std::max(reached_, claim);
   if (!problem.empty() || claim < base) return problem;
   problem = compare_at(from);
-  const auto& history = source_.tables().at(rows_.schema()->name).history;
+  const std::vector<Moment>& history = source_.history(rows_.schema()->name);
   auto entry = std::upper_bound(history.begin(), history.end(), from,
-                                [](std::uint64_t at, const auto& change) { return at < change.first; });
-  for (; problem.empty() && entry != history.end() && entry->first <= claim; ++entry) {
-    problem = compare_at(entry->first - 1);
-    if (problem.empty()) problem = compare_at(entry->first);
+                                [](std::uint64_t at, const Moment& moment) { return at < moment.log; });
+  for (; problem.empty() && entry != history.end() && entry->log <= claim; ++entry) {
+    problem = compare_at(entry->log - 1);
+    if (problem.empty()) problem = compare_at(entry->log);
   }
   return problem.empty() ? compare_at(std::max(from, claim)) : problem;
 }
