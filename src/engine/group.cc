@@ -63,7 +63,20 @@ ChangeBatch split_tail(ChangeBatch& batch, std::size_t first) {
   return tail;
 }
 
-void GroupBuilder::add(ChangeBatch&& batch) { append_batch(pending_, std::move(batch)); }
+namespace {
+
+std::size_t rows_of(const ChangeBatch& batch) {
+  return static_cast<std::size_t>(std::count_if(batch.changes.begin(), batch.changes.end(), [](const Change& change) {
+    return change.op != model::Op::begin && change.op != model::Op::commit;
+  }));
+}
+
+}  // namespace
+
+void GroupBuilder::add(ChangeBatch&& batch) {
+  rows_ += rows_of(batch);
+  append_batch(pending_, std::move(batch));
+}
 
 ChangeBatch GroupBuilder::take() {
   if (pending_.changes.empty()) {
@@ -79,6 +92,7 @@ ChangeBatch GroupBuilder::take() {
   if (end > 0 && end < pending_.changes.size()) rest = split_tail(pending_, end);
   ChangeBatch group = std::move(pending_);
   pending_ = std::move(rest);
+  rows_ = rows_of(pending_);
   // Only what is whole may claim to be through.
   if (!pending_.changes.empty() || end == 0) group.through = 0;
   return group;

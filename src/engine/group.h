@@ -25,7 +25,7 @@ class GroupBuilder {
 
   void add(model::ChangeBatch&& batch);
   bool full() const { return pending_.weight() >= limits_.bytes_max || pending_.changes.size() >= limits_.changes_max; }
-  std::size_t changes() const { return pending_.changes.size(); }
+  std::size_t rows() const { return rows_; }  // changes without the begins and commits between them
   // True when nothing is waiting for its commit.
   bool at_boundary() const { return pending_.changes.empty(); }
   // Everything up to the last commit; when there is none and the group is full, everything (a part of a transaction).
@@ -35,6 +35,7 @@ class GroupBuilder {
  private:
   GroupLimits limits_;
   model::ChangeBatch pending_;
+  std::size_t rows_ = 0;
 };
 
 // Splits off the changes from index `first` on into a batch of their own.

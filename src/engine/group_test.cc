@@ -47,8 +47,10 @@ TEST(GroupBuilder, joins_transactions_and_keeps_the_open_one) {
   second.through = 3;
   builder.add(std::move(first));
   builder.add(std::move(second));
+  EXPECT_EQ(builder.rows(), 3u);
   ChangeBatch group = builder.take();
   EXPECT_EQ(values(group), "a|b|");
+  EXPECT_EQ(builder.rows(), 1u);
   EXPECT_EQ(group.through, 0u);  // transaction 3 is not whole
   EXPECT_FALSE(builder.at_boundary());
   ChangeBatch third;

@@ -12,7 +12,7 @@ GroupPace GroupPace::of(const Settings& settings, const Budgets& budgets) {
   pace.limits = GroupLimits{budgets.group_bytes, budgets.group_changes};
   if (!settings.boolean("TargetMetadata.BatchApplyEnabled")) {
     if (!chosen("MinTransactionSize") && !chosen("CommitTimeout")) return pace;
-    pace.changes_enough = std::max<std::size_t>(1, static_cast<std::size_t>(tuning("MinTransactionSize")));
+    pace.rows_enough = std::max<std::size_t>(1, static_cast<std::size_t>(tuning("MinTransactionSize")));
     pace.wait = std::chrono::seconds(tuning("CommitTimeout"));
     return pace;
   }

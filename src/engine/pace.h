@@ -13,12 +13,12 @@ namespace engine {
 
 struct GroupPace {
   GroupLimits limits;
-  std::size_t changes_enough = 0;  // so many need not wait; 0: all wait
-  base::Nanos wait{0};             // 0: nothing waits
+  std::size_t rows_enough = 0;  // so many need not wait; 0: all wait
+  base::Nanos wait{0};          // 0: nothing waits
 
   static GroupPace of(const Settings& settings, const Budgets& budgets);
-  bool is_due(std::size_t changes, base::Nanos waited) const {
-    return wait.count() == 0 || waited >= wait || (changes_enough != 0 && changes >= changes_enough);
+  bool is_due(std::size_t rows, base::Nanos waited) const {
+    return wait.count() == 0 || waited >= wait || (rows_enough != 0 && rows >= rows_enough);
   }
 };
 

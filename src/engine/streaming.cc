@@ -163,7 +163,7 @@ bool Streaming::is_due(const GroupBuilder& builder) {
   const bool ends = goal_.caught_up || goal_.stop_after || goal_.clock_time || goal_.commit_time;
   const base::Nanos now = environment_.clock->monotonic();
   if (!gathering_since_) gathering_since_ = now;
-  if (!ends && !inside_transaction_ && !builder.full() && !pace_.is_due(builder.changes(), now - *gathering_since_)) {
+  if (!ends && !inside_transaction_ && !builder.full() && !pace_.is_due(builder.rows(), now - *gathering_since_)) {
     return false;
   }
   gathering_since_.reset();
