@@ -93,10 +93,9 @@ Result<std::vector<Leaf>> Snapshot::leaves(Connection& connection, const model::
       "SELECT l.oid, CASE l.relkind WHEN 'r' THEN coalesce(pg_catalog.pg_relation_filenode(l.oid), 0) ELSE 0 END,"
       " CASE WHEN l.relkind IN ('r', 'm') THEN coalesce(pg_catalog.pg_relation_size(l.oid), 0) ELSE 0 END,"
       " CASE WHEN l.relkind IN ('r', 'm') THEN coalesce(pg_catalog.pg_table_size(l.oid), 0) ELSE 0 END,"
-      " l.relkind FROM pg_catalog.pg_class c CROSS JOIN LATERAL (SELECT c.oid"
-      " UNION ALL SELECT relid FROM pg_catalog.pg_partition_tree(c.oid) WHERE c.relkind = 'p' AND isleaf) m"
-      " JOIN pg_catalog.pg_class l ON l.oid = m.oid"
-      " WHERE c.oid = $1::pg_catalog.oid AND l.relkind <> 'p' ORDER BY l.oid",
+      " l.relkind FROM pg_catalog.pg_class l WHERE l.relkind <> 'p' AND l.oid = ANY (ARRAY(SELECT $1::pg_catalog.oid"
+      " UNION SELECT relid FROM pg_catalog.pg_partition_tree($1::pg_catalog.oid::pg_catalog.regclass) WHERE isleaf))"
+      " ORDER BY l.oid",
       {std::to_string(table.source_id)}));
   std::vector<Leaf> found;
   for (const Row& row : rows) {
