@@ -10,16 +10,13 @@
 #include <string>
 #include <string_view>
 
+#include "base/civil.h"
 #include "model/schema.h"
 
 namespace formats {
 
-struct CivilDay {
-  std::int64_t year;  // astronomical: 0 is 1 BC
-  unsigned month;
-  unsigned day;
-};
-CivilDay civil_day(std::int64_t days_since_1970);
+using base::civil_day;
+using base::CivilDay;
 std::int64_t days_since_1970(const CivilDay& day);
 
 void append_integer(std::string& out, std::int64_t value);

@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "base/civil.h"
 #include "model/change.h"
 
 namespace model {
@@ -12,19 +13,11 @@ namespace {
 
 constexpr std::int64_t day_micros = 86'400'000'000;
 
-// Days since 1970-01-01 to a proleptic Gregorian date (the era arithmetic of Howard Hinnant's "date algorithms").
 std::string date_text(std::int64_t days, std::string_view suffix) {
-  const std::int64_t shifted = days + 719'468;
-  const std::int64_t era = (shifted >= 0 ? shifted : shifted - 146'096) / 146'097;
-  const std::int64_t day_of_era = shifted - era * 146'097;
-  const std::int64_t year_of_era = (day_of_era - day_of_era / 1'460 + day_of_era / 36'524 - day_of_era / 146'096) / 365;
-  const std::int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-  const std::int64_t month_index = (5 * day_of_year + 2) / 153;
-  const std::int64_t day = day_of_year - (153 * month_index + 2) / 5 + 1;
-  const std::int64_t month = month_index < 10 ? month_index + 3 : month_index - 9;
-  const std::int64_t year = year_of_era + era * 400 + (month <= 2 ? 1 : 0);
-  if (year > 0) return fmt::format("{:04}-{:02}-{:02}{}", year, month, day, suffix);
-  return fmt::format("{:04}-{:02}-{:02}{} BC", 1 - year, month, day, suffix);
+  const base::CivilDay date = base::civil_day(days);
+  const bool is_bc = date.year <= 0;
+  return fmt::format("{:04}-{:02}-{:02}{}{}", is_bc ? 1 - date.year : date.year, date.month, date.day, suffix,
+                     is_bc ? " BC" : "");
 }
 
 std::string time_text(std::int64_t micros) {

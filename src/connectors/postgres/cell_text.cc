@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/civil.h"
 #include "connectors/postgres/decode.h"
 #include "model/change.h"
 
@@ -23,7 +24,7 @@ void append_padded(std::string& out, std::int64_t value, std::size_t digits) {
 
 // Returns whether the year is before Christ: the caller appends " BC" at the end.
 bool append_date(std::string& out, std::int64_t days) {
-  const Civil civil = civil_of(days);
+  const base::CivilDay civil = base::civil_day(days);
   const bool before_christ = civil.year <= 0;
   append_padded(out, before_christ ? 1 - civil.year : civil.year, 4);
   out += '-';

@@ -261,17 +261,4 @@ bool decode_hex(std::string_view digits, char* out) {
   return bad >= 0;
 }
 
-// After Howard Hinnant's public-domain derivation.
-Civil civil_of(std::int64_t days) {
-  const std::int64_t shifted = days + 719468;
-  const std::int64_t era = (shifted >= 0 ? shifted : shifted - 146096) / 146097;
-  const auto day_of_era = static_cast<unsigned>(shifted - era * 146097);
-  const unsigned year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-  const unsigned day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-  const unsigned part = (5 * day_of_year + 2) / 153;
-  const unsigned month = part < 10 ? part + 3 : part - 9;
-  const std::int64_t year = static_cast<std::int64_t>(year_of_era) + era * 400 + (month <= 2 ? 1 : 0);
-  return {year, month, day_of_year - (153 * part + 2) / 5 + 1};
-}
-
 }  // namespace postgres

@@ -47,13 +47,6 @@ bool is_numeric_text(std::string_view text);
 std::size_t money_to_numeric(std::string_view text, char* out);
 bool decode_hex(std::string_view digits, char* out);
 
-// The civil date of a number of days since 1970, in the proleptic Gregorian calendar; year 0 is 1 BC.
-struct Civil {
-  std::int64_t year;
-  unsigned month, day;
-};
-Civil civil_of(std::int64_t days);
-
 // False: the text is not of that form.
 template <typename Sink>
 bool decode_text(TextForm form, std::string_view text, Sink&& sink) {

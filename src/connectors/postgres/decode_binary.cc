@@ -13,6 +13,8 @@
 #include <cstring>
 #include <limits>
 
+#include "base/civil.h"
+
 namespace postgres {
 namespace {
 
@@ -83,7 +85,7 @@ char* put_two(char* at, std::int64_t value) {
 }
 
 // "2024-02-29"; years of the era before Christ are counted from 1 and marked by the caller at the end.
-char* put_date(char* at, const Civil& day) {
+char* put_date(char* at, const base::CivilDay& day) {
   const std::int64_t year = day.year > 0 ? day.year : 1 - day.year;
   if (year < 10'000) {
     at = put_two(put_two(at, year / 100), year % 100);
@@ -113,7 +115,7 @@ char* put_time(char* at, std::int64_t micros) {
   return at;
 }
 
-void append_era(std::string& out, const char* text, const char* end, const Civil& day) {
+void append_era(std::string& out, const char* text, const char* end, const base::CivilDay& day) {
   out.append(text, end);
   if (day.year <= 0) out += " BC";
 }
@@ -126,7 +128,7 @@ bool append_date(std::string_view bytes, std::string& out) {
     return true;
   }
   char text[40];
-  const Civil day = civil_of(days + days_to_2000);
+  const base::CivilDay day = base::civil_day(days + days_to_2000);
   append_era(out, text, put_date(text, day), day);
   return true;
 }
@@ -153,7 +155,7 @@ bool append_timestamp(std::string_view bytes, std::string_view zone, std::string
     days -= 1;
   }
   char text[64];
-  const Civil day = civil_of(days + days_to_2000);
+  const base::CivilDay day = base::civil_day(days + days_to_2000);
   char* at = put_date(text, day);
   *at++ = ' ';
   at = put_time(at, rest);
