@@ -30,6 +30,8 @@ def chosen(names):
 
 def run_all(names, binary):
     """Yields (name, problem or None, reason for skipping or None) as scenarios end, two side by side."""
+    # A shell that starts us in the background has us ignore Ctrl-C, and what we start with us.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     servers = harness.Servers()
 
     def one(name):
@@ -55,8 +57,6 @@ def main():
         for name, function in harness.SCENARIOS.items():
             print(f"{name:40} {(function.__doc__ or '').splitlines()[0] if function.__doc__ else ''}")
         return 0
-    # A shell that starts us in the background has us ignore Ctrl-C, and what we start with us.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     binary = os.environ.get("MILLRACE_BINARY", str(harness.TOP / "build/millrace"))
     failed = 0
     for name, problem, reason in run_all(names if names != ["all"] else [], binary):
