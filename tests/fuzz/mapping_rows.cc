@@ -77,6 +77,10 @@ void add_row(const std::vector<std::string>& given, const model::TableSchemaPtr&
   for (std::size_t i = 0; i < types.size(); ++i) {
     std::string cell = i < given.size() ? given[i] : "";
     if (model::is_fixed(types[i]) || model::is_real(types[i])) cell.resize(8, '\0');
+    if (types[i] == Type::real4) {  // what a source can send
+      const double value = static_cast<float>(model::load_real(cell));
+      std::memcpy(cell.data(), &value, sizeof value);
+    }
     if (types[i] == Type::boolean) cell = std::string(1, static_cast<char>(cell[0] & 1)) + std::string(7, '\0');
     add_cell(canonical, cell);
     add_cell(native, model::cell_text(types[i], cell));
