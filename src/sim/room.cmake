@@ -31,7 +31,7 @@ room(sim SOURCES
   sim/checks/lake_names.cc
   sim/checks/positions.cc
   sim/checks/rebuild.cc
-  DEPENDS base model formats wire connect mapping relay engine connectors_postgres connectors_files)
+  DEPENDS base model formats wire connect relational mapping relay engine connectors_postgres connectors_files)
 
 # The simulator is built from copies of the sources in which every durable step knows its crash point. A copy has all
 # names of the file in the library, which is therefore not linked.

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "connectors/postgres/apply_schema.h"
-#include "connectors/postgres/compact.h"
+#include "relational/compact.h"
 
 namespace sim {
 namespace {
@@ -159,11 +159,11 @@ Result<void> apply_alone(const Applying& all, const Change& change) {
                           (applied.error().is(errors::missing) || applied.error().is(errors::duplicate));
   if (!is_excused && !applied.error().is(errors::refused)) return applied;
   all.server().rollback_to(before);
-  const postgres::ApplyPolicies& policies = all.state.policies;
-  const postgres::ApplyPolicy policy = change.op == Op::insert   ? policies.insert
-                                       : change.op == Op::update ? policies.update
-                                                                 : policies.remove;
-  if (policy == postgres::ApplyPolicy::suspend_table) {
+  const relational::ApplyPolicies& policies = all.state.policies;
+  const relational::ApplyPolicy policy = change.op == Op::insert   ? policies.insert
+                                         : change.op == Op::update ? policies.update
+                                                                   : policies.remove;
+  if (policy == relational::ApplyPolicy::suspend_table) {
     all.suspend(*schema, applied.error().message);
     return {};
   }
@@ -178,18 +178,18 @@ Result<bool> apply_set(TargetServer& server, const ChangeBatch& batch, const std
   const model::TableSchemaPtr& schema = batch.tables[batch.changes[run.front()].table];
   TRY(check_names(server, *schema));
   if (schema->primary_key.empty() || !schema->unique_keys.empty()) return false;
-  const postgres::NetChanges net = postgres::compact(batch, run, {schema->primary_key, true});
+  const relational::NetChanges net = relational::compact(batch, run, {schema->primary_key, true});
   if (net.ordered) return false;
   const std::size_t count = schema->columns.size();
-  for (const postgres::NetRow& row : net.removes)
+  for (const relational::NetRow& row : net.removes)
     TRY(server.take(schema->name, row_of(batch, row.key, count, nullptr)));
   for (const auto& [known, rows] : net.updates) {
-    for (const postgres::NetRow& row : rows) {
+    for (const relational::NetRow& row : rows) {
       const Row old = TRY(server.take(schema->name, row_of(batch, row.key, count, nullptr)));
       TRY(server.insert(schema->name, row_of(batch, row.cells, count, &old)));
     }
   }
-  for (const postgres::NetRow& row : net.inserts) {
+  for (const relational::NetRow& row : net.inserts) {
     TRY(server.insert(schema->name, row_of(batch, row.cells, count, nullptr)));
   }
   return true;

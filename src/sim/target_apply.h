@@ -3,7 +3,7 @@
 // How the simulated target carries changes out. One thread; see target_connector.h.
 #pragma once
 
-#include "connectors/postgres/apply_policy.h"
+#include "relational/apply_policy.h"
 #include "sim/target_connector.h"
 
 namespace sim {
@@ -13,7 +13,7 @@ struct ApplyState {
   bool is_inside = false;                                   // its begin was given, its commit not
   bool is_skipped = false;                                  // the target holds it already
   std::map<model::TableName, model::TableSchemaPtr> known;  // by source name: the shape before the next change of it
-  postgres::ApplyPolicies policies;
+  relational::ApplyPolicies policies;
 };
 
 // Carries the batch out in the server's open transaction; the position of its last commit, if all of it is whole.

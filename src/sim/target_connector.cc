@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "connectors/postgres/apply_policy.h"
+#include "relational/apply_policy.h"
 #include "sim/target_apply.h"
 
 namespace sim {
@@ -81,7 +81,7 @@ class SimLoader final : public connect::ChunkLoader {
 class SimTarget final : public connect::Target {
  public:
   SimTarget(const TargetSide& side, const connect::Context& context) : side_(side) {
-    inside_.policies = postgres::ApplyPolicies::from(context.settings);
+    inside_.policies = relational::ApplyPolicies::from(context.settings);
   }
   ~SimTarget() override {
     if (is_applying_) side_.server.rollback();

@@ -80,15 +80,15 @@ FAULTS = [
        "    const std::uint64_t through = builder.at_boundary() ? group.through : FAULT && !group.changes.empty() ? group.changes.back().position.log : 0;")]),
     ("one_table_twice", "changes of one table are parted when some were on our disk", "model/change.cc",
      [("(tables[i] && table && *tables[i] == *table)) return i;", "(!FAULT && tables[i] && table && *tables[i] == *table)) return i;")]),
-    ("delete_dropped", "compaction drops the delete of a row that was updated before", "connectors/postgres/compact.cc",
+    ("delete_dropped", "compaction drops the delete of a row that was updated before", "relational/compact.cc",
      [("      if (row.origin != nullptr) net_.removes.push_back({row.origin, nullptr});\n    } else if (row.origin == nullptr) {",
        "      if (row.origin != nullptr && !(FAULT && row.key_changed)) net_.removes.push_back({row.origin, nullptr});\n    } else if (row.origin == nullptr) {"),
       ("  found.key = nullptr;\n  found.cells = nullptr;\n  return true;",
        "  if (FAULT) found.key_changed = found.cells != nullptr;\n  found.key = nullptr;\n  found.cells = nullptr;\n  return true;")]),
-    ("updates_swapped", "compaction keeps the older of two updates of a key", "connectors/postgres/compact.cc",
+    ("updates_swapped", "compaction keeps the older of two updates of a key", "relational/compact.cc",
      [("  found.cells = merged;\n  if (same_key(merged, key_before)) {",
        "  if (!FAULT || found.cells == nullptr || !same_key(merged, key_before)) found.cells = merged;\n  if (same_key(merged, key_before)) {")]),
-    ("unchanged_as_null", "compaction forgets a large value that the log does not repeat", "connectors/postgres/compact.cc",
+    ("unchanged_as_null", "compaction forgets a large value that the log does not repeat", "relational/compact.cc",
      [("mask[i] = row.cells[i].state != CellState::unchanged;", "mask[i] = row.cells[i].state != CellState::unchanged;\n"
        "      if (FAULT) {\n        std::vector<Cell>& whole = net_.merged.emplace_back(row.cells, row.cells + columns_);\n"
        "        for (Cell& cell : whole) {\n          if (cell.state == CellState::unchanged) cell.state = CellState::null;\n        }\n"

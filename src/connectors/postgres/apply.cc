@@ -8,30 +8,16 @@
 namespace postgres {
 namespace {
 
-using model::Change;
 using model::ChangeBatch;
-using model::Op;
 
-constexpr int group_attempts_max = 4;
-constexpr auto group_retry_pause = std::chrono::milliseconds(200);
-constexpr std::size_t destinations_max = 4096;  // cached; then all are read again
-
-bool is_barrier(Op op) { return op == Op::truncate || op == Op::schema || op == Op::drop_table; }
-bool is_row(Op op) { return op == Op::insert || op == Op::update || op == Op::remove; }
+constexpr relational::ApplyCodes codes{target_errors::superseded, target_errors::not_started,
+                                       target_errors::missing_object, target_errors::apply_stopped,
+                                       target_errors::apply_suspended};
 
 }  // namespace
 
 Applier::Applier(const connect::Context& context, SessionSettings settings, const ControlTables& control)
-    : clock_(context.clock),
-      log_(context.log),
-      settings_(std::move(settings)),
-      control_(control),
-      policies_(ApplyPolicies::from(context.settings)) {}
-
-void Applier::own(std::int64_t epoch, std::optional<model::Position> position) {
-  epoch_ = epoch;
-  position_ = std::move(position);
-}
+    : GroupApplier(context, codes), settings_(std::move(settings)), control_(control) {}
 
 // The planner's row estimates know nothing of unnest(): without this it reads the whole table for each set.
 base::Result<bool> Applier::prepare_session(Session& session) {
@@ -52,107 +38,40 @@ base::Result<void> Applier::open() {
   return {};
 }
 
-void Applier::abandon() {
+void Applier::close() {
   cancel_.aim(nullptr);
   session_.reset();
-  expected_.clear();
-  runs_.clear();
   large_.clear();
-  destinations_.clear();
-  open_ = false;
 }
 
-void Applier::know(const std::vector<model::TableSchemaPtr>& tables) {
-  for (const model::TableSchemaPtr& table : tables) known_[table->source_name] = table;
-}
-
-base::Result<void> Applier::begin(const model::Position& position, const std::vector<model::TableSchemaPtr>& tables) {
-  know(tables);
-  TRY(open());
-  if (position_ && *position_ == position) return {};
-  const Outcome moved = session_->attempt(control_.move_sql(), control_.move_parameters(epoch_, position_, position));
+base::Result<std::uint64_t> Applier::move_position(const model::Position& to) {
+  const Outcome moved = session_->attempt(control_.move_sql(), control_.move_parameters(epoch_, position_, to));
   if (moved.refusal) return session_->error_of(*moved.refusal, "millrace_position");
-  if (moved.rows != 1) return base::failed(target_errors::superseded, "epoch {} of the task has ended", epoch_);
-  position_ = position;
-  return {};
+  return moved.rows;
 }
 
-base::Result<void> Applier::advance(const model::Position& through) {
-  if (open_ || !position_ || through <= *position_) return {};
-  return begin(through, {});
-}
-
-base::Result<connect::ApplyReport> Applier::apply(const ChangeBatch& batch, const std::stop_token& stop) {
-  if (!position_) return base::failed(target_errors::not_started, "apply before begin_apply");
-  const std::stop_callback cancel_when_stopped(stop, [this] { cancel_.request(); });
-  const bool whole = !open_ && !batch.changes.empty() && batch.changes.back().op == Op::commit;
-  const ApplyState state = state_;
-  const auto known = known_;
-  for (int attempt = 1;; ++attempt) {
-    base::Result<connect::ApplyReport> report = apply_once(batch);
-    if (report.ok() && report->suspended.empty()) return report;
-    if (report.ok()) {
-      known_ = known;
-      TRY(give_up(state));
-      connect::ApplyReport undone;
-      undone.suspended = std::move(report->suspended);
-      undone.undone = whole;
-      return undone;
-    }
-    abandon();
-    state_ = state;
-    known_ = known;
-    if (stop.stop_requested() && report.error().is(errors::query_canceled)) {
-      return base::failed(base::errors::canceled, "stopped while applying").because(report.take_error());
-    }
-    if (!whole || !report.error().is(errors::conflict) || attempt == group_attempts_max) return report;
-    log_->warning("apply", "group tried again: {}", report.error().text());
-    if (!clock_->pause(group_retry_pause * attempt, stop)) return report;
-  }
-}
-
-base::Result<connect::ApplyReport> Applier::replay(const ChangeBatch& batch, const model::TableName& source_name,
-                                                   const std::stop_token& stop) {
-  if (!replayed_.contains(source_name)) {
-    TRY(open());
-    replayed_[source_name] = TRY(control_.replayed(*session_, source_name)).value_or(model::Position{});
-  }
-  replaying_ = source_name;
-  base::Result<connect::ApplyReport> report = apply(batch, stop);
-  replaying_.reset();
-  return report;
+base::Result<model::Position> Applier::read_replayed(const model::TableName& source_name) {
+  return TRY(control_.replayed(*session_, source_name)).value_or(model::Position{});
 }
 
 // Taking the row first also keeps another process of this task out for the whole transaction.
-base::Result<void> Applier::open_transaction(const model::Position& to) {
-  if (open_) return {};
+base::Result<void> Applier::begin_group(const model::Position& to) {
   queue(Expected::What::control, "BEGIN");
   queue(Expected::What::position, control_.move_sql(), control_.move_parameters(epoch_, position_, to));
-  open_ = true;
   return {};
 }
 
-base::Result<void> Applier::end_transaction(const model::Position& to, bool was_open, connect::ApplyReport& report) {
+base::Result<void> Applier::end_group(const model::Position& to, bool is_continued, connect::ApplyReport& report) {
   if (replaying_) {
     queue(Expected::What::control, control_.replayed_sql(), control_.replayed_parameters(*replaying_, to));
-  } else if (was_open) {
+  } else if (is_continued) {
     queue(Expected::What::position, control_.move_sql(), control_.move_parameters(epoch_, position_, to));
   }
-  TRY(commit(report));
-  if (replaying_) {
-    replayed_[*replaying_] = to;
-  } else {
-    position_ = to;
-  }
-  return {};
+  return commit(report);
 }
 
-base::Result<void> Applier::give_up(const ApplyState& before) {
-  const ApplyState after = std::move(state_);
-  abandon();
-  state_ = before;
-  TRY(open());
-  for (const ApplyException& exception : after.last_words) {
+base::Result<void> Applier::tell_suspended(const relational::ApplyState& after) {
+  for (const relational::ApplyException& exception : after.last_words) {
     session_->send(control_.exception_sql(), control_.exception_parameters(exception));
   }
   const std::string suspended_sql = control_.suspended_sql();
@@ -165,38 +84,6 @@ base::Result<void> Applier::give_up(const ApplyState& before) {
   return {};
 }
 
-base::Result<connect::ApplyReport> Applier::apply_once(const ChangeBatch& batch) {
-  connect::ApplyReport report;
-  std::size_t first = 0;
-  if (!open_) {
-    const model::Position& held = replaying_ ? replayed_[*replaying_] : *position_;
-    while (first < batch.changes.size() && batch.changes[first].position.log <= held.log) ++first;
-  }
-  if (first == batch.changes.size()) return report;
-  const bool ends = batch.changes.back().op == Op::commit;
-  const model::Position to = batch.changes.back().position;
-  TRY(open());
-  const bool was_open = open_;
-  TRY(open_transaction(ends && !replaying_ ? to : *position_));
-  for (std::size_t i = first; i < batch.changes.size(); ++i) {
-    const Change& change = batch.changes[i];
-    if (is_row(change.op)) {
-      runs_[change.table].push_back(static_cast<std::uint32_t>(i));
-    } else if (is_barrier(change.op)) {
-      TRY(flush(batch, report));
-      TRY(barrier(batch, i, report));
-    }
-  }
-  TRY(flush(batch, report));
-  if (!report.suspended.empty()) return report;
-  if (ends) {
-    TRY(end_transaction(to, was_open, report));
-  } else {
-    TRY(settle(report));
-  }
-  return report;
-}
-
 base::Result<void> Applier::commit(connect::ApplyReport& report) {
   // Sets and the position are looked at before COMMIT; what else is queued goes with it, as one round trip.
   const bool unseen = std::any_of(expected_.begin(), expected_.end(),
@@ -206,7 +93,6 @@ base::Result<void> Applier::commit(connect::ApplyReport& report) {
   if (session_->transaction_failed()) return base::failed(base::errors::bug, "commit of a failed transaction");
   queue(Expected::What::control, "COMMIT");
   TRY(settle(report));
-  open_ = false;
   return {};
 }
 
@@ -216,61 +102,22 @@ void Applier::queue(Expected::What what, const std::string& sql,
   expected_.push_back({what, 1, nullptr});
 }
 
-base::Result<bool> Applier::settle(connect::ApplyReport& report) {
-  if (expected_.empty()) return true;
-  const std::vector<Expected> expected = std::move(expected_);
-  expected_.clear();
-  const std::vector<Outcome> outcomes = TRY(session_->sync());
-  ENSURE(outcomes.size() == expected.size());
-  bool good = true;
-  for (std::size_t i = 0; i < outcomes.size(); ++i) {
-    const Outcome& outcome = outcomes[i];
-    if (outcome.skipped) continue;
-    if (outcome.refusal) {
-      base::Error error = session_->error_of(*outcome.refusal, "apply");
-      if (expected[i].what != Expected::What::set || error.kind() == base::Kind::transient) return error;
-      good = false;
-    } else if (expected[i].what == Expected::What::position && outcome.rows != 1) {
-      return base::failed(target_errors::superseded, "epoch {} of the task has ended", epoch_);
-    } else if (expected[i].what == Expected::What::set && outcome.rows != expected[i].rows) {
-      if (expected[i].lenient == nullptr || outcome.rows > expected[i].rows) {
-        good = false;
-      } else if (good) {
-        const std::uint64_t missing = expected[i].rows - outcome.rows;
-        report.tables[*expected[i].lenient].deletes -= missing;
-        report.tables[*expected[i].lenient].put_aside += missing;
-      }
-    }
+base::Result<std::vector<Applier::Answer>> Applier::read_answers() {
+  std::vector<Answer> answers;
+  for (const Outcome& outcome : TRY(session_->sync())) {
+    Answer& answer = answers.emplace_back(Answer{outcome.rows, outcome.skipped, std::nullopt});
+    if (outcome.refusal) answer.refusal = session_->error_of(*outcome.refusal, "apply");
   }
-  return good;
+  return answers;
 }
 
-base::Result<const Destination*> Applier::destination(const model::TableSchemaPtr& table,
-                                                      connect::ApplyReport& report) {
-  if (state_.suspended.contains(table->source_name)) return nullptr;
-  const auto cached = destinations_.find(table.get());
-  if (cached != destinations_.end()) return cached->second.get();
-  TRY(settle(report));
-  if (destinations_.size() >= destinations_max) destinations_.clear();
-  base::Result<std::shared_ptr<const Destination>> read = read_destination(*session_, table);
-  if (!read.ok() && read.error().is(target_errors::missing_object)) {
-    TRY(reconcile(table, report));
-    if (state_.suspended.contains(table->source_name)) return nullptr;
-    read = read_destination(*session_, table);
-  }
-  if (!read.ok()) {
-    if (!read.error().is(target_errors::missing_object)) return read.take_error();
-    TRY(suspend(*table, read.take_error(), report));
-    return nullptr;
-  }
-  known_.try_emplace(table->source_name, table);
-  return (destinations_[table.get()] = read.take()).get();
+base::Result<std::shared_ptr<const relational::Destination>> Applier::read_destination(
+    const model::TableSchemaPtr& table) {
+  return std::shared_ptr<const relational::Destination>(TRY(postgres::read_destination(*session_, table)));
 }
 
-base::Result<void> Applier::suspend(const model::TableSchema& table, base::Error why, connect::ApplyReport& report) {
-  TRY(settle(report));
-  RowApplier(*session_, control_, policies_, state_, report).suspend(table, std::move(why));
-  return {};
+base::Result<const Destination*> Applier::place_of(const model::TableSchemaPtr& table, connect::ApplyReport& report) {
+  return static_cast<const Destination*>(TRY(destination(table, report)));
 }
 
 base::Result<bool> Applier::undo(const char* name) {
@@ -294,8 +141,7 @@ void Applier::queue_sets(SetSender& sender, const Destination& to, NetChanges& n
     }
     if (!sender.prefers_copy(net.inserts)) sender.send_inserts(net.inserts, sent);
   }
-  // Unless ignored ones are counted, one by one.
-  const bool ignore = policies_.remove == ApplyPolicy::ignore_record && policies_.escalation_count == 0;
+  const bool ignore = ignores_missing();
   for (std::size_t i = 0; i < sent.size(); ++i) {
     expected_.push_back(
         {Expected::What::set, sent[i].rows, i < removing && ignore ? &to.schema->source_name : nullptr});
@@ -324,74 +170,20 @@ base::Result<bool> Applier::copy_sets(SetSender& sender, const NetChanges& net, 
   return good(copied, net.inserts.size());
 }
 
-// Without a key only a run of nothing but inserts can go as a set.
-NetChanges Applier::net_of(const ChangeBatch& batch, const std::vector<std::uint32_t>& changes,
-                           const Destination& to) const {
-  if (!to.key.empty()) return compact(batch, changes, {to.key, quiet_});
-  NetChanges net;
-  for (const std::uint32_t index : changes) {
-    const Change& change = batch.changes[index];
-    if (change.op != Op::insert || change.new_count == 0 || holds_misfit(batch, change)) {
-      net.ordered = true;
-      net.inserts.clear();
-      return net;
-    }
-    net.inserts.push_back({nullptr, batch.cells.data() + change.new_first});
-  }
-  return net;
+base::Result<bool> Applier::send_sets(const ChangeBatch& batch, std::uint32_t table, const relational::Destination& to,
+                                      NetChanges& net, connect::ApplyReport& report) {
+  const auto& own = static_cast<const Destination&>(to);
+  SetSender sender(*session_, batch, own, batch.forms[table]);
+  queue_sets(sender, own, net, true, true);
+  return copy_sets(sender, net, report);
 }
 
-base::Result<void> Applier::row_by_row(const ChangeBatch& batch, const std::vector<std::uint32_t>& changes,
-                                       connect::ApplyReport& report) {
-  for (const std::uint32_t index : changes) TRY(destination(batch.tables[batch.changes[index].table], report));
-  TRY(settle(report));
-  RowApplier rows(*session_, control_, policies_, state_, report);
-  return rows.apply(batch, changes, [&](std::uint32_t table) -> const Destination* {
-    const auto found = destinations_.find(batch.tables[table].get());
-    return found == destinations_.end() ? nullptr : found->second.get();
-  });
+std::unique_ptr<relational::RowApplier> Applier::row_applier(connect::ApplyReport& report) {
+  return std::make_unique<RowApplier>(*session_, control_, policies_, codes_, state_, report);
 }
 
-base::Result<void> Applier::flush(const ChangeBatch& batch, connect::ApplyReport& report) {
-  if (runs_.empty()) return {};
-  for (const auto& [table, changes] : runs_) {
-    connect::TableCounts& counts = report.tables[batch.tables[table]->source_name];
-    for (const std::uint32_t index : changes) {
-      const Op op = batch.changes[index].op;
-      ++(op == Op::insert ? counts.inserts : op == Op::update ? counts.updates : counts.deletes);
-    }
-  }
-  if (quiet_) {
-    TRY(flush_quiet(batch, report));
-  } else {
-    TRY(flush_loud(batch, report));
-  }
-  runs_.clear();
-  return {};
-}
-
-base::Result<void> Applier::flush_quiet(const ChangeBatch& batch, connect::ApplyReport& report) {
-  for (const auto& [table, changes] : runs_) {
-    const Destination* to = TRY(destination(batch.tables[table], report));
-    if (to == nullptr) continue;
-    NetChanges net = net_of(batch, changes, *to);
-    if (net.ordered) {
-      TRY(row_by_row(batch, changes, report));
-      continue;
-    }
-    SetSender sender(*session_, batch, *to, batch.forms[table]);
-    const connect::ApplyReport before = report;
-    queue(Expected::What::control, "SAVEPOINT millrace_set");
-    queue_sets(sender, *to, net, true, true);
-    if (TRY(copy_sets(sender, net, report)) && TRY(settle(report))) {
-      queue(Expected::What::control, "RELEASE SAVEPOINT millrace_set");
-      continue;
-    }
-    report = before;
-    TRY(undo("millrace_set"));
-    TRY(row_by_row(batch, changes, report));
-  }
-  return {};
+base::Result<void> Applier::flush_runs(const ChangeBatch& batch, connect::ApplyReport& report) {
+  return quiet_ ? flush_independent(batch, true, report) : flush_loud(batch, report);
 }
 
 // Without the right to be quiet. Order keeps foreign keys whole; what order cannot do is done in the source's order.
@@ -401,10 +193,10 @@ base::Result<void> Applier::flush_loud(const ChangeBatch& batch, connect::ApplyR
   std::map<std::uint32_t, const Destination*> destinations;
   bool good = true;
   for (const std::uint32_t table : order) {
-    const Destination* to = TRY(destination(batch.tables[table], report));
+    const Destination* to = TRY(place_of(batch.tables[table], report));
     if (to == nullptr) continue;
     destinations[table] = to;
-    nets[table] = net_of(batch, runs_[table], *to);
+    nets[table] = net_of(batch, runs_[table], *to, quiet_);
     good = good && !nets[table].ordered;
   }
   const connect::ApplyReport before = report;

@@ -13,12 +13,7 @@ namespace {
 
 using model::Column;
 using model::TableSchema;
-
-const Column* by_ordinal(const TableSchema& table, std::int32_t ordinal) {
-  const auto found = std::find_if(table.columns.begin(), table.columns.end(),
-                                  [&](const Column& column) { return column.ordinal == ordinal; });
-  return found == table.columns.end() ? nullptr : &*found;
-}
+using relational::by_ordinal;
 
 // Renames through a name of our own, so that names may also be exchanged.
 void add_renames(const TableSchema& before, const TableSchema& after, SchemaChange& change) {
@@ -105,32 +100,10 @@ bool is_literal(std::string_view expression) {
          rest.find_first_of("+*/|") == std::string_view::npos;
 }
 
-// Gives numbers to the columns of `table` that have none: those of `other` when both have the same names; ones of their
-// own when every column of `other` is one of the numbered. False: they may be any of the rest of `other`.
-static bool settle_unknown(TableSchema& table, const TableSchema& other) {
-  constexpr std::int32_t own_numbers = 1 << 20;
-  const auto is_unknown = [](const Column& column) { return column.ordinal < 0; };
-  if (std::none_of(table.columns.begin(), table.columns.end(), is_unknown)) return true;
-  const auto is_named = [&](const Column& column) {
-    const auto same = other.find_column(column.name);
-    return same && other.columns[*same].type.native_id == column.type.native_id;
-  };
-  const auto is_numbered = [&](const Column& column) { return by_ordinal(table, column.ordinal) != nullptr; };
-  const bool same_names =
-      table.columns.size() == other.columns.size() && std::all_of(table.columns.begin(), table.columns.end(), is_named);
-  if (!same_names && !std::all_of(other.columns.begin(), other.columns.end(), is_numbered)) return false;
-  std::int32_t next = own_numbers;
-  for (Column& column : table.columns) {
-    if (!is_unknown(column)) continue;
-    column.ordinal = same_names ? other.columns[*other.find_column(column.name)].ordinal : next++;
-  }
-  return true;
-}
-
 SchemaChange schema_change(TableSchema before, TableSchema after) {
   SchemaChange change;
-  if (!settle_unknown(before, after) || !settle_unknown(after, before)) {
-    change.not_derivable = "columns were renamed or replaced, and the log does not say which";
+  if (!relational::number_columns(before, after)) {
+    change.not_derivable = relational::unclear_columns;
     return change;
   }
   const std::string table = quote_name(after.name);

@@ -7,16 +7,11 @@
 #include <string>
 #include <vector>
 
-#include "model/schema.h"
+#include "relational/shape_change.h"
 
 namespace postgres {
 
-struct SchemaChange {
-  std::vector<std::string> statements;
-  // Not empty: existing rows got values at the source that the log does not carry (a default that is computed, a new
-  // identity column), so the table must be loaded again.
-  std::string not_derivable;
-};
+using relational::SchemaChange;
 
 SchemaChange schema_change(model::TableSchema before, model::TableSchema after);
 

@@ -64,7 +64,7 @@ std::string SetSender::key_condition() const {
   std::string condition;
   for (std::size_t i = 0; i < to_.key.size(); ++i) {
     const DestinationColumn& column = to_.columns[to_.key[i]];
-    condition += fmt::format("{}t.{} = v.p{}::{}", i == 0 ? "" : " AND ", column.name, i, column.cast);
+    condition += fmt::format("{}t.{} = v.p{}::{}", i == 0 ? "" : " AND ", to_.names[to_.key[i]], i, column.cast);
   }
   return condition;
 }
@@ -107,7 +107,7 @@ std::string SetSender::assignments(const std::vector<bool>& mask, bool with_key,
     const bool in_key = std::find(to_.key.begin(), to_.key.end(), place) != to_.key.end();
     if (!mask[place] || (in_key && !with_key) || to_.columns[place].identity_always) continue;
     const DestinationColumn& column = to_.columns[place];
-    text += fmt::format("{}{} = v.p{}::{}", text.empty() ? "" : ", ", column.name, parts.size(), column.cast);
+    text += fmt::format("{}{} = v.p{}::{}", text.empty() ? "" : ", ", to_.names[place], parts.size(), column.cast);
     parts.push_back({place, false});
   }
   return text;
@@ -131,7 +131,7 @@ void SetSender::send_inserts(const std::vector<NetRow>& rows, std::vector<Sent>&
   std::string names, values;
   for (std::uint32_t place = 0; place < to_.columns.size(); ++place) {
     const DestinationColumn& column = to_.columns[place];
-    names += (place == 0 ? "" : ", ") + column.name;
+    names += (place == 0 ? "" : ", ") + to_.names[place];
     values += fmt::format("{}v.p{}::{}", place == 0 ? "" : ", ", place, column.cast);
     parts.push_back({place, false});
   }
@@ -145,10 +145,11 @@ std::string SetSender::whole_row(const std::vector<Part>& parts) const {
   std::string condition;
   for (std::size_t i = 0; i < parts.size(); ++i) {
     const DestinationColumn& column = to_.columns[parts[i].place];
+    const std::string& name = to_.names[parts[i].place];
     condition += i == 0 ? "" : " AND ";
     condition += column.exact_equality
-                     ? fmt::format("x.{} = v.p{}::{}", column.name, i, column.cast)
-                     : fmt::format("x.{}::text IS NOT DISTINCT FROM v.p{}::{}::text", column.name, i, column.type);
+                     ? fmt::format("x.{} = v.p{}::{}", name, i, column.cast)
+                     : fmt::format("x.{}::text IS NOT DISTINCT FROM v.p{}::{}::text", name, i, column.type);
   }
   return fmt::format("(t.tableoid, t.ctid) = (SELECT x.tableoid, x.ctid FROM {} AS x, v WHERE {} LIMIT 1)", to_.table,
                      condition);
@@ -169,8 +170,8 @@ void SetSender::send_whole_update(const std::vector<bool>& mask, const NetRow& r
   std::string assignments;
   for (std::uint32_t place = 0; place < mask.size(); ++place) {
     if (!mask[place] || to_.columns[place].identity_always) continue;
-    assignments += fmt::format("{}{} = (SELECT v.p{}::{} FROM v)", assignments.empty() ? "" : ", ",
-                               to_.columns[place].name, parts.size(), to_.columns[place].cast);
+    assignments += fmt::format("{}{} = (SELECT v.p{}::{} FROM v)", assignments.empty() ? "" : ", ", to_.names[place],
+                               parts.size(), to_.columns[place].cast);
     parts.push_back({place, false});
   }
   if (assignments.empty()) return;
@@ -222,7 +223,7 @@ base::Result<Outcome> SetSender::copy_inserts(const std::vector<NetRow>& rows) {
   std::string names;
   std::vector<Part> parts;
   for (std::uint32_t place = 0; place < to_.columns.size(); ++place) {
-    names += (place == 0 ? "" : ", ") + to_.columns[place].name;
+    names += (place == 0 ? "" : ", ") + to_.names[place];
     parts.push_back({place, false});
   }
   TRY(session_.copy_begin(fmt::format("COPY {} ({}) FROM STDIN", to_.table, names), to_.table));

@@ -11,10 +11,13 @@
 #include <string>
 #include <vector>
 
-#include "connectors/postgres/compact.h"
 #include "connectors/postgres/destination.h"
+#include "relational/compact.h"
 
 namespace postgres {
+
+using relational::NetChanges;
+using relational::NetRow;
 
 // What a queued statement is expected to do.
 struct Sent {

@@ -13,15 +13,11 @@
 #include <vector>
 
 #include "connectors/postgres/session.h"
-#include "model/position.h"
+#include "relational/row_applier.h"
 
 namespace postgres {
 
-struct ApplyException {
-  model::TableName table;
-  std::string statement;
-  std::string error;
-};
+using relational::ApplyException;
 
 class ControlTables {
  public:

@@ -5,7 +5,7 @@
 #include <map>
 
 #include "connectors/postgres/target_errors.h"
-#include "connectors/postgres/target_schema.h"
+#include "relational/row_key.h"
 
 namespace postgres {
 namespace {
@@ -55,7 +55,7 @@ base::Result<std::shared_ptr<const Destination>> read_destination(Session& sessi
     }
     const Row& row = *found->second;
     DestinationColumn target;
-    target.name = quote_name(column.name);
+    made->names.push_back(quote_name(column.name));
     target.cast = row[1].value_or("text");
     target.type = row[2].value_or("text");
     target.identity_always = row[3].value_or("") == "a";
@@ -64,7 +64,7 @@ base::Result<std::shared_ptr<const Destination>> read_destination(Session& sessi
     made->columns.push_back(std::move(target));
     numbers.push_back(row[5].value_or(""));
   }
-  made->key = row_key(*schema);
+  made->key = relational::row_key(*schema);
   std::vector<std::string> key_numbers;
   for (const std::uint32_t place : made->key) key_numbers.push_back(numbers[place]);
   std::sort(key_numbers.begin(), key_numbers.end());

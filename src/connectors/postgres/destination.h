@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A target table as it really is, seen through the mapped schema of its changes: the names and types statements need.
-// Read once from the target's catalogue for each version of the schema; immutable afterwards; any thread.
+// What statements for a PostgreSQL table need beside relational::Destination: the types of its columns.
 #pragma once
 
 #include <memory>
@@ -9,12 +8,11 @@
 #include <vector>
 
 #include "connectors/postgres/session.h"
-#include "model/change.h"
+#include "relational/destination.h"
 
 namespace postgres {
 
 struct DestinationColumn {
-  std::string name;              // quoted
   std::string cast;              // the type without modifier, domains resolved: text is cast to it, never cut silently
   std::string type;              // as declared: "character varying(20)"
   bool identity_always = false;  // cannot be SET
@@ -22,13 +20,8 @@ struct DestinationColumn {
   model::Type canonical = model::Type::string;
 };
 
-struct Destination {
-  model::TableSchemaPtr schema;
-  std::string table;                       // quoted, qualified
+struct Destination final : relational::Destination {
   std::vector<DestinationColumn> columns;  // one for each stored column
-  std::vector<std::uint32_t> key;          // places among them; empty: rows are matched whole
-  bool key_indexed = false;
-  bool other_unique = false;  // unique indexes beside the key: the order of updates matters
 };
 
 // Fails with pg.target_missing when the table or a column is not there.

@@ -7,6 +7,7 @@
 
 #include "connectors/postgres/target_errors.h"
 #include "connectors/postgres/target_schema.h"
+#include "relational/row_key.h"
 
 namespace postgres {
 namespace {
@@ -153,15 +154,11 @@ base::Result<bool> attempt_object(Session& session, const std::vector<std::strin
   return true;
 }
 
-// The target's names of a foreign key's columns; empty when one of them is not there.
-std::string landed_columns(const TableSchema& table, const std::vector<std::string>& names) {
+// In the target's names; empty when one of them is not there.
+std::string landed_list(const TableSchema& table, const std::vector<std::string>& source_names) {
   std::string list;
-  for (const std::string& name : names) {
-    const auto column = std::find_if(table.columns.begin(), table.columns.end(), [&](const model::Column& candidate) {
-      return candidate.source_name.empty() ? candidate.name == name : candidate.source_name == name;
-    });
-    if (column == table.columns.end()) return "";
-    list += (list.empty() ? "" : ", ") + quote_name(column->name);
+  for (const std::string& name : relational::landed_columns(table, source_names)) {
+    list += (list.empty() ? "" : ", ") + quote_name(name);
   }
   return list;
 }
@@ -309,8 +306,8 @@ base::Result<void> finish_foreign_keys(Session& session, const std::vector<Table
       const auto parent = std::find_if(tables.begin(), tables.end(), [&](const TableSchemaPtr& other) {
         return other->source_name == foreign.referenced;
       });
-      const std::string columns = landed_columns(*table, foreign.columns);
-      const std::string referenced = parent == tables.end() ? "" : landed_columns(**parent, foreign.referenced_columns);
+      const std::string columns = landed_list(*table, foreign.columns);
+      const std::string referenced = parent == tables.end() ? "" : landed_list(**parent, foreign.referenced_columns);
       if (columns.empty() || referenced.empty()) {
         skipped.push_back(what + ": the table or a column it refers to is not part of the task");
         continue;

@@ -31,12 +31,10 @@ room(connectors_postgres
   connectors/postgres/user_types.cc
   connectors/postgres/apply.cc
   connectors/postgres/apply_ddl.cc
-  connectors/postgres/apply_policy.cc
   connectors/postgres/apply_row.cc
   connectors/postgres/apply_schema.cc
   connectors/postgres/apply_set.cc
   connectors/postgres/cell_text.cc
-  connectors/postgres/compact.cc
   connectors/postgres/control_tables.cc
   connectors/postgres/destination.cc
   connectors/postgres/load.cc
@@ -45,7 +43,7 @@ room(connectors_postgres
   connectors/postgres/target.cc
   connectors/postgres/target_check.cc
   connectors/postgres/target_schema.cc
-  DEPENDS base model connect
+  DEPENDS base model connect relational
   LINKS PostgreSQL::PostgreSQL)
 
 unit_test(postgres_test
@@ -63,7 +61,6 @@ unit_test(postgres_test
 unit_test(postgres_target_test
   SOURCES
   src/connectors/postgres/apply_test.cc
-  src/connectors/postgres/compact_test.cc
   src/connectors/postgres/target_test.cc
   DEPENDS connectors_postgres)
 

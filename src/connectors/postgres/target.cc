@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 
 #include "connectors/postgres/apply.h"
 #include "connectors/postgres/comparable.h"
@@ -13,6 +12,7 @@
 #include "connectors/postgres/target_check.h"
 #include "connectors/postgres/target_errors.h"
 #include "connectors/postgres/target_schema.h"
+#include "relational/load_notes.h"
 
 namespace postgres {
 namespace {
@@ -28,7 +28,8 @@ class PostgresTarget final : public connect::Target {
         control_(context),
         pool_(settings),
         applier_(context, settings, control_),
-        comparable_(connection_settings(options, "millrace validate " + context.task_id)) {}
+        comparable_(connection_settings(options, "millrace validate " + context.task_id)),
+        notes_(*context.journal, "pgtarget") {}
 
   std::string_view family() const override { return "postgresql"; }
   bool takes_native(const TableSchema& table) const override;
@@ -84,9 +85,6 @@ class PostgresTarget final : public connect::Target {
     std::unique_ptr<Session> session_;
   };
 
-  // Notes in the journal: rows that stand in the table are all ours; a chunk of the load has been begun.
-  std::string note_of(const TableSchema& table) const { return "pgtarget.emptied." + table.name.text(); }
-  std::string loading_note_of(const TableSchema& table) const { return "pgtarget.loading." + table.name.text(); }
   base::Result<void> prepare_shared(Session& session, const std::vector<TableSchemaPtr>& tables,
                                     connect::Preparation mode);
   base::Result<void> discard_rows(Session& session, const TableSchema& table);
@@ -98,11 +96,11 @@ class PostgresTarget final : public connect::Target {
   SessionPool pool_;
   Applier applier_;
   Comparable comparable_;
+  relational::LoadNotes notes_;
   base::Mutex prepare_mutex_;  // one prepare at a time: DDL of different tables takes locks on shared catalogues
   mutable base::Mutex mutex_;
   std::map<model::TableName, bool> same_types_ GUARDED_BY(mutex_);  // by target name, of prepared tables
   std::vector<TableSchemaPtr> tables_ GUARDED_BY(mutex_);           // of prepare_all
-  std::set<model::TableName> loading_ GUARDED_BY(mutex_);           // noted in the journal
 };
 
 bool PostgresTarget::takes_native(const TableSchema& table) const {
@@ -202,12 +200,10 @@ base::Result<void> PostgresTarget::prepare(const TableSchemaPtr& table, connect:
     base::Lock lock(mutex_);
     all = tables_;
   }
-  // The note goes first: should we die in between, rows of somebody else are never taken for ours.
-  TRY(context_.journal->commit({{note_of(*table), std::nullopt}, {loading_note_of(*table), std::nullopt}}));
+  TRY(notes_.forget(table->name));
   const Prepared prepared = TRY(prepare_table(*session, *table, preparation, all));
-  if (prepared.emptied) TRY(context_.journal->commit({{note_of(*table), "1"}}));
+  if (prepared.emptied) TRY(notes_.note_emptied(table->name));
   base::Lock lock(mutex_);
-  loading_.erase(table->name);
   same_types_[table->name] = prepared.same_types;
   return {};
 }
@@ -218,8 +214,8 @@ base::Result<void> PostgresTarget::discard_rows(Session& session, const TableSch
   if (!found.ok() && found.error().is(target_errors::shape)) return {};
   if (!found.ok()) return base::Error(found.error());
   if (!*found) return {};
-  if (TRY(context_.journal->get(note_of(table)))) return empty_table(session, table);
-  if (!TRY(context_.journal->get(loading_note_of(table)))) return {};
+  if (TRY(notes_.is_emptied(table.name))) return empty_table(session, table);
+  if (!TRY(notes_.is_loading(table.name))) return {};
   const std::vector<Row> rows =
       TRY(session.query("SELECT 1 FROM " + quote_name(table.name) + " LIMIT 1", {}, "table " + table.name.text()));
   if (rows.empty()) return {};
@@ -235,12 +231,7 @@ base::Result<void> PostgresTarget::discard(const TableSchemaPtr& table) {
 base::Result<std::unique_ptr<connect::ChunkLoader>> PostgresTarget::loader(const TableSchemaPtr& table,
                                                                            const connect::Chunk&,
                                                                            const connect::LoadMode& mode) {
-  bool first = false;
-  {
-    base::Lock lock(mutex_);
-    first = loading_.insert(table->name).second;
-  }
-  if (first) TRY(context_.journal->commit({{loading_note_of(*table), "1"}}));
+  TRY(notes_.note_loading(table->name));
   return mode.careful ? open_careful_loader(pool_, control_, table, mode) : open_loader(pool_, table, mode);
 }
 
@@ -289,9 +280,7 @@ base::Result<void> PostgresTarget::drop() {
   } else {
     TRY(control_.drop(*session));
   }
-  std::vector<std::pair<std::string, std::optional<std::string>>> notes;
-  for (const auto& [key, value] : TRY(context_.journal->scan("pgtarget."))) notes.emplace_back(key, std::nullopt);
-  return context_.journal->commit(notes);
+  return notes_.drop();
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "connectors/postgres/prepare.h"
 #include "connectors/postgres/target_errors.h"
 #include "connectors/postgres/target_schema.h"
+#include "relational/row_key.h"
 
 namespace postgres {
 namespace {
@@ -80,12 +81,12 @@ base::Result<void> check_quiet(Session& session, const std::vector<model::TableS
 void check_definitions(const TableSchema& table, const CheckPlan& plan, std::vector<Finding>& findings) {
   if (table.family != "postgresql") return;
   const bool has_definitions = !table.indexes.empty() || !table.checks.empty() || !table.partitioning.empty();
-  if (plan.secondary && has_definitions && !keeps_column_names(table)) {
+  if (plan.secondary && has_definitions && !relational::keeps_column_names(table)) {
     findings.push_back({Severity::warning, table_object(table),
                         "columns are renamed, so its secondary indexes, checks and partitioning are not carried over",
                         "create them on the target by hand"});
   }
-  if (plan.stream && row_key(table).empty()) {
+  if (plan.stream && relational::row_key(table).empty()) {
     findings.push_back({Severity::note, table_object(table),
                         "has no key: updates and deletes look for one row equal in all columns, which reads the table",
                         ""});

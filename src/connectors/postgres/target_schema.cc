@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "connectors/postgres/session.h"
+#include "relational/row_key.h"
 
 namespace postgres {
 namespace {
@@ -13,6 +14,8 @@ namespace {
 using model::Column;
 using model::TableSchema;
 using model::Type;
+using relational::keeps_column_names;
+using relational::landed;
 
 std::string column_names(const TableSchema& table, const std::vector<std::uint32_t>& columns) {
   std::string list;
@@ -147,18 +150,6 @@ std::string target_type(const TableSchema& table, const Column& column) {
   return keeps_native(table, column) ? column.type.native : canonical_type(column.type);
 }
 
-bool keeps_column_names(const TableSchema& table) {
-  return std::all_of(table.columns.begin(), table.columns.end(), [](const Column& column) {
-    return column.source_name.empty() || column.source_name == column.name;
-  });
-}
-
-model::TableName landed(const TableSchema& table, const model::TableName& source_object) {
-  model::TableName name = source_object;
-  if (name.schema == table.source_name.schema) name.schema = table.name.schema;
-  return name;
-}
-
 std::vector<std::string> create_statements(const TableSchema& table, const CreateOptions& options) {
   std::string text = fmt::format("CREATE {}TABLE {} (", table.unlogged ? "UNLOGGED " : "", quote_name(table.name));
   for (std::size_t i = 0; i < table.columns.size(); ++i) {
@@ -244,34 +235,5 @@ std::vector<std::string> comment_statements(const TableSchema& table) {
 }
 
 std::string stored_column_list(const TableSchema& table) { return column_names(table, model::stored_columns(table)); }
-
-std::vector<std::uint32_t> row_key(const TableSchema& table) {
-  const std::vector<std::uint32_t> stored = model::stored_columns(table);
-  const auto place = [&](std::uint32_t column) {
-    return static_cast<std::uint32_t>(std::find(stored.begin(), stored.end(), column) - stored.begin());
-  };
-  std::vector<std::uint32_t> columns = table.primary_key;
-  if (table.old_image == model::OldImage::key) {
-    const bool logged = std::all_of(columns.begin(), columns.end(), [&](std::uint32_t column) {
-      return std::find(table.old_key.begin(), table.old_key.end(), column) != table.old_key.end();
-    });
-    if (columns.empty() || !logged) columns = table.old_key;
-  }
-  if (columns.empty() && table.old_image == model::OldImage::full) {
-    for (const auto& unique : table.unique_keys) {
-      const bool solid = std::all_of(unique.begin(), unique.end(), [&](std::uint32_t column) {
-        return !table.columns[column].nullable && !table.columns[column].generated;
-      });
-      if (solid && !unique.empty()) columns = unique;
-      if (!columns.empty()) break;
-    }
-  }
-  std::vector<std::uint32_t> places;
-  for (const std::uint32_t column : columns) {
-    if (place(column) >= stored.size()) return {};
-    places.push_back(place(column));
-  }
-  return places;
-}
 
 }  // namespace postgres

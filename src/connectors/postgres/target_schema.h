@@ -18,11 +18,6 @@ bool keeps_native(const model::TableSchema& table, const model::Column& column);
 std::string target_type(const model::TableSchema& table, const model::Column& column);
 std::string canonical_type(const model::ColumnType& type);
 
-// Whether definitions of the source (indexes, checks, generation) can be used as they are: no column was renamed.
-bool keeps_column_names(const model::TableSchema& table);
-// The schema a source-side name lands in: renamed together with its table.
-model::TableName landed(const model::TableSchema& table, const model::TableName& source_object);
-
 struct CreateOptions {
   bool primary_key = false;  // false: added after the load by primary_key_statement
 };
@@ -43,7 +38,5 @@ std::vector<std::string> comment_statements(const model::TableSchema& table);
 
 // Columns of the table in the COPY and INSERT lists: "a","b".
 std::string stored_column_list(const model::TableSchema& table);
-// Places among the stored columns that identify a row: primary key, else the source's identity; empty: the whole row.
-std::vector<std::uint32_t> row_key(const model::TableSchema& table);
 
 }  // namespace postgres

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "connectors/postgres/apply_policy.h"
+#include "relational/apply_policy.h"
 
 #include <algorithm>
 #include <charconv>
 #include <string_view>
 
-namespace postgres {
+namespace relational {
 namespace {
 
 void read_policy(const std::map<std::string, std::string>& settings, const char* name, ApplyPolicy& policy) {
@@ -56,4 +56,4 @@ ApplyPolicy ApplyPolicies::after_data_errors(std::uint64_t count) const {
   return data_escalation_count > 0 && count >= data_escalation_count ? std::max(data, data_escalation) : data;
 }
 
-}  // namespace postgres
+}  // namespace relational

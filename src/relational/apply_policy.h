@@ -8,7 +8,7 @@
 #include <map>
 #include <string>
 
-namespace postgres {
+namespace relational {
 
 enum class ApplyPolicy { ignore_record, log_error, replace_record, suspend_table, stop_task };
 
@@ -30,4 +30,4 @@ struct ApplyPolicies {
   static ApplyPolicies from(const std::map<std::string, std::string>& settings);
 };
 
-}  // namespace postgres
+}  // namespace relational

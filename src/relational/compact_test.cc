@@ -1,28 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "connectors/postgres/compact.h"
+#include "relational/compact.h"
+
+#include <gtest/gtest.h>
 
 #include <map>
 #include <random>
 #include <string>
 
-#include "connectors/postgres/target_fixture.h"
+#include "relational/changes_fixture.h"
 
 namespace {
 
-using postgres::CompactOptions;
-using postgres::NetChanges;
-using postgres::NetRow;
-using postgres_test::Changes;
-using postgres_test::null_cell;
-using postgres_test::table_of;
-using postgres_test::unchanged_cell;
+using relational::CompactOptions;
+using relational::NetChanges;
+using relational::NetRow;
+using relational_test::Changes;
+using relational_test::null_cell;
+using relational_test::table_of;
+using relational_test::unchanged_cell;
 
 const CompactOptions by_first_column{{0}, true};
 
 NetChanges net_of(Changes& changes, const CompactOptions& options = by_first_column) {
   std::vector<std::uint32_t> all;
   for (std::uint32_t i = 0; i < changes.batch().changes.size(); ++i) all.push_back(i);
-  return postgres::compact(changes.batch(), all, options);
+  return relational::compact(changes.batch(), all, options);
 }
 
 std::string text(const model::ChangeBatch& batch, const model::Cell& cell) {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "connectors/postgres/compact.h"
+#include "relational/compact.h"
 
 #include <functional>
 #include <string_view>
 
-namespace postgres {
+namespace relational {
 namespace {
 
 using model::Cell;
@@ -243,4 +243,4 @@ NetChanges compact(const ChangeBatch& batch, const std::vector<std::uint32_t>& c
   return compactor.finish();
 }
 
-}  // namespace postgres
+}  // namespace relational

@@ -24,7 +24,7 @@
 
 #include "model/change.h"
 
-namespace postgres {
+namespace relational {
 
 struct NetRow {
   const model::Cell* key = nullptr;    // cells (all stored columns) that hold the key on the target; not for inserts
@@ -49,4 +49,4 @@ struct CompactOptions {
 NetChanges compact(const model::ChangeBatch& batch, const std::vector<std::uint32_t>& changes,
                    const CompactOptions& options);
 
-}  // namespace postgres
+}  // namespace relational
