@@ -237,6 +237,15 @@ base::Result<std::optional<model::Position>> ControlTables::position(Session& se
   return position_of(rows[0], 0);
 }
 
+base::Result<void> ControlTables::hold(Session& session, std::int64_t epoch) const {
+  const std::string target = table("millrace_position");
+  const std::vector<Row> rows =
+      TRY(session.query("SELECT 1 FROM " + target + " WHERE task = $1 AND epoch = $2::bigint FOR SHARE",
+                        {task_, std::to_string(epoch)}, target));
+  if (!rows.empty()) return {};
+  return base::failed(target_errors::superseded, "epoch {} of the task has ended", epoch);
+}
+
 std::string ControlTables::move_sql() const {
   return fmt::format(
       "UPDATE {} SET position_log = $3::numeric, position_sequence = $4::numeric, token = $5, updated_at = "

@@ -46,6 +46,9 @@ class ControlTables {
   void unlock_shared(Session& session) const;
   base::Result<std::optional<model::Position>> position(Session& session) const;
 
+  // Keeps every newer process of the task out until the open transaction ends; pg.superseded when there was one before.
+  base::Result<void> hold(Session& session, std::int64_t epoch) const;
+
   // Statement and parameters that move the position; zero rows affected: superseded.
   std::string move_sql() const;
   std::vector<std::optional<std::string>> move_parameters(std::int64_t epoch,

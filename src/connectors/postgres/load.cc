@@ -42,6 +42,7 @@ class LoadSession {
     if (session_ != nullptr) pool_.give_back(std::move(session_));
   }
   Session* operator->() { return session_.get(); }
+  Session& operator*() { return *session_; }
   explicit operator bool() const { return session_ != nullptr; }
 
  private:
@@ -53,10 +54,17 @@ class LoadSession {
 
 class CopyLoader final : public connect::ChunkLoader {
  public:
-  CopyLoader(SessionPool& pool, std::unique_ptr<Session> session, const connect::LoadMode& mode, std::string doing)
-      : session_(pool, std::move(session), mode.stop), doing_(std::move(doing)), tell_(mode.tell) {}
+  CopyLoader(SessionPool& pool, std::unique_ptr<Session> session, const ControlTables& control, std::int64_t epoch,
+             const connect::LoadMode& mode, std::string doing)
+      : session_(pool, std::move(session), mode.stop),
+        control_(control),
+        epoch_(epoch),
+        doing_(std::move(doing)),
+        tell_(mode.tell) {}
   ~CopyLoader() override {
-    if (session_) session_->copy_abandon();
+    if (!session_) return;
+    session_->copy_abandon();
+    if (session_->in_transaction()) session_->attempt("ROLLBACK");
   }
 
   // Nothing can be written to the exceptions table in the middle of a COPY.
@@ -84,10 +92,12 @@ class CopyLoader final : public connect::ChunkLoader {
     TRY(write_raw(buffer_));
     buffer_.clear();
     const Outcome outcome = session_->copy_end();
-    base::Result<std::uint64_t> done = outcome.rows;
-    if (outcome.refusal) done = told(session_->error_of(*outcome.refusal, doing_));
+    if (outcome.refusal) return told(session_->error_of(*outcome.refusal, doing_));
+    TRY(control_.hold(*session_, epoch_));
+    const Outcome committed = session_->attempt("COMMIT");
+    if (committed.refusal) return told(session_->error_of(*committed.refusal, doing_));
     session_.give_back();
-    return done;
+    return outcome.rows;
   }
 
  private:
@@ -97,6 +107,8 @@ class CopyLoader final : public connect::ChunkLoader {
   }
 
   LoadSession session_;
+  const ControlTables& control_;
+  const std::int64_t epoch_;
   const std::string doing_;
   const bool tell_;
   std::string buffer_;
@@ -104,10 +116,11 @@ class CopyLoader final : public connect::ChunkLoader {
 
 class CarefulLoader final : public connect::ChunkLoader {
  public:
-  CarefulLoader(SessionPool& pool, std::unique_ptr<Session> session, const ControlTables& control,
+  CarefulLoader(SessionPool& pool, std::unique_ptr<Session> session, const ControlTables& control, std::int64_t epoch,
                 model::TableSchemaPtr table, const connect::LoadMode& mode)
       : session_(pool, std::move(session), mode.stop),
         control_(control),
+        epoch_(epoch),
         table_(std::move(table)),
         tell_(mode.tell),
         doing_("loading table " + table_->name.text()),
@@ -150,6 +163,7 @@ class CarefulLoader final : public connect::ChunkLoader {
   base::Result<std::uint64_t> finish() override {
     TRY(send_portion());
     TRY(begin());
+    TRY(control_.hold(*session_, epoch_));
     TRY(session_->run("COMMIT", doing_));
     session_.give_back();
     return rows_;
@@ -226,6 +240,7 @@ class CarefulLoader final : public connect::ChunkLoader {
 
   LoadSession session_;
   const ControlTables& control_;
+  const std::int64_t epoch_;
   const model::TableSchemaPtr table_;
   const bool tell_;
   const std::string doing_;
@@ -260,21 +275,25 @@ void SessionPool::give_back(std::unique_ptr<Session> session) {
   if (idle_.size() < idle_sessions_max) idle_.push_back(std::move(session));
 }
 
-base::Result<std::unique_ptr<connect::ChunkLoader>> open_loader(SessionPool& pool, const model::TableSchemaPtr& table,
+base::Result<std::unique_ptr<connect::ChunkLoader>> open_loader(SessionPool& pool, const ControlTables& control,
+                                                                std::int64_t epoch, const model::TableSchemaPtr& table,
                                                                 const connect::LoadMode& mode) {
   std::unique_ptr<Session> session = TRY(pool.take());
   const std::string doing = "loading table " + table->name.text();
+  TRY(session->run("BEGIN", doing));
   TRY(session->copy_begin(copy_sql(*table, mode.form), doing));
-  return std::unique_ptr<connect::ChunkLoader>(std::make_unique<CopyLoader>(pool, std::move(session), mode, doing));
+  return std::unique_ptr<connect::ChunkLoader>(
+      std::make_unique<CopyLoader>(pool, std::move(session), control, epoch, mode, doing));
 }
 
 base::Result<std::unique_ptr<connect::ChunkLoader>> open_careful_loader(SessionPool& pool, const ControlTables& control,
+                                                                        std::int64_t epoch,
                                                                         const model::TableSchemaPtr& table,
                                                                         const connect::LoadMode& mode) {
   ENSURE(mode.form != connect::ReadForm::raw_binary);
   std::unique_ptr<Session> session = TRY(pool.take());
   return std::unique_ptr<connect::ChunkLoader>(
-      std::make_unique<CarefulLoader>(pool, std::move(session), control, table, mode));
+      std::make_unique<CarefulLoader>(pool, std::move(session), control, epoch, table, mode));
 }
 
 }  // namespace postgres

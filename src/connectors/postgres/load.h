@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Loads chunks of the full load by COPY FROM STDIN: the source's own COPY bytes undecoded, or rows as COPY text. A
-// chunk is one statement and so one transaction: durable when finish() returns, nothing of it stays otherwise. Sessions
-// are kept for the next chunk. SessionPool: any thread; a loader: one thread.
+// chunk is one transaction, which commits only while its process owns the task: durable when finish() returns, nothing
+// of it stays otherwise. Sessions are kept for the next chunk. SessionPool: any thread; a loader: one thread.
 //
 // The careful loader takes text only and sends the rows in portions, each under a savepoint; a refused portion is
 // halved until the refused rows stand alone. Those go to the exceptions table, in the chunk's transaction.
@@ -29,9 +29,12 @@ class SessionPool {
   std::vector<std::unique_ptr<Session>> idle_ GUARDED_BY(mutex_);
 };
 
-base::Result<std::unique_ptr<connect::ChunkLoader>> open_loader(SessionPool& pool, const model::TableSchemaPtr& table,
+// `epoch`: of the process that loads.
+base::Result<std::unique_ptr<connect::ChunkLoader>> open_loader(SessionPool& pool, const ControlTables& control,
+                                                                std::int64_t epoch, const model::TableSchemaPtr& table,
                                                                 const connect::LoadMode& mode);
 base::Result<std::unique_ptr<connect::ChunkLoader>> open_careful_loader(SessionPool& pool, const ControlTables& control,
+                                                                        std::int64_t epoch,
                                                                         const model::TableSchemaPtr& table,
                                                                         const connect::LoadMode& mode);
 

@@ -233,25 +233,32 @@ base::Result<std::optional<Prepared>> examine(Session& session, const TableSchem
   return std::optional<Prepared>(prepared);
 }
 
-base::Result<void> empty_table(Session& session, const TableSchema& table) {
+base::Result<void> empty_table(Session& session, const TableSchema& table, const Owned& owned) {
   const std::string name = quote_name(table.name);
-  const Outcome outcome = session.attempt("TRUNCATE " + name);
-  if (!outcome.refusal) return {};
-  if (outcome.refusal->state != "0A000") return session.error_of(*outcome.refusal, "truncating " + table.name.text());
-  // Another table refers to this one. With foreign keys quiet, rows can still be removed one by one.
-  if (session.attempt("SET session_replication_role = replica").refusal) {
-    return base::failed(target_errors::dependents, "table {}: a foreign key of another table refers to it",
-                        table.name.text());
-  }
-  return session.run("DELETE FROM " + name, "emptying " + table.name.text());
+  const std::string doing = "emptying " + table.name.text();
+  return in_transaction(session, doing, [&]() -> base::Result<void> {
+    TRY(owned(session));
+    TRY(session.run("SAVEPOINT millrace_truncate", doing));
+    const Outcome outcome = session.attempt("TRUNCATE " + name);
+    if (!outcome.refusal) return {};
+    if (outcome.refusal->state != "0A000") return session.error_of(*outcome.refusal, "truncating " + table.name.text());
+    // Another table refers to this one. With foreign keys quiet, rows can still be removed one by one.
+    TRY(session.run("ROLLBACK TO SAVEPOINT millrace_truncate", doing));
+    if (session.attempt("SET LOCAL session_replication_role = replica").refusal) {
+      return base::failed(target_errors::dependents, "table {}: a foreign key of another table refers to it",
+                          table.name.text());
+    }
+    return session.run("DELETE FROM " + name, doing);
+  });
 }
 
 base::Result<Prepared> prepare_table(Session& session, const TableSchema& table, connect::Preparation preparation,
-                                     const std::vector<TableSchemaPtr>& all) {
+                                     const std::vector<TableSchemaPtr>& all, const Owned& owned) {
   TRY(make_schema(session, table.name.schema));
   const std::string doing = "preparing table " + table.name.text();
   if (preparation == connect::Preparation::drop_and_create) {
     TRY(in_transaction(session, doing, [&]() -> base::Result<void> {
+      TRY(owned(session));
       TRY(release_foreign_keys(session, table, all));
       const Outcome dropped = session.attempt("DROP TABLE IF EXISTS " + quote_name(table.name));
       if (dropped.refusal) {
@@ -269,7 +276,7 @@ base::Result<Prepared> prepare_table(Session& session, const TableSchema& table,
     return Prepared{true, true};
   }
   if (preparation == connect::Preparation::truncate) {
-    TRY(empty_table(session, table));
+    TRY(empty_table(session, table, owned));
     found->emptied = true;
   }
   return *found;

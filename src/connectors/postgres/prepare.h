@@ -5,6 +5,8 @@
 // ever dropped or truncated with CASCADE. One thread a session; the caller lets only one prepare_table run at a time.
 #pragma once
 
+#include <functional>
+
 #include "connect/target.h"
 #include "connectors/postgres/session.h"
 
@@ -17,14 +19,18 @@ struct Prepared {
   bool emptied = false;    // created, recreated or truncated by us: an unfinished load may be removed by truncating
   bool same_types = true;  // every stored column has exactly the source's type: binary COPY may pass
 };
+// Called in the transaction that takes rows away: fails when a newer process owns the task.
+using Owned = std::function<base::Result<void>(Session&)>;
+
 // `all`: the task's tables, whose foreign keys to this one may go (they come back after the load).
 base::Result<Prepared> prepare_table(Session& session, const model::TableSchema& table,
-                                     connect::Preparation preparation, const std::vector<model::TableSchemaPtr>& all);
+                                     connect::Preparation preparation, const std::vector<model::TableSchemaPtr>& all,
+                                     const Owned& owned);
 
 // Existing table against the schema: nullopt when there is none; error pg.target_shape when it does not fit.
 base::Result<std::optional<Prepared>> examine(Session& session, const model::TableSchema& table);
 
-base::Result<void> empty_table(Session& session, const model::TableSchema& table);
+base::Result<void> empty_table(Session& session, const model::TableSchema& table, const Owned& owned);
 
 // Primary key, secondary objects, comments, statistics. `skipped` gets one line for each object that was refused.
 base::Result<void> finish_table(Session& session, const model::TableSchema& table, bool secondary,

@@ -89,6 +89,9 @@ class PostgresTarget final : public connect::Target {
                                     connect::Preparation mode);
   base::Result<void> discard_rows(Session& session, const TableSchema& table);
   void note_skipped(const std::vector<std::string>& skipped) const;
+  Owned owned() const {
+    return [this](Session& session) { return control_.hold(session, epoch_); };
+  }
 
   const connect::Context context_;
   const bool secondary_;
@@ -97,6 +100,7 @@ class PostgresTarget final : public connect::Target {
   Applier applier_;
   Comparable comparable_;
   relational::LoadNotes notes_;
+  std::int64_t epoch_ = 0;     // since start()
   base::Mutex prepare_mutex_;  // one prepare at a time: DDL of different tables takes locks on shared catalogues
   mutable base::Mutex mutex_;
   std::map<model::TableName, bool> same_types_ GUARDED_BY(mutex_);  // by target name, of prepared tables
@@ -154,6 +158,7 @@ base::Result<std::vector<connect::Finding>> PostgresTarget::check(const std::vec
 base::Result<void> PostgresTarget::start(bool resume) {
   Borrowed session(pool_, TRY(pool_.take()));
   ControlTables::Ownership owned = TRY(control_.take_over(*session, resume, context_.reload));
+  epoch_ = owned.epoch;
   applier_.own(owned.epoch, std::move(owned.position));
   return {};
 }
@@ -201,7 +206,7 @@ base::Result<void> PostgresTarget::prepare(const TableSchemaPtr& table, connect:
     all = tables_;
   }
   TRY(notes_.forget(table->name));
-  const Prepared prepared = TRY(prepare_table(*session, *table, preparation, all));
+  const Prepared prepared = TRY(prepare_table(*session, *table, preparation, all, owned()));
   if (prepared.emptied) TRY(notes_.note_emptied(table->name));
   base::Lock lock(mutex_);
   same_types_[table->name] = prepared.same_types;
@@ -214,7 +219,7 @@ base::Result<void> PostgresTarget::discard_rows(Session& session, const TableSch
   if (!found.ok() && found.error().is(target_errors::shape)) return {};
   if (!found.ok()) return base::Error(found.error());
   if (!*found) return {};
-  if (TRY(notes_.is_emptied(table.name))) return empty_table(session, table);
+  if (TRY(notes_.is_emptied(table.name))) return empty_table(session, table, owned());
   if (!TRY(notes_.is_loading(table.name))) return {};
   const std::vector<Row> rows =
       TRY(session.query("SELECT 1 FROM " + quote_name(table.name) + " LIMIT 1", {}, "table " + table.name.text()));
@@ -232,7 +237,8 @@ base::Result<std::unique_ptr<connect::ChunkLoader>> PostgresTarget::loader(const
                                                                            const connect::Chunk&,
                                                                            const connect::LoadMode& mode) {
   TRY(notes_.note_loading(table->name));
-  return mode.careful ? open_careful_loader(pool_, control_, table, mode) : open_loader(pool_, table, mode);
+  return mode.careful ? open_careful_loader(pool_, control_, epoch_, table, mode)
+                      : open_loader(pool_, control_, epoch_, table, mode);
 }
 
 void PostgresTarget::note_skipped(const std::vector<std::string>& skipped) const {

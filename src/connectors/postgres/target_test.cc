@@ -63,6 +63,27 @@ TEST_F(PostgresTarget, raw_bytes_load_into_a_table_made_by_us) {
   ASSERT_TRUE(target_->loaded(table).ok()) << "finishing again after a crash is harmless";
 }
 
+// It stood still while a newer one took the task over, and wakes up in the middle of the full load.
+TEST_F(PostgresTarget, a_process_that_was_superseded_loads_and_empties_no_more) {
+  const auto table = table_of("t", {"id bigint", "name text"});
+  prepare(table);
+  std::unique_ptr<connect::Target> older;
+  auto loader = target_->loader(table, {}, {ReadForm::raw_text});
+  auto careful = target_->loader(table, {}, {.form = ReadForm::raw_text, .careful = true});
+  ASSERT_TRUE(loader.ok() && careful.ok());
+  for (auto* one : {&loader, &careful}) ASSERT_TRUE(one->value()->write_raw("1\ta\n").ok());
+  older = std::exchange(target_, postgres_test::target_on(server(), "target", around_.context));
+  ASSERT_TRUE(target_->start(true).ok());
+  ASSERT_EQ(load_text(table, "2\tb\n").value(), 1u);
+  const auto is_superseded = [](const auto& done) { return !done.ok() && done.error().code->name == "pg.superseded"; };
+  EXPECT_TRUE(is_superseded(loader.value()->finish()));
+  EXPECT_TRUE(is_superseded(careful.value()->finish()));
+  EXPECT_TRUE(is_superseded(older->discard(table)));
+  EXPECT_TRUE(is_superseded(older->prepare(table, Preparation::drop_and_create)));
+  EXPECT_TRUE(is_superseded(older->prepare(table, Preparation::truncate)));
+  EXPECT_EQ(db_->one("SELECT string_agg(id::text, ' ') FROM t"), "2");
+}
+
 TEST_F(PostgresTarget, an_abandoned_loader_leaves_nothing) {
   const auto table = table_of("t", {"id bigint", "name text"});
   prepare(table);
