@@ -62,11 +62,22 @@ struct Finding {
   std::string remedy;  // SQL or a sentence; may be empty for notes
 };
 
+// A change of a table's shape that an earlier stream has made beyond where this one begins.
+struct LaterShape {
+  std::uint64_t log = 0;  // the transaction's position
+  std::uint64_t table_id = 0;
+  model::TableSchemaPtr shape;  // behind it; nullptr: dropped
+};
+
 struct CapturePlan {
   std::vector<model::TableSchemaPtr> tables;  // source schemas, as selected
   // open_stream only: the shapes that tables had at the position it opens at, as an earlier stream told them; tables
   // that are gone since are among them. A table that is not here had the shape of `tables`.
   std::vector<model::TableSchemaPtr> shapes;
+  // open_stream only: those of which the log says nothing are to be made again, at the same places.
+  std::vector<LaterShape> later_shapes;
+  // open_stream only, by source_id: what a table's load holds already. Its shape is one behind all of that.
+  std::map<std::uint64_t, model::Fence> fences;
   std::set<model::TableName> canonical;       // their rows are computed with: canonical cells in every stream
   bool insert_only_without_identity = false;  // publish inserts of tables that have no usable identity
 };

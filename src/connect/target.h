@@ -117,8 +117,9 @@ class Target {
   // Whether replay() can bring a held table back.
   virtual bool can_replay() const = 0;
   // The kept changes of one held table, in order, all at or below durable(), from the first on each time; as apply(),
-  // but exactly once by a position of the table's own. After flush() all of it is durable. Nothing else is applied
-  // between the first and the last call.
+  // but exactly once by a position of the table's own. Changes of shape count also where an earlier replay has carried
+  // them out already: hold() told the shape before the first. After flush() all of it is durable. Nothing else is
+  // applied between the first and the last call.
   virtual base::Result<ApplyReport> replay(model::ChangeBatch& batch, const model::TableName& source_name,
                                            std::stop_token stop) = 0;
 

@@ -336,22 +336,19 @@ Result<bool> Attempt::replay_suspended(const model::Position& durable, std::stop
   return true;
 }
 
-// Tells the target where the stream begins, or what its tables stand for where it is. The source's shapes there.
-Result<Shapes> Attempt::open_apply(const model::Position& capture_start, std::optional<model::Position>& durable) {
+// Tells the target where the stream begins, or what its tables stand for where it is.
+Result<void> Attempt::open_apply(const model::Position& capture_start, std::optional<model::Position>& durable) {
   TRY(history_.complete(tables_));
   const bool begins = !durable;
   if (begins) durable = capture_start;
-  Shapes shapes;
   std::vector<model::TableSchemaPtr> schemas;
   for (const model::TableSchemaPtr& shape : history_.at(*durable, tables_)) {
-    shapes[shape->name] = shape;
     const std::optional<TableRecord> record = ledger_.table(shape->name);
     if (record && record->state == table_state::error) continue;  // hold() says it
     Result<mapping::MappedTable> mapped = definition_.mapping.map(*shape);
     if (mapped.ok()) schemas.push_back(mapped->target);  // else the rules were changed, for what the table is now
   }
-  TRY(begins ? target_->begin_apply(capture_start, schemas) : target_->resume_apply(schemas));
-  return shapes;
+  return begins ? target_->begin_apply(capture_start, schemas) : target_->resume_apply(schemas);
 }
 
 Result<AttemptEnd> Attempt::stream(bool through_relay, const Until& until, std::stop_token stop) {
@@ -361,7 +358,7 @@ Result<AttemptEnd> Attempt::stream(bool through_relay, const Until& until, std::
   }
   ENSURE(task && task->capture_start);
   std::optional<model::Position> durable = TRY(target_->durable());
-  Shapes shapes = TRY(open_apply(*task->capture_start, durable));
+  TRY(open_apply(*task->capture_start, durable));
   TRY(sweep_kept_folders(environment_, ledger_));
   TRY(hold_suspended());
   if (!TRY(replay_suspended(*durable, stop))) return AttemptEnd::again;
@@ -374,8 +371,7 @@ Result<AttemptEnd> Attempt::stream(bool through_relay, const Until& until, std::
   StateChange form;
   form.notes.emplace_back(std::string(cell_form_note), native ? "native" : "canonical");
   TRY(environment_.store->commit(form));
-  Streaming streaming(definition_, environment_, statistics_, ledger_, history_, *source_, *target_, tables_,
-                      std::move(shapes));
+  Streaming streaming(definition_, environment_, statistics_, ledger_, history_, *source_, *target_, tables_);
   const auto wanted = [&] { return goal(until); };
   Result<StreamEnd> end = streaming.run(*relay, *durable, through_relay, wanted, open_monitor, stop);
   const Result<std::optional<model::Position>> reached = target_->durable();

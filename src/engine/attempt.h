@@ -60,7 +60,7 @@ class Attempt {
   base::Result<AttemptEnd> stream(bool through_relay, const Until& until, std::stop_token stop);
   base::Result<void> hold_suspended();
   base::Result<bool> replay_suspended(const model::Position& durable, std::stop_token stop);
-  base::Result<Shapes> open_apply(const model::Position& capture_start, std::optional<model::Position>& durable);
+  base::Result<void> open_apply(const model::Position& capture_start, std::optional<model::Position>& durable);
   base::Result<Goal> goal(const Until& until);
   base::Result<void> restore_statistics();
   std::function<void(const std::string&)> waiting();

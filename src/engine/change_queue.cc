@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/held.h"
 #include "engine/errors.h"
 
 namespace engine {
@@ -86,6 +87,8 @@ Result<bool> ChangeQueue::try_push(model::ChangeBatch& batch, const std::stop_to
     if (memory_.has_room(weight)) {
       mode_ = "memory";
       TRY(memory_.send(std::move(batch), weight, stop));
+      // One batch alone may be larger.
+      base::note_held("queue", [this] { return memory_.size() > 1 ? memory_.bytes() : 0; });
       return true;
     }
     const std::uint64_t log_bytes = source_log_bytes().value_or(0);

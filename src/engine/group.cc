@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/held.h"
+
 namespace engine {
 
 using model::Cell;
@@ -74,6 +76,7 @@ std::size_t rows_of(const ChangeBatch& batch) {
 }  // namespace
 
 void GroupBuilder::add(ChangeBatch&& batch) {
+  base::note_held("group", [this] { return pending_.weight(); });
   rows_ += rows_of(batch);
   append_batch(pending_, std::move(batch));
 }
@@ -83,6 +86,7 @@ ChangeBatch GroupBuilder::take() {
     ChangeBatch silence;
     silence.through = pending_.through;
     silence.source_time = pending_.source_time;
+    pending_ = {};  // cells of changes that were taken out may be left
     return silence;
   }
   std::size_t end = pending_.changes.size();

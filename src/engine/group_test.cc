@@ -97,6 +97,17 @@ TEST(GroupBuilder, equal_schemas_are_one_table) {
   for (const Change& change : group.changes) EXPECT_TRUE(change.op == Op::commit || change.table == 0);
 }
 
+// What took the changes out may have left their cells.
+TEST(GroupBuilder, a_batch_without_changes_fills_nothing) {
+  GroupBuilder builder(GroupLimits{10, 100});
+  ChangeBatch empty;
+  add_change(empty, Op::insert, 1, "a long text");
+  empty.changes.clear();
+  builder.add(std::move(empty));
+  EXPECT_TRUE(builder.take().changes.empty());
+  EXPECT_FALSE(builder.full());
+}
+
 TEST(GroupBuilder, passes_silence_on) {
   GroupBuilder builder(GroupLimits{});
   ChangeBatch silence;

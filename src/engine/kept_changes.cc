@@ -6,6 +6,7 @@
 #include "engine/errors.h"
 #include "engine/group.h"
 #include "engine/lookup.h"
+#include "engine/pace.h"
 #include "engine/route.h"
 #include "relay/errors.h"
 #include "relay/splice.h"
@@ -179,6 +180,7 @@ class Replay {
         statistics_(statistics),
         target_(target),
         name_(std::move(name)),
+        limits_(GroupPace::of(definition.settings, definition.budgets).limits),
         lookup_(source, statistics, *environment.clock),
         router_(definition.mapping, uncounted_, source) {
     router_.edit_values(definition.edits.get(), environment.log);
@@ -188,17 +190,19 @@ class Replay {
   // The error that suspends the table again, or nullopt.
   Result<std::optional<base::Error>> run(relay::Reader& reader, const model::Position& durable,
                                          const std::stop_token& stop) {
-    GroupBuilder builder(GroupLimits{});
+    GroupBuilder builder(limits_);
     for (bool more = true; more;) {
-      std::optional<ChangeBatch> batch = TRY(reader.next(stop, base::Nanos{0}));
-      more = batch && !cut_after(*batch, durable);
-      if (batch) builder.add(std::move(*batch));
-      if (more && !builder.full()) continue;
+      if (!builder.full()) {
+        std::optional<ChangeBatch> batch = TRY(reader.next(stop, base::Nanos{0}));
+        more = batch && !cut_after(*batch, durable);
+        if (batch) builder.add(std::move(*batch));
+        if (more && !builder.full()) continue;
+      }
       ChangeBatch group = builder.take();
       while (!group.changes.empty()) {
         std::vector<std::pair<model::TableName, base::Error>> unreadable;
         ChangeBatch rest;
-        if (target_.needs_whole_rows()) rest = TRY(lookup_.fill(group, GroupLimits{}.bytes_max, unreadable, stop));
+        if (target_.needs_whole_rows()) rest = TRY(lookup_.fill(group, limits_.bytes_max, unreadable, stop));
         if (!unreadable.empty()) return std::optional(unreadable.front().second);
         std::optional<base::Error> refused = TRY(apply(std::move(group), stop));
         if (refused) return refused;
@@ -231,6 +235,7 @@ class Replay {
   Statistics& statistics_;
   connect::Target& target_;
   const model::TableName name_;
+  const GroupLimits limits_;
   Lookup lookup_;
   Router router_;
 };

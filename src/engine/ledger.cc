@@ -172,15 +172,4 @@ Result<void> Ledger::chunk(ChunkRecord chunk) {
   return store_.commit(commit);
 }
 
-Result<void> Ledger::forget_table(const model::TableName& source_name) {
-  Lock lock(mutex_);
-  StateChange commit;
-  commit.forget_tables.push_back(source_name);
-  if (kept_.contains(source_name)) commit.notes.emplace_back(kept_key(source_name), std::nullopt);
-  TRY(store_.commit(commit));
-  state_.tables.erase(source_name);
-  kept_.erase(source_name);
-  return {};
-}
-
 }  // namespace engine

@@ -53,7 +53,6 @@ class Ledger {
   // Several tables and the task in one commit; `change` is called for every known table.
   base::Result<void> update_all(const std::function<void(TableRecord&)>& change);
   base::Result<void> chunk(ChunkRecord chunk);
-  base::Result<void> forget_table(const model::TableName& source_name);
 
  private:
   base::Result<void> commit_table(TableRecord record, std::optional<KeptTable> kept) REQUIRES(mutex_);

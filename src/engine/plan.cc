@@ -128,6 +128,15 @@ connect::CapturePlan capture_plan(const TaskDefinition& definition, const std::v
   return plan;
 }
 
+std::map<std::uint64_t, model::Fence> fences_of(const std::vector<PlannedTable>& tables, const Ledger& ledger) {
+  std::map<std::uint64_t, model::Fence> fences;
+  for (const PlannedTable& table : tables) {
+    const std::optional<TableRecord> record = ledger.table(table.source->name);
+    if (record && record->fence.high != 0) fences[table.source->source_id] = record->fence;
+  }
+  return fences;
+}
+
 std::vector<model::TableSchemaPtr> target_schemas(const std::vector<PlannedTable>& tables) {
   std::vector<model::TableSchemaPtr> schemas;
   for (const PlannedTable& table : tables) schemas.push_back(table.mapped.target);

@@ -4,6 +4,7 @@
 // Pure but for reading the catalogue and asking the target about types.
 #pragma once
 
+#include "engine/ledger.h"
 #include "engine/task.h"
 
 namespace engine {
@@ -30,6 +31,8 @@ std::string table_identity(const model::TableSchema& source);
 
 // What capture needs to know of those tables.
 connect::CapturePlan capture_plan(const TaskDefinition& definition, const std::vector<PlannedTable>& tables);
+// By source_id: what the loads of those tables hold already.
+std::map<std::uint64_t, model::Fence> fences_of(const std::vector<PlannedTable>& tables, const Ledger& ledger);
 
 std::vector<model::TableSchemaPtr> target_schemas(const std::vector<PlannedTable>& tables);
 connect::Preparation preparation(const TaskDefinition& definition);

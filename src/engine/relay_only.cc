@@ -16,7 +16,7 @@ namespace {
 using base::Result;
 
 Result<void> fill_relay(connect::Stream& stream, ChangeQueue& queue, relay::Assembler& assembler, ShapeHistory& shapes,
-                        const Environment& environment, Statistics& statistics, base::Nanos until,
+                        const Ledger& ledger, const base::Clock& clock, Statistics& statistics, base::Nanos until,
                         std::stop_token stop) {
   model::Position confirmed;
   const auto confirm = [&]() -> Result<void> {
@@ -30,13 +30,11 @@ Result<void> fill_relay(connect::Stream& stream, ChangeQueue& queue, relay::Asse
     TRY(confirm());
     return stream.keep_alive();
   };
-  Ledger ledger(*environment.store);
-  TRY(ledger.load());
   const auto push = [&](model::ChangeBatch&& batch) -> Result<void> {
     TRY(shapes.note(batch, ledger, model::Position{}));
     return queue.push(std::move(batch), keep_alive, stop);
   };
-  while (environment.clock->monotonic() < until && !stop.stop_requested()) {
+  while (clock.monotonic() < until && !stop.stop_requested()) {
     model::ChangeBatch batch = TRY(stream.next(stop));
     TRY(assembler.take(std::move(batch), push));
     TRY(queue.settle());
@@ -70,8 +68,12 @@ Result<void> relay_until(const TaskDefinition& definition, const Environment& en
   TRY(shapes.load());
   connect::CapturePlan plan = capture_plan(definition, tables);
   plan.shapes = shapes.at(queue->stream_start(), tables);
+  plan.later_shapes = shapes.after(queue->stream_start(), tables);
+  Ledger ledger(*environment.store);
+  TRY(ledger.load());
+  plan.fences = fences_of(tables, ledger);
   auto stream = TRY(source.capture()->open_stream(plan, queue->stream_start(), form));
-  return fill_relay(*stream, *queue, *assembler, shapes, environment, statistics, until, stop);
+  return fill_relay(*stream, *queue, *assembler, shapes, ledger, *environment.clock, statistics, until, stop);
 }
 
 }  // namespace

@@ -75,7 +75,8 @@ Router::Way Router::way_of(const Change& change, const std::vector<Route*>& rout
   const auto fence = fences_.find(name);
   if (fence == fences_.end()) return Way::nowhere;
   if (commit_log_ <= fence_high_ && fence->second.holds(commit_log_, xid_)) return Way::nowhere;
-  return suspended_.contains(name) ? Way::aside : Way::target;
+  // Whatever a suspended table lacks, its end is the end of it.
+  return suspended_.contains(name) && change.op != Op::drop_table ? Way::aside : Way::target;
 }
 
 base::Result<bool> Router::edit(ChangeBatch& batch, Change& change, const Route& route) {

@@ -154,6 +154,27 @@ std::vector<TableSchemaPtr> ShapeHistory::at(const model::Position& position,
   return shapes;
 }
 
+TableSchemaPtr ShapeHistory::of(const model::TableName& source_name, const model::Position& position) const {
+  base::Lock lock(mutex_);
+  const auto found = histories_.find(source_name);
+  return found == histories_.end() ? nullptr : shape_at(found->second, position);
+}
+
+std::vector<connect::LaterShape> ShapeHistory::after(const model::Position& position,
+                                                     const std::vector<PlannedTable>& tables) const {
+  std::vector<connect::LaterShape> later;
+  for (const TableSchemaPtr& begins : at(position, tables)) {
+    base::Lock lock(mutex_);
+    const auto found = histories_.find(begins->name);
+    if (found == histories_.end()) continue;
+    for (const auto& [log, entry] : found->second) {
+      if (log == 0 || model::Position{log, model::sequence_end, ""} <= position) continue;
+      later.push_back({log, begins->source_id, entry.shape});
+    }
+  }
+  return later;
+}
+
 std::vector<TableSchemaPtr> ShapeHistory::gone(const model::Position& position,
                                                const std::vector<PlannedTable>& tables) const {
   base::Lock lock(mutex_);

@@ -9,6 +9,10 @@
 //   resumed at 600   the target stands for a1 b2, and the stream begins with a1 b2
 //   durable at 800   [700: a1 b2 c4]               older ones are forgotten with the next note
 //
+// A source may find a change out that its log does not tell, and gives it a place of its own, which nothing in the log
+// repeats. So a stream is told what was noted beyond its start (after()), and makes those changes at the same places
+// again: an entry beyond the target's position never stands for a change that does not come.
+//
 // Killed between note and change: the same change comes again and writes the same note. One that comes again in part
 // (several changes of shape in one transaction) does not take the note back to an earlier one of them. A table dropped
 // at the source has an entry without a shape. Entries lie in one note a table of the state store. Any thread; one
@@ -38,6 +42,11 @@ class ShapeHistory {
   // What the tables of the plan looked like at that position, and those that are not in the plan because the source
   // has dropped them since.
   std::vector<model::TableSchemaPtr> at(const model::Position& position, const std::vector<PlannedTable>& tables) const;
+  // The shape of one table there; nullptr: not known, or dropped.
+  model::TableSchemaPtr of(const model::TableName& source_name, const model::Position& position) const;
+  // What is noted of those tables beyond that position.
+  std::vector<connect::LaterShape> after(const model::Position& position,
+                                         const std::vector<PlannedTable>& tables) const;
   // The ones among them that the plan does not have.
   std::vector<model::TableSchemaPtr> gone(const model::Position& position,
                                           const std::vector<PlannedTable>& tables) const;

@@ -66,6 +66,37 @@ TEST_F(shapes, what_comes_again_in_part_does_not_take_the_note_back) {
   EXPECT_EQ(columns_at(800), 5u);
 }
 
+// A source that found a change out by itself cannot find it at the same place again: it is told.
+TEST_F(shapes, what_is_noted_beyond_a_position_is_still_to_come) {
+  ShapeHistory history(store);
+  ASSERT_TRUE(history.loaded(with_columns(2)).ok());
+  note(changes_of_shape({{3, 3}, {9, 5}}));
+  ASSERT_TRUE(history.load().ok());
+  const std::vector<connect::LaterShape> later = history.after({699, model::sequence_end, ""}, {});
+  ASSERT_EQ(later.size(), 1u);
+  EXPECT_EQ(later[0].log, 700u);
+  EXPECT_EQ(later[0].table_id, 16u);
+  EXPECT_EQ(later[0].shape->columns.size(), 5u);
+  EXPECT_TRUE(history.after({700, model::sequence_end, ""}, {}).empty());
+  EXPECT_EQ(history.after({700, 4, ""}, {}).size(), 1u) << "the transaction of 700 is not whole there";
+}
+
+// Where the target stands, whatever the stream has seen beyond; what a load held already changes nothing.
+TEST_F(shapes, one_table_has_its_shape_at_the_position_asked_for) {
+  const model::TableName name = with_columns(2)->name;
+  ASSERT_TRUE(ledger.update_table(name, [](TableRecord& row) { row.fence = {800, 50, 50, {}}; }).ok());
+  ShapeHistory history(store);
+  ASSERT_TRUE(history.loaded(with_columns(2)).ok());
+  note(changes_of_shape({{3, 3}}));
+  EXPECT_EQ(columns_at(900), 2u);
+  ASSERT_TRUE(ledger.update_table(name, [](TableRecord& row) { row.fence = {}; }).ok());
+  note(changes_of_shape({{3, 3}}));
+  ASSERT_TRUE(history.load().ok());
+  EXPECT_EQ(history.of(name, {600, model::sequence_end, ""})->columns.size(), 2u);
+  EXPECT_EQ(history.of(name, {900, model::sequence_end, ""})->columns.size(), 3u);
+  EXPECT_EQ(history.of({"app", "other"}, {900, model::sequence_end, ""}), nullptr);
+}
+
 TEST_F(shapes, a_note_that_is_cut_short_is_refused) {
   note(changes_of_shape({{3, 3}}));
   const auto notes = store.notes("engine/shape/").take();

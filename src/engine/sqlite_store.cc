@@ -221,14 +221,6 @@ Result<void> write_notes(sqlite3* database, const std::string& path, const std::
   return {};
 }
 
-Result<void> forget(sqlite3* database, const std::string& path, const char* from,
-                    const std::vector<model::TableName>& names) {
-  if (names.empty()) return {};
-  Statement statement(database, path, fmt::format("DELETE FROM {} WHERE schema_name = ? AND table_name = ?", from));
-  for (const model::TableName& name : names) TRY(statement.text(name.schema).text(name.table).run());
-  return {};
-}
-
 Result<void> read_task(sqlite3* database, const std::string& path, State& state) {
   Statement statement(database, path, fmt::format("SELECT {} FROM task", task_columns));
   if (!TRY(statement.step())) return {};
@@ -379,9 +371,6 @@ Result<void> SqliteStore::write_all(const StateChange& change) {
   if (change.wipe) {
     TRY(execute(database_, path_, "DELETE FROM task; DELETE FROM tables; DELETE FROM chunks; DELETE FROM notes"));
   }
-  TRY(forget(database_, path_, "tables", change.forget_tables));
-  TRY(forget(database_, path_, "chunks", change.forget_tables));
-  TRY(forget(database_, path_, "chunks", change.forget_chunks));
   if (change.task) TRY(write_task(database_, path_, *change.task));
   TRY(write_tables(database_, path_, change.tables));
   TRY(write_chunks(database_, path_, change.chunks));

@@ -59,11 +59,6 @@ base::Result<void> MemoryStore::commit(const StateChange& change) {
     state_ = State();
     notes_.clear();
   }
-  for (const model::TableName& table : change.forget_tables) {
-    state_.tables.erase(table);
-    state_.chunks.erase(table);
-  }
-  for (const model::TableName& table : change.forget_chunks) state_.chunks.erase(table);
   if (change.task) state_.task = change.task;
   for (const TableRecord& table : change.tables) state_.tables[table.source_name] = table;
   for (const ChunkRecord& chunk : change.chunks) upsert_chunk(state_.chunks[chunk.table], chunk);

@@ -78,11 +78,9 @@ struct ChunkRecord {
 
 using Note = std::pair<std::string, std::optional<std::string>>;  // nullopt: remove
 
-// Applied as one, in this order: wipe, forgotten tables, forgotten chunks, then all upserts.
+// Applied as one, in this order: wipe, then all upserts.
 struct StateChange {
-  bool wipe = false;                            // reload-target, drop: everything, the notes included
-  std::vector<model::TableName> forget_tables;  // with their chunks
-  std::vector<model::TableName> forget_chunks;  // all chunks of these tables
+  bool wipe = false;  // reload-target, drop: everything, the notes included
   std::optional<TaskRecord> task;
   std::vector<TableRecord> tables;  // by source_name
   std::vector<ChunkRecord> chunks;  // by table and number

@@ -106,13 +106,11 @@ TEST_P(state_store, replaces_and_forgets) {
                    {{"public", "b"}, 0, "x", ChunkState::planned, 0}};
   ASSERT_TRUE(store->commit(change).ok());
   StateChange second;
-  second.forget_tables = {{"public", "a"}};
-  second.forget_chunks = {{"public", "b"}};
-  second.chunks = {{{"public", "b"}, 5, "y", ChunkState::loaded, 1}};
+  second.chunks = {{{"public", "b"}, 0, "y", ChunkState::loaded, 1}};
   ASSERT_TRUE(store->commit(second).ok());
   State state = load();
-  EXPECT_EQ(state.tables.size(), 1u);
-  ASSERT_EQ(state.chunks.size(), 1u);
+  EXPECT_EQ(state.tables.size(), 2u);
+  EXPECT_EQ(state.chunks.at({"public", "a"}), std::vector{change.chunks[0]});
   EXPECT_EQ(state.chunks.at({"public", "b"}), second.chunks);
   StateChange wipe;
   wipe.wipe = true;

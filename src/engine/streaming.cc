@@ -42,6 +42,8 @@ Result<StreamEnd> Streaming::run(relay::Relay& relay, const model::Position& dur
   const model::CellForm form = cell_form(tables_, source_, target_);
   connect::CapturePlan plan = capture_plan(definition_, tables_);
   plan.shapes = history_.at(queue_->stream_start(), tables_);
+  plan.later_shapes = history_.after(queue_->stream_start(), tables_);
+  plan.fences = fences_of(tables_, ledger_);
   auto stream = TRY(source_.capture()->open_stream(plan, queue_->stream_start(), form));
   goal_ = TRY(goal());
   {
@@ -140,6 +142,7 @@ Result<void> Streaming::confirm_durable(connect::Stream& stream) {
 // ---- apply ----
 
 Result<void> Streaming::fill_group(GroupBuilder& builder, std::stop_token stop) {
+  if (builder.full()) return {};  // with what the group before has left
   std::optional<ChangeBatch> batch = TRY(queue_->pop(stop, pop_wait));
   const base::Nanos began = environment_.clock->monotonic();
   while (batch) {
@@ -259,29 +262,11 @@ Result<void> Streaming::apply_part(ChangeBatch group, FailedTables unreadable, s
   const Change last = group.changes.back();
   const bool is_whole = !inside_transaction_ && last.op == Op::commit;
   inside_transaction_ = last.op != Op::commit;
-  note_arriving(group);
   while (!TRY(try_group(group, last, is_whole, unreadable, stop))) {
     if (table_suspended_) return {};
   }
-  if (last.op == Op::commit) {
-    for (auto& [table, shape] : arriving_) shapes_[table] = std::move(shape);
-    arriving_.clear();
-    applied_through_ = std::max(applied_through_, last.position.log);
-  }
+  if (last.op == Op::commit) applied_through_ = std::max(applied_through_, last.position.log);
   return {};
-}
-
-// By the changes: the group may know tables that only what comes behind it has.
-void Streaming::note_arriving(const ChangeBatch& group) {
-  std::vector<std::size_t> last_use(group.tables.size(), 0);
-  for (std::size_t i = 0; i < group.changes.size(); ++i) {
-    if (group.changes[i].table != model::no_table) last_use[group.changes[i].table] = i + 1;
-  }
-  std::map<std::size_t, model::TableSchemaPtr> in_order;
-  for (std::size_t i = 0; i < last_use.size(); ++i) {
-    if (last_use[i] != 0) in_order[last_use[i]] = group.tables[i];
-  }
-  for (const auto& [place, table] : in_order) arriving_[table->name] = table;
 }
 
 void Streaming::note_applied(const connect::ApplyReport& report, const Change& last) {
@@ -309,10 +294,17 @@ Result<void> Streaming::note_dropped(const ChangeBatch& group) {
     if (change.op != Op::drop_table) continue;
     const model::TableName& table = group.tables[change.table]->source_name;
     const std::optional<TableRecord> record = ledger_.table(table);
-    if (!record || record->state == table_state::error) continue;
+    if (!record || record->state == table_state::dropped) continue;
     environment_.log->info("apply", "table {} was dropped at the source", table.text());
-    statistics_.table(table, [](TableStatus& status) { status.state = table_state::dropped; });
-    TRY(ledger_.update_table(table, [](TableRecord& row) { row.state = table_state::dropped; }));
+    statistics_.table(table, [](TableStatus& status) {
+      status.state = table_state::dropped;
+      status.reason.clear();
+    });
+    TRY(ledger_.update_table(table, [](TableRecord& row) {
+      row.state = table_state::dropped;
+      row.suspended_reason.clear();
+    }));
+    TRY(kept_.drop(table));
   }
   return {};
 }
@@ -323,9 +315,7 @@ Result<void> Streaming::suspend(const model::TableName& table, const base::Error
   const std::optional<model::Position> durable = TRY(target_.durable());
   const bool is_clear = !error.is(errors::shape_unclear);  // else only a load tells its rows
   if (target_.can_replay() && durable && is_clear) {
-    const auto shape = shapes_.find(table);
-    kept = KeptTable{*durable, TRY(make_kept_folder(environment_, table, *durable)),
-                     shape == shapes_.end() ? nullptr : shape->second};
+    kept = KeptTable{*durable, TRY(make_kept_folder(environment_, table, *durable)), history_.of(table, *durable)};
   }
   const std::string text = error.text() + std::string(kept ? kept_advice : lost_advice);
   environment_.log->error("apply", "table {} is suspended: {}", table.text(), text);

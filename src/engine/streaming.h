@@ -39,14 +39,11 @@ struct Goal {
 
 enum class StreamEnd { goal_reached, stopped, tables_changed, table_suspended };
 
-// Source shapes of tables, as of the last group that was applied; of some not known.
-using Shapes = std::map<model::TableName, model::TableSchemaPtr>;
-
 class Streaming {
  public:
   Streaming(const TaskDefinition& definition, const Environment& environment, Statistics& statistics, Ledger& ledger,
             ShapeHistory& history, connect::Source& source, connect::Target& target,
-            const std::vector<PlannedTable>& tables, Shapes shapes)
+            const std::vector<PlannedTable>& tables)
       : definition_(definition),
         environment_(environment),
         statistics_(statistics),
@@ -55,7 +52,6 @@ class Streaming {
         source_(source),
         target_(target),
         tables_(tables),
-        shapes_(std::move(shapes)),
         router_(definition.mapping, statistics, source),
         kept_(environment, ledger, statistics, definition.relay_cap_bytes),
         lookup_(source, statistics, *environment.clock),
@@ -86,7 +82,6 @@ class Streaming {
   // True: applied. False: tables were suspended, and the batch is as it was; or the attempt ends.
   base::Result<bool> try_group(model::ChangeBatch& group, const model::Change& last, bool is_whole,
                                FailedTables& unreadable, std::stop_token stop);
-  void note_arriving(const model::ChangeBatch& group);
   void note_applied(const connect::ApplyReport& report, const model::Change& last);
   base::Result<void> suspend(const model::TableName& table, const base::Error& error);
   base::Result<void> publish_durable();
@@ -109,8 +104,6 @@ class Streaming {
   connect::Source& source_;
   connect::Target& target_;
   const std::vector<PlannedTable>& tables_;
-  Shapes shapes_;
-  Shapes arriving_;  // of the transaction that is being applied in parts
   Router router_;
   KeptChanges kept_;
   Lookup lookup_;

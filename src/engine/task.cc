@@ -87,7 +87,7 @@ Result<Outcome> Task::run(StartType start, const Until& until, std::stop_token s
 Result<Outcome> Task::Parts::run_attempts(bool fresh, bool reload, const Until& until, std::stop_token stop) {
   bool through_relay = false;
   bool touched = !fresh;
-  int failures = 0;
+  int failures = 0, replans = 0;  // since something was achieved
   Handover handover;
   for (const auto& [name, kept] : ledger.kept()) handover.replayable.insert(name);
   while (true) {
@@ -95,6 +95,7 @@ Result<Outcome> Task::Parts::run_attempts(bool fresh, bool reload, const Until& 
     Attempt attempt(definition, environment, statistics, ledger, handover);
     Result<AttemptEnd> end = attempt.run(fresh, reload, through_relay, until, stop);
     touched = touched || attempt.touched();
+    if (attempt.progressed()) failures = replans = 0;
     // What was recorded decides how the next attempt begins.
     TRY(ledger.load());
     const std::optional<TaskRecord> record = ledger.task();
@@ -108,9 +109,9 @@ Result<Outcome> Task::Parts::run_attempts(bool fresh, bool reload, const Until& 
     through_relay = end.error().is(errors::relay_needed);
     if (through_relay || end.error().is(connect::errors::stream_again)) continue;
     // A table went between plan and capture: the next plan is without it.
-    const bool plan_is_old = end.error().is(connect::errors::table_missing) && failures < replans_max;
+    const bool plan_is_old = end.error().is(connect::errors::table_missing) && replans++ < replans_max;
     if ((end.error().kind() != base::Kind::transient && !plan_is_old) || !touched) return end.take_error();
-    failures = attempt.progressed() ? 1 : failures + 1;
+    failures += 1;
     TRY(wait_to_retry(end.error(), failures, stop));
     if (stop.stop_requested()) return Outcome::interrupted;
   }

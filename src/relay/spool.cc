@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "base/held.h"
 #include "relay/errors.h"
 #include "relay/splice.h"
 
@@ -61,6 +62,13 @@ Result<void> Spool::append(std::uint64_t xid, model::ChangeBatch&& batch) {
     if (!piece.empty()) add_piece(transaction, std::move(piece));
   }
   while (memory_ > options_.memory_bytes) TRY(spill_largest());
+  base::note_held("spool", [this] {
+    std::size_t total = 0;
+    for (const auto& [id, one] : transactions_) {
+      for (const model::ChangeBatch& piece : one.pieces) total += piece.weight();
+    }
+    return total;
+  });
   return {};
 }
 

@@ -162,16 +162,24 @@ Result<void> ProcessDisk::enter() {
   TRY(process_->enter());
   if (strikes(server_.weather.slow_share)) {
     scheduler_.pause(base::Nanos(server_.chance_.between(1, server_.weather.slow_max.count())), {});
-    return process_->enter();
+    TRY(process_->enter());
   }
-  return {};
+  return check_place();
+}
+
+Result<void> ProcessDisk::check_place() const {
+  if (!process_->has_moved()) return {};
+  return base::failed(base::errors::disk_failed, "the simulated disk is gone");
 }
 
 template <typename Effect>
 Result<void> ProcessDisk::durable(const char* what, const std::string& path, Effect&& effect) {
   TRY(enter());
   if (process_ == nullptr) return effect();
-  return process_->durable(fmt::format("disk.{} {}", what, kind_of(path)), effect);
+  return process_->durable(fmt::format("disk.{} {}", what, kind_of(path)), [&]() -> Result<void> {
+    TRY(check_place());
+    return effect();
+  });
 }
 
 class OpenFile final : public base::File {

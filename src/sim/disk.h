@@ -104,6 +104,7 @@ class ProcessDisk final : public base::Disk {
  private:
   friend class OpenFile;
   base::Result<void> enter();
+  base::Result<void> check_place() const;
   template <typename Effect>
   base::Result<void> durable(const char* what, const std::string& path, Effect&& effect);
   bool strikes(std::uint64_t share) { return process_ != nullptr && server_.chance_.in_million(share); }

@@ -29,7 +29,7 @@ model::Column column(const char* name, model::Type type, bool nullable, std::int
 }
 
 // Cells: id, second, version, unique, text, large. A bank has: id, amount, version.
-model::TableSchemaPtr make_schema(std::size_t number, TableKind kind) {
+std::shared_ptr<model::TableSchema> make_schema(std::size_t number, TableKind kind) {
   auto schema = std::make_shared<model::TableSchema>();
   schema->name = {"app", kind == TableKind::bank ? "bank" : fmt::format("t{}", number)};
   schema->source_name = schema->name;
@@ -90,6 +90,8 @@ void draw_lives(std::vector<LifePlan>& lives, Chance& chance) {
     if (chance.percent(25)) life.reload = LifePlan::all_lost;
     life.is_mended = chance.percent(40);
     life.power_cut = life.end != LifePlan::End::stopped && chance.percent(60);
+    life.is_paused = life.end != LifePlan::End::stopped && chance.percent(12);
+    if (life.is_paused) life.wakes = std::chrono::milliseconds(chance.skewed(8'000));
     lives.push_back(life);
   }
 }
@@ -128,6 +130,22 @@ void draw_workload(WorkloadPlan& workload, Chance& chance) {
   workload.text_bytes = 1 + chance.skewed(40);
   workload.large_bytes = 1 + chance.skewed(800);
   workload.pause_max = std::chrono::milliseconds(1 + chance.skewed(400));
+}
+
+// Rows that the mapping leaves out, and tables that refer to others.
+void draw_tables(RunPlan& plan, Chance& chance) {
+  if (chance.percent(35)) {
+    for (TablePlan& table : plan.tables) table.is_filtered = table.kind != TableKind::bank && chance.percent(60);
+  }
+  if (!chance.percent(35)) return;
+  for (std::size_t i = 1; i < plan.tables.size(); ++i) {
+    TablePlan& child = plan.tables[i];
+    const std::size_t place = chance.below(i);
+    const TablePlan& parent = plan.tables[place];
+    const bool has_id = parent.kind == TableKind::keyed || parent.kind == TableKind::whole_image;
+    if (child.kind == TableKind::unique || child.kind == TableKind::bank || !has_id || parent.is_filtered) continue;
+    child.parent = std::int64_t(place);
+  }
 }
 
 // What the user set, and what the target refuses: rows and schema changes, until somebody mends it.
@@ -197,8 +215,14 @@ void draw_files(RunPlan& plan, Chance& chance) {
   files.change_kb = 1 + chance.skewed(4);
   if (chance.percent(30)) files.memory_budget = std::size_t(chance.between(100, 5'000));
   plan.clock_start = std::chrono::seconds(chance.between(3'540, 3'600));
+  // Tables that are emptied and loaded again, when the power goes: what was removed must stay away.
+  const bool is_emptied = plan.target == TargetKind::files && chance.percent(12);
+  if (is_emptied) plan.workload.truncate_share = 100;
   for (LifePlan& life : plan.lives) {
     if (chance.percent(15)) life.clock_jump = std::chrono::milliseconds(chance.between(-20'000, 20'000));
+    if (!is_emptied || life.end == LifePlan::End::stopped) continue;
+    life.power_cut = true;
+    life.reload = chance.between(0, 3);
   }
 }
 
@@ -208,6 +232,11 @@ void fit_files(RunPlan& plan) {
   plan.workload.alter_share = plan.workload.drop_share = 0;
   plan.refused_every = 0;
   plan.refuses_ddl = false;
+  // Nor are suspended tables, which a filter needs where the log may lack values.
+  for (TablePlan& table : plan.tables) {
+    const bool is_whole = table.kind == TableKind::whole_image || table.kind == TableKind::no_key;
+    table.is_filtered = table.is_filtered && is_whole;
+  }
   if (plan.target == TargetKind::transactions) plan.workload.truncate_share = 0;
   const bool reloads =
       plan.weather.source.yield_share > 500'000 ||  // tables fail in the load, and come again at the user's word
@@ -220,7 +249,15 @@ void fit_files(RunPlan& plan) {
 }  // namespace
 
 void name_tables(RunPlan& plan) {
-  for (std::size_t i = 0; i < plan.tables.size(); ++i) plan.tables[i].schema = make_schema(i, plan.tables[i].kind);
+  for (std::size_t i = 0; i < plan.tables.size(); ++i) {
+    TablePlan& table = plan.tables[i];
+    const auto schema = make_schema(i, table.kind);
+    if (table.parent >= 0) {
+      const model::TableName& parent = plan.tables[std::size_t(table.parent)].schema->name;
+      schema->foreign_keys = {{fmt::format("t{}_parent", i), {"single"}, parent, {"id"}, ""}};
+    }
+    table.schema = schema;
+  }
 }
 
 RunPlan draw_plan(std::uint64_t seed) {
@@ -238,6 +275,7 @@ RunPlan draw_plan(std::uint64_t seed) {
   if (chance.percent(60)) {
     plan.tables.push_back({nullptr, TableKind::bank, chance.between(2, 20)});
   }
+  draw_tables(plan, chance);
   draw_workload(plan.workload, chance);
   draw_weather(plan.weather, chance);
   draw_lives(plan.lives, chance);
@@ -254,8 +292,6 @@ RunPlan draw_plan(std::uint64_t seed) {
     lean_on_point(plan, chance);
   }
   fit_files(plan);
-  // Not both: what a replay does with changes of shape is not settled here yet.
-  if (plan.refused_every > 0 || plan.refuses_ddl) plan.workload.alter_share = plan.workload.drop_share = 0;
   name_tables(plan);
   return plan;
 }
@@ -264,8 +300,9 @@ std::string describe(const RunPlan& plan) {
   static const char* const kinds[] = {"keyed", "two keys", "whole image", "no key", "unique", "bank"};
   std::string text = fmt::format("seed {}\n", plan.seed);
   for (const TablePlan& table : plan.tables) {
-    text += fmt::format("  table {}: {}, {} rows at first\n", table.schema->name.text(), kinds[int(table.kind)],
-                        table.rows);
+    text += fmt::format("  table {}: {}, {} rows at first{}{}\n", table.schema->name.text(), kinds[int(table.kind)],
+                        table.rows, table.is_filtered ? ", filtered" : "",
+                        table.parent < 0 ? "" : fmt::format(", refers to t{}", table.parent));
   }
   const WorkloadPlan& work = plan.workload;
   static const char* const targets[] = {"applies one by one", "is files, by table", "is files, by transaction"};
@@ -300,6 +337,7 @@ std::string describe(const RunPlan& plan) {
                           life.length.count() / 1'000'000);
     }
     text += life.power_cut ? ", power cut" : "";
+    if (life.is_paused) text += fmt::format(", but stands still, goes on {} ms later", life.wakes.count() / 1'000'000);
     text += life.is_mended ? ", the target mended" : "";
     if (life.reload == LifePlan::all_lost) text += ", lost tables are loaded again";
     text += life.reload < 0 ? "\n" : fmt::format(", table {} is loaded again\n", life.reload);

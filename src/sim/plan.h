@@ -20,7 +20,9 @@ enum class TableKind { keyed, two_keys, whole_image, no_key, unique, bank };
 struct TablePlan {
   model::TableSchemaPtr schema;
   TableKind kind = TableKind::keyed;
-  std::int64_t rows = 0;  // at the beginning
+  std::int64_t rows = 0;     // at the beginning
+  bool is_filtered = false;  // the mapping selects some of its rows
+  std::int64_t parent = -1;  // number of the table whose keys its column "single" refers to
 };
 
 // How a life of the engine's process ends.
@@ -31,6 +33,8 @@ struct LifePlan {
   bool after = false;
   base::Nanos length{0};
   bool power_cut = false;     // with a crash or kill
+  bool is_paused = false;     // it does not die: its machine stands still
+  base::Nanos wakes{0};       // and goes on so long after the next one began, its disk is gone
   base::Nanos clock_jump{0};  // of the engine's wall clock, when it begins
   static constexpr std::int64_t all_lost = -2;
   std::int64_t reload = -1;  // before it begins, the user asks for this table to be loaded again, or for all_lost ones

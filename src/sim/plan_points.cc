@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/plan_points.h"
 
+#include <algorithm>
+
 #include "sim/crash_point.h"
 
 namespace sim {
@@ -98,12 +100,38 @@ void prepare_relay(const std::string& point, RunPlan& plan, Chance& chance) {
   }
 }
 
-bool is_of_shapes(const std::string& point) {
-  for (const char* part : {"engine/kept_changes.cc", "Streaming::suspend", "Streaming::note_dropped",
-                           "Ledger::forget_table", "Attempt::forget_replaced"}) {
-    if (point.find(part) != std::string::npos) return true;
-  }
-  return false;
+bool has_any(const std::string& point, std::initializer_list<const char*> parts) {
+  return std::any_of(parts.begin(), parts.end(),
+                     [&](const char* part) { return point.find(part) != std::string::npos; });
+}
+
+bool is_of_suspension(const std::string& point) {
+  return has_any(point, {"engine/kept_changes.cc", "Streaming::suspend"});
+}
+bool is_of_replay(const std::string& point) {
+  return has_any(point, {"replay_kept", "apply: replay", "remove_folder"});
+}
+// The target is as it was, so a replay fails.
+bool is_refused_again(const std::string& point) {
+  return has_any(point, {"replay_kept: update_table(source_name, [&]"});
+}
+bool is_of_drops(const std::string& point) {
+  return has_any(point, {"Streaming::note_dropped", "Attempt::forget_replaced"});
+}
+
+// Tables that are loaded without a fault, and then have rows that the target refuses; their changes are kept.
+void to_suspension(const std::string& point, RunPlan& plan, Chance& chance) {
+  plan.target = TargetKind::database;
+  plan.workload.waits = true;
+  plan.workload.transactions = std::size_t(chance.between(100, 250));
+  plan.workload.pause_max = std::chrono::milliseconds(chance.between(5, 60));
+  for (TablePlan& table : plan.tables) table.rows = std::min<std::int64_t>(table.rows, 3);
+  plan.refused_every = chance.between(5, 60);
+  plan.settings =
+      R"({"ErrorBehavior":{"ApplyErrorInsertPolicy":"SUSPEND_TABLE","ApplyErrorUpdatePolicy":"SUSPEND_TABLE"}})";
+  if (point.find("give_up") == std::string::npos) return;
+  plan.relay_cap = std::uint64_t(chance.between(1'000, 2'500));
+  plan.source_log_cap = 1u << 20;
 }
 
 // What must go before, so that a process gets there at all; by the beginning of the point's name.
@@ -114,7 +142,12 @@ void prepare_for(const std::string& point, RunPlan& plan, Chance& chance) {
   if (is("relay/relay.cc") || is("engine/relay_only.cc") || is("engine/change_queue.cc")) {
     prepare_relay(point, plan, chance);
   }
-  if (is_of_shapes(point)) lean_on_shapes(plan, chance);
+  if (is_of_suspension(point)) to_suspension(point, plan, chance);
+  if (is_of_drops(point)) {
+    lean_on_shapes(plan, chance);
+    plan.workload.drop_share = std::uint64_t(chance.between(40, 150));
+    plan.workload.pause_max = std::chrono::milliseconds(chance.between(5, 100));
+  }
   if (is("engine/load.cc Load::table_failed")) plan.weather.source.yield_share = 990'000;
   if (point == "engine/streaming.cc Streaming::apply: tick()") {
     to_files(plan, TargetKind::files, chance.percent(30));
@@ -124,9 +157,9 @@ void prepare_for(const std::string& point, RunPlan& plan, Chance& chance) {
 
 // Is passed once in a life at most, when what went before has left its traces.
 bool is_rare(const std::string& point) {
-  if (is_of_shapes(point)) return true;
+  if (is_of_suspension(point) || is_of_drops(point)) return true;
   for (const char* part :
-       {"Relay::is_torn", "Relay::cut_tail", "Spool::open", "Spool::~Spool", "Load::table_failed",
+       {"Task::run", "Relay::is_torn", "Relay::cut_tail", "Spool::open", "Spool::~Spool", "Load::table_failed",
         "ChangeStream::settle", "ChangeStream::keep_written", "ChangeStream::finish_clear", "ChangeStream::on_clear",
         "settle_segment: remove(aside) (2)", "open_segment: remove(path) (2)", "Streaming::apply: tick()",
         "Streaming::end_apply", "remove_empty_folders"}) {
@@ -135,9 +168,7 @@ bool is_rare(const std::string& point) {
   return false;
 }
 
-bool is_at_end(const std::string& point) {
-  return point.find("end_apply") != std::string::npos || point.find("Spool::~Spool") != std::string::npos;
-}
+bool is_at_end(const std::string& point) { return has_any(point, {"end_apply", "Spool::~Spool", "Task::run"}); }
 
 bool needs_reload(const std::string& point) {
   for (const char* part :
@@ -146,6 +177,11 @@ bool needs_reload(const std::string& point) {
     if (point.find(part) != std::string::npos) return true;
   }
   return false;
+}
+
+// A life before, in which something happens: tables are suspended, or dropped and made again.
+bool needs_history(const std::string& point) {
+  return is_of_replay(point) || has_any(point, {"Attempt::forget_replaced"});
 }
 
 }  // namespace
@@ -160,6 +196,7 @@ std::string draw_point(Chance& chance) {
 
 void lean_on_shapes(RunPlan& plan, Chance& chance) {
   plan.target = TargetKind::database;
+  plan.tells_ddl = chance.percent(70);
   plan.workload.waits = true;
   plan.workload.transactions = std::size_t(chance.between(60, 200));
   if (plan.refuses_ddl) plan.refuses_ddl = chance.percent(50);
@@ -177,7 +214,7 @@ void lean_on_point(RunPlan& plan, Chance& chance) {
   const std::int64_t deaths = chance.between(1, 4);
   for (std::int64_t i = 0; i < deaths; ++i) {
     if (i == 0 || rare) prepare_for(point, plan, chance);
-    if (needs_reload(point) && plan.lives.empty()) {
+    if ((needs_reload(point) && plan.lives.empty()) || needs_history(point)) {
       LifePlan quiet;
       quiet.length = std::chrono::milliseconds(chance.between(1'000, 8'000));
       plan.lives.push_back(quiet);
@@ -185,6 +222,7 @@ void lean_on_point(RunPlan& plan, Chance& chance) {
     plan.lives.push_back(death(point, rare ? 0 : chance.skewed(i == 0 ? 2 : 12), chance));
     LifePlan& life = plan.lives.back();
     if (needs_reload(point)) life.reload = chance.between(0, 1);
+    life.is_mended = is_of_replay(point) && !is_refused_again(point);
     if (is_at_end(point)) life.length = std::chrono::milliseconds(chance.between(500, 6'000));
   }
 }

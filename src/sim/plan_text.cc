@@ -136,6 +136,8 @@ void members(Archive& archive, TablePlan& it) {
   const TablePlan by_default;
   archive.word("kind", it.kind, by_default.kind, table_kinds);
   MEMBER(rows);
+  MEMBER(is_filtered);
+  MEMBER(parent);
 }
 
 template <typename Archive>
@@ -147,6 +149,8 @@ void members(Archive& archive, LifePlan& it) {
   MEMBER(after);
   MEMBER(length);
   MEMBER(power_cut);
+  MEMBER(is_paused);
+  MEMBER(wakes);
   MEMBER(clock_jump);
   MEMBER(reload);
   MEMBER(is_mended);

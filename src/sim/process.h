@@ -6,6 +6,9 @@
 // Death is that the world hears no more of the process: from the step at which it dies every call fails with sim.died
 // and has no effect, so the engine's own code unwinds by itself while it changes nothing. A durable step is counted;
 // the plan says at which one the process dies, and whether before or after it took effect (the answer is lost).
+//
+// Or it does not die: its machine stands still, and every call waits until it goes on, with its connections open and
+// its disk gone, for another machine has that by then.
 #pragma once
 
 #include <algorithm>
@@ -48,6 +51,7 @@ struct CrashPlan {
   std::int64_t at_step = -1;  // counted from 0; -1: never
   std::int64_t point = -1;    // only steps at that crash point count
   bool after = false;
+  bool stands_still = false;  // and does not die
 };
 
 class Process {
@@ -58,6 +62,7 @@ class Process {
   // At the head of every call into the world.
   base::Result<void> enter() {
     scheduler_.step();
+    while (still_ && !dead_) scheduler_.pause(std::chrono::milliseconds(20), {});
     if (dead_) return gone();
     return {};
   }
@@ -69,16 +74,33 @@ class Process {
     const bool dies = counts && steps_++ == plan_.at_step;
     if (dies && !plan_.after) {
       count(point, {1, 0, 0});
-      die("before " + point);
-      return gone();
+      end("before " + point);
+      TRY(enter());
     }
     auto outcome = effect();
     const bool dies_after = dies && !dead_;
     count(point, {0, dies_after ? 1u : 0u, 1});
-    if (dies_after) die("after " + point);
+    if (dies_after) end("after " + point);
     if (dead_) return gone();
     return outcome;
   }
+
+  // As the plan has it. Only one that has nothing to begin any more stands still: its successor finds all it made.
+  void end(const std::string& why) {
+    if (!plan_.stands_still || !may_stand_still || still_ || has_moved_) return die(why);
+    still_ = true;
+    trace_.note("the process stands still {}", why);
+  }
+  void go_on() {
+    if (!still_) return;
+    still_ = false;
+    has_moved_ = true;
+    trace_.note("an older process goes on");
+  }
+  bool is_still() const { return still_; }
+  // Another machine has its disk.
+  bool has_moved() const { return has_moved_; }
+  bool may_stand_still = false;
 
   void die(const std::string& why) {
     if (dead_) return;
@@ -107,6 +129,7 @@ class Process {
   const CrashPlan plan_;
   std::int64_t steps_ = 0;
   bool dead_ = false;
+  bool still_ = false, has_moved_ = false;
   std::stop_source stop_;
 };
 

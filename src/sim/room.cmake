@@ -18,6 +18,7 @@ room(sim SOURCES
   sim/source_connector.cc
   sim/source_server.cc
   sim/source_stream.cc
+  sim/tables.cc
   sim/target_apply.cc
   sim/target_connector.cc
   sim/target_server.cc
@@ -26,9 +27,11 @@ room(sim SOURCES
   sim/checks/acknowledged.cc
   sim/checks/bank.cc
   sim/checks/equality.cc
+  sim/checks/foreign_keys.cc
   sim/checks/key_order.cc
   sim/checks/lake_content.cc
   sim/checks/lake_names.cc
+  sim/checks/memory.cc
   sim/checks/positions.cc
   sim/checks/rebuild.cc
   DEPENDS base model formats wire connect relational mapping relay engine connectors_postgres connectors_files)

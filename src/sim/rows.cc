@@ -75,6 +75,7 @@ std::string RowSet::key_of(const Row& row) const {
 }
 
 std::uint64_t RowSet::hash_of(const Row& row) const {
+  if (!passes(row)) return 0;
   std::uint64_t hash = 7;
   for (std::size_t i = 0; i < row.size(); ++i) {
     // NULL adds nothing, so that a column added with NULLs changes no digest.
@@ -132,6 +133,12 @@ std::vector<Row> RowSet::rows() const {
   std::vector<Row> all;
   for (const auto& [key, entry] : rows_) all.insert(all.end(), entry.count, entry.row);
   return all;
+}
+
+std::vector<Row> RowSet::passing_rows() const {
+  std::vector<Row> passing = rows();
+  std::erase_if(passing, [this](const Row& row) { return !passes(row); });
+  return passing;
 }
 
 void RowSet::reshape(model::TableSchemaPtr schema, const std::function<Row(const Row&)>& shaped) {

@@ -36,9 +36,15 @@ inline constexpr base::Code constraint{"sim.constraint", base::Kind::task,
                                        "A unique or foreign key does not hold at a commit."};
 }  // namespace errors
 
+using RowFilter = std::function<bool(const Row&)>;
+
 class RowSet {
  public:
   explicit RowSet(model::TableSchemaPtr schema);
+
+  // Only these rows count for the digest.
+  void set_filter(RowFilter filter) { passes_ = std::move(filter); }
+  bool passes(const Row& row) const { return !passes_ || passes_(row); }
 
   const model::TableSchemaPtr& schema() const { return schema_; }
   std::string key_of(const Row& row) const;
@@ -51,6 +57,7 @@ class RowSet {
   std::uint64_t digest() const { return digest_; }
   std::uint64_t hash_of(const Row& row) const;
   std::vector<Row> rows() const;
+  std::vector<Row> passing_rows() const;
   // Another shape: what each row becomes.
   void reshape(model::TableSchemaPtr schema, const std::function<Row(const Row&)>& shaped);
 
@@ -65,6 +72,7 @@ class RowSet {
   std::vector<std::size_t> key_;              // cells
   std::vector<std::uint64_t> column_hashes_;  // of the stored columns' names
   std::map<std::string, Entry> rows_;
+  RowFilter passes_;
   std::size_t size_ = 0;
   std::uint64_t digest_ = 0;
 };

@@ -3,12 +3,14 @@
 
 #include <algorithm>
 
+#include "engine/attempt.h"
 #include "engine/errors.h"
 #include "engine/ledger.h"
 #include "engine/task.h"
 #include "relay/errors.h"
 #include "sim/checks/lake_check.h"
 #include "sim/file_target.h"
+#include "sim/tables.h"
 #include "sim/workload.h"
 
 namespace sim {
@@ -22,9 +24,6 @@ constexpr base::Nanos catch_up_limit = std::chrono::minutes(30);   // of the las
 constexpr int last_rounds_max = 6;
 constexpr base::Nanos restart_pause = std::chrono::milliseconds(500);
 constexpr char data_folder[] = "/data";
-constexpr char selection[] =
-    R"({"rules":[{"rule-type":"selection","rule-id":"1","rule-name":"1",
-        "object-locator":{"schema-name":"%","table-name":"%"},"rule-action":"include"}]})";
 
 class TraceLog final : public base::Log {
  public:
@@ -35,6 +34,23 @@ class TraceLog final : public base::Log {
 
  private:
   Trace& trace_;
+};
+
+// A process of the engine, and what is its alone.
+struct Life {
+  Life(SimScheduler& scheduler, Trace& trace, CrashReport& crashes, const CrashPlan& crash, DiskServer& disk_server,
+       engine::MemoryStore& memory, Chance chance, const StoreWeather& weather, ProcessStore::Recorded recorded)
+      : process(scheduler, trace, crashes, crash),
+        disk(disk_server, &process, scheduler),
+        store(memory, process, chance, weather, std::move(recorded)),
+        log(trace) {}
+
+  Process process;
+  ProcessDisk disk;
+  ProcessStore store;
+  TraceLog log;
+  base::TaskGroup fiber;  // that it runs in when it may stand still
+  base::Nanos wakes{0};
 };
 
 class World final : public SourceWatch, public TargetWatch {
@@ -62,7 +78,11 @@ class World final : public SourceWatch, public TargetWatch {
     disk_.make_root(data_folder);
     disk_.make_root(lake_folder);
     const std::string verdict = scheduler_.run([this] { live(); });
-    if (!verdict.empty()) findings_.push_back(verdict + "\n" + scheduler_.describe());
+    if (!verdict.empty()) {
+      findings_.push_back(verdict + "\n" + scheduler_.describe());
+      (void)life_.release();  // threads of it never return
+      (void)older_.release();
+    }
     RunReport report;
     report.findings = findings_;
     report.checksum = trace_.checksum();
@@ -113,7 +133,8 @@ class World final : public SourceWatch, public TargetWatch {
   void report(const std::string& finding) {
     trace_.note("FOUND {}", finding);
     findings_.push_back(finding);
-    if (process_) process_->die("because the run has failed");
+    if (life_) life_->process.die("because the run has failed");
+    if (older_) older_->process.die("because the run has failed");
   }
 
   void live();
@@ -123,11 +144,17 @@ class World final : public SourceWatch, public TargetWatch {
   void recorded(const engine::StateChange& change);
   // Tables in error that no replay can bring back, and those of which the target refused rows.
   std::vector<model::TableName> tables_to_reload();
-  Result<engine::Outcome> run_task(const engine::Until& until, const std::vector<model::TableName>& reload);
+  // Suspended ones of which the log lacks values: a replay lacks them again.
+  std::set<model::TableName> without_values() const;
+  Result<engine::Outcome> run_task(Life& life, const engine::Until& until, const std::vector<model::TableName>& reload);
+  // True: it stands still. The older one is gone when it returns.
+  bool live_through(const std::vector<model::TableName>& reload, bool may_stand_still);
+  void wake_older(base::TaskGroup& waker);
+  void end_older();
   void run_outages(const std::stop_token& stop);
   void judge(const Result<engine::Outcome>& outcome, bool is_last);
   engine::TaskDefinition definition() const;
-  engine::Environment environment();
+  engine::Environment environment(Life& life);
   Servers servers();
   std::optional<model::Position> held();
 
@@ -152,11 +179,8 @@ class World final : public SourceWatch, public TargetWatch {
   std::uint64_t shown_ = 0;
   std::set<model::TableName> suspended_, to_load_;  // by what the state store holds
 
-  // Of the life that is lived now.
-  std::unique_ptr<Process> process_;
-  std::unique_ptr<ProcessDisk> process_disk_;
-  std::unique_ptr<ProcessStore> process_store_;
-  std::unique_ptr<TraceLog> log_;
+  std::unique_ptr<Life> life_;   // that is lived now
+  std::unique_ptr<Life> older_;  // that stands still, or has gone on
 };
 
 engine::TaskDefinition World::definition() const {
@@ -173,25 +197,25 @@ engine::TaskDefinition World::definition() const {
   task.budgets.group_changes = plan_.group_changes;
   task.budgets.spool_bytes = plan_.spool_bytes;
   task.budgets.relay_segment_min = 1000;
-  task.mapping = mapping::Mapping::parse(selection).take();
+  task.mapping = mapping::Mapping::parse(mapping_document(plan_)).take();
   task.settings = engine::Settings::parse(plan_.settings).take();
   return task;
 }
 
-engine::Environment World::environment() {
+engine::Environment World::environment(Life& life) {
   engine::Environment environment;
   environment.clock = &clock_;
   environment.random = &engine_chance_;
-  environment.disk = process_disk_.get();
-  environment.log = log_.get();
-  environment.store = process_store_.get();
+  environment.disk = &life.disk;
+  environment.log = &life.log;
+  environment.store = &life.store;
   environment.data_folder = data_folder;
-  environment.open_source = [this](const connect::Context&) {
-    return open_source({scheduler_, trace_, source_, *process_, weather_.source, *this, source_chance_});
+  Process& process = life.process;
+  environment.open_source = [this, &process](const connect::Context&) {
+    return open_source({scheduler_, trace_, source_, process, weather_.source, *this, source_chance_});
   };
-  environment.open_target = [this](const connect::Context& context) {
-    const TargetSide side{scheduler_,      trace_, target_,        *process_,
-                          weather_.target, *this,  target_chance_, plan_.compacts};
+  environment.open_target = [this, &process](const connect::Context& context) {
+    const TargetSide side{scheduler_, trace_, target_, process, weather_.target, *this, target_chance_, plan_.compacts};
     return plan_.target == TargetKind::database ? open_target(side, context)
                                                 : open_file_target(side, plan_, bucket_, context);
   };
@@ -225,16 +249,17 @@ Servers World::servers() {
 }
 
 // As a user would: start what was never started, resume everything else.
-Result<engine::Outcome> World::run_task(const engine::Until& until, const std::vector<model::TableName>& reload) {
+Result<engine::Outcome> World::run_task(Life& life, const engine::Until& until,
+                                        const std::vector<model::TableName>& reload) {
   const bool is_known = store_.load().take().task.has_value();
   const auto start = is_known ? engine::StartType::resume_processing : engine::StartType::start_replication;
-  engine::Task task(definition(), environment());
+  engine::Task task(definition(), environment(life));
   for (const model::TableName& table : reload) trace_.note("the user asks for {} to be loaded again", table.text());
   if (!reload.empty()) {
     const Result<void> asked = task.reload_tables(reload);
     if (!asked.ok()) return Result<engine::Outcome>(base::Error(asked.error()));
   }
-  Result<engine::Outcome> outcome = task.run(start, until, process_->stop().get_token());
+  Result<engine::Outcome> outcome = task.run(start, until, life.process.stop().get_token());
   trace_.note("the task ends: {}", outcome.ok() ? std::string("well") : outcome.error().text());
   return outcome;
 }
@@ -243,12 +268,12 @@ void World::recorded(const engine::StateChange& change) {
   namespace state = engine::table_state;
   const auto keep = [&](std::set<model::TableName>& tables, std::initializer_list<std::string_view> states) {
     if (change.wipe) tables.clear();
-    for (const model::TableName& table : change.forget_tables) tables.erase(table);
     for (const engine::TableRecord& record : change.tables) {
       tables.erase(record.source_name);
       if (std::find(states.begin(), states.end(), record.state) != states.end()) tables.insert(record.source_name);
     }
   };
+  if (change.task) life_->process.may_stand_still = change.task->phase != engine::phase::starting;
   keep(suspended_, {state::error});
   keep(to_load_, {state::before_load, state::loading});
 }
@@ -270,9 +295,17 @@ std::vector<model::TableName> World::tables_to_reload() {
   return tables;
 }
 
+std::set<model::TableName> World::without_values() const {
+  std::set<model::TableName> names;
+  for (const TablePlan& table : plan_.tables) {
+    if (may_lack_values(table) && suspended_.contains(table.schema->name)) names.insert(table.schema->name);
+  }
+  return names;
+}
+
 // Faults may end a task with an error that a user answers by starting it again; nothing else may.
 void World::judge(const Result<engine::Outcome>& outcome, bool is_last) {
-  if (outcome.ok() || process_->is_dead()) return;
+  if (outcome.ok() || life_->process.is_dead()) return;
   const base::Error& error = outcome.error();
   const std::string text = error.text();
   const bool is_ours = text.find("sim.cut") != std::string::npos || text.find("sim.timed_out") != std::string::npos ||
@@ -283,16 +316,61 @@ void World::judge(const Result<engine::Outcome>& outcome, bool is_last) {
 }
 
 void World::begin_process(const CrashPlan& crash) {
-  process_ = std::make_unique<Process>(scheduler_, trace_, crashes_, crash);
-  process_disk_ = std::make_unique<ProcessDisk>(disk_, process_.get(), scheduler_);
-  process_store_ = std::make_unique<ProcessStore>(store_, *process_, store_chance_.fork("life"), weather_.store,
-                                                  [this](const engine::StateChange& change) { recorded(change); });
+  life_ = std::make_unique<Life>(scheduler_, trace_, crashes_, crash, disk_, store_, store_chance_.fork("life"),
+                                 weather_.store, [this](const engine::StateChange& change) { recorded(change); });
+  const std::optional<engine::TaskRecord> task = store_.load().take().task;
+  life_->process.may_stand_still = task && task->phase != engine::phase::starting;
+}
+
+void World::wake_older(base::TaskGroup& waker) {
+  if (!older_) return;
+  waker.spawn("waker", [this](std::stop_token stop) -> Result<void> {
+    if (scheduler_.pause(older_->wakes, stop)) older_->process.go_on();
+    return {};
+  });
+}
+
+bool World::live_through(const std::vector<model::TableName>& reload, bool may_stand_still) {
+  const engine::Until until{engine::Until::Kind::forever, "", 0};
+  base::TaskGroup waker;
+  wake_older(waker);
+  bool is_over = false;
+  if (may_stand_still) {
+    Life& life = *life_;
+    life.fiber.spawn("task", [this, &life, &is_over, until, reload](std::stop_token) -> Result<void> {
+      Result<engine::Outcome> outcome = run_task(life, until, reload);
+      if (&life != life_.get()) return {};  // it had stood still
+      judge(outcome, false);
+      is_over = true;
+      return {};
+    });
+    while (!is_over && !life.process.is_still()) scheduler_.pause(std::chrono::milliseconds(20), {});
+    if (is_over) (void)life.fiber.join();
+  } else {
+    judge(run_task(*life_, until, reload), false);
+  }
+  waker.request_stop();
+  (void)waker.join();
+  if (!may_stand_still || is_over) end_older();
+  return may_stand_still && !is_over;
+}
+
+// Its successor has ended: now its machine is switched off, too. What it still does is not judged, only what it did.
+void World::end_older() {
+  if (!older_) return;
+  older_->process.go_on();
+  scheduler_.pause(std::chrono::seconds(2), {});
+  older_->process.die("with its machine");
+  (void)older_->fiber.join();
+  older_.reset();
 }
 
 void World::run_life(const LifePlan& life) {
   CrashPlan crash;
   if (life.end == LifePlan::End::crash_at_step) crash = {life.step, point_number(life.point), life.after};
+  crash.stands_still = life.is_paused && !older_ && plan_.target == TargetKind::database;
   begin_process(crash);
+  life_->wakes = life.wakes;
   clock_.skew += life.clock_jump.count() / 1000;
   target_.refused_every = life.is_mended ? 0 : plan_.refused_every;
   target_.refuses_ddl = !life.is_mended && plan_.refuses_ddl;
@@ -317,19 +395,23 @@ void World::run_life(const LifePlan& life) {
     asked = scheduler_.now();
     if (is_stopped) {
       trace_.note("the user stops the task");
-      process_->stop().request_stop();
+      life_->process.stop().request_stop();
     } else {
-      process_->die("killed");
+      life_->process.end("at that time");
     }
     return {};
   });
-  judge(run_task({engine::Until::Kind::forever, "", 0}, reload), false);
+  const bool is_still = live_through(reload, crash.stands_still);
   over.request_stop();
   (void)fate.join();
+  if (is_still) {
+    older_ = std::move(life_);
+    return;
+  }
   if (asked != base::Nanos{0} && scheduler_.now() - asked > stop_limit) {
     report(fmt::format("waits: the task took {} s to end", (scheduler_.now() - asked).count() / 1'000'000'000));
   }
-  if (process_->is_dead() && life.power_cut) {
+  if (life_->process.is_dead() && life.power_cut) {
     trace_.note("the power is cut");
     disk_.cut_power();
     for_checks([](Check& check) { check.power_came_back(); });
@@ -343,14 +425,25 @@ void World::run_last_life() {
   target_.refused_every = 0;
   target_.refuses_ddl = false;
   const base::Nanos began = scheduler_.now();
+  base::TaskGroup waker;
+  wake_older(waker);
+  std::set<model::TableName> hopeless;
   for (int round = 0; round < last_rounds_max; ++round) {
     begin_process(CrashPlan());
     trace_.note("the last process begins: nothing fails any more");
-    const Result<engine::Outcome> outcome = run_task({engine::Until::Kind::caught_up, "", 0}, tables_to_reload());
+    std::vector<model::TableName> reload = tables_to_reload();
+    for (const model::TableName& table : without_values()) {
+      if (hopeless.contains(table) && source_.tables().contains(table)) reload.push_back(table);
+    }
+    hopeless = without_values();
+    const Result<engine::Outcome> outcome = run_task(*life_, {engine::Until::Kind::caught_up, "", 0}, reload);
     judge(outcome, true);
     if (outcome.ok() && *outcome != engine::Outcome::finished) report("the last process ended before it caught up");
     if (!findings_.empty() || (suspended_.empty() && tables_to_reload().empty())) break;
   }
+  waker.request_stop();
+  (void)waker.join();
+  end_older();
   for (const model::TableName& table : suspended_) {
     if (findings_.empty() && source_.tables().contains(table)) {
       report(fmt::format("waits: table {} stays in error", table.text()));
@@ -376,11 +469,13 @@ void World::run_outages(const std::stop_token& stop) {
 }
 
 void World::live() {
-  log_ = std::make_unique<TraceLog>(trace_);
   source_.tells_ddl = plan_.tells_ddl;
   workload_.fill();
   const Servers seen = servers();
   checks_ = all_checks(seen);
+  scheduler_.on_held = [this](std::string_view stage, std::size_t bytes) {
+    for_checks([&](Check& check) { check.held(stage, bytes); });
+  };
   base::TaskGroup sessions;
   for (std::size_t i = 0; i < plan_.workload.sessions; ++i) {
     sessions.spawn(fmt::format("session-{}", i), [this](std::stop_token stop) -> Result<void> {
@@ -406,8 +501,8 @@ void World::live() {
   if (findings_.empty()) {
     for_checks([](Check& check) { check.ended(); });
   }
-  process_store_.reset();
-  process_disk_.reset();
+  end_older();
+  life_.reset();
   checks_.clear();
 }
 

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "base/thread.h"
+#include "base/held.h"
 #include "sim/chance.h"
 #include "sim/fiber.h"
 
@@ -27,7 +27,7 @@ struct SchedulerStyle {
   base::Nanos time_max = std::chrono::hours(24);
 };
 
-class SimScheduler final : public base::Scheduler {
+class SimScheduler final : public base::Scheduler, public base::HeldWatch {
  public:
   SimScheduler(Chance chance, SchedulerStyle style);
   ~SimScheduler() override;
@@ -43,6 +43,10 @@ class SimScheduler final : public base::Scheduler {
   void join(std::size_t thread) override;
   std::size_t threads_started() const override { return threads_.size(); }
   std::size_t processors() const override { return 2; }
+  void held(std::string_view stage, std::size_t bytes) override {
+    if (on_held) on_held(stage, bytes);
+  }
+  std::function<void(std::string_view, std::size_t)> on_held;
 
   // A place where another thread may go on. Nothing while calm.
   void step();

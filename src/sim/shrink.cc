@@ -26,12 +26,18 @@ class Shrinker {
       attempt([i](RunPlan& plan) { plan.lives[i].power_cut = false; });
       attempt([i](RunPlan& plan) { plan.lives[i].reload = -1; });
       attempt([i](RunPlan& plan) { plan.lives[i].clock_jump = base::Nanos{0}; });
+      attempt([i](RunPlan& plan) { plan.lives[i].is_paused = false; });
     }
     attempt([](RunPlan& plan) { plan.workload.sessions = 1; });
     shrink_number([](RunPlan& plan) -> std::size_t& { return plan.workload.transactions; });
     shrink_tables();
     shrink_workload();
     for (std::size_t i = 0; i < shrunk_.plan.tables.size(); ++i) {
+      attempt([i](RunPlan& plan) { plan.tables[i].is_filtered = false; });
+      attempt([i](RunPlan& plan) {
+        plan.tables[i].parent = -1;
+        name_tables(plan);
+      });
       shrink_number([i](RunPlan& plan) -> std::int64_t& { return plan.tables[i].rows; });
     }
     shrink_number([](RunPlan& plan) -> std::size_t& { return plan.workload.transactions; });

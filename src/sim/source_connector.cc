@@ -136,8 +136,8 @@ class SimSnapshot final : public connect::Snapshot {
                                                      const connect::Chunk& chunk, const std::string& filter,
                                                      connect::ReadForm form, const std::stop_token&) override {
     TRY(call_source(side_, "snapshot.read"));
-    if (form != connect::ReadForm::rows || !filter.empty()) {
-      return base::failed(connect::errors::not_supported, "table {}: raw or filtered chunks", table.name.text());
+    if (form != connect::ReadForm::rows) {
+      return base::failed(connect::errors::not_supported, "table {}: raw chunks", table.name.text());
     }
     const auto now = side_.server.tables().find(table.name);
     const auto found = view_.tables.find(table.name);
@@ -165,6 +165,7 @@ class SimSnapshot final : public connect::Snapshot {
     std::vector<Row> rows = found->second.rows();
     rows.erase(rows.begin(), rows.begin() + std::ptrdiff_t(std::min(first, rows.size())));
     rows.resize(std::min(count, rows.size()));
+    if (!filter.empty()) std::erase_if(rows, [&](const Row& row) { return !found->second.passes(row); });
     return std::unique_ptr<connect::ChunkReader>(
         std::make_unique<SimChunkReader>(side_, table.name, std::move(rows), std::move(cells)));
   }

@@ -51,9 +51,10 @@ std::string report_of(const model::TableSchema& table, const char* event, bool c
 
 }  // namespace
 
-void SourceServer::create_table(const model::TableSchemaPtr& schema) {
+void SourceServer::create_table(const model::TableSchemaPtr& schema, RowFilter filter) {
   const auto [place, is_new] = tables_.emplace(schema->name, SourceTable(schema));
   ENSURE(is_new);
+  place->second.rows.set_filter(std::move(filter));
   histories_[schema->name].push_back({end_of_log_, schema->source_id, 0, shape_of(*schema), true});
   trace_.note("source: table {} is made", schema->name.text());
 }
@@ -93,6 +94,14 @@ bool SourceServer::lock_row(Transaction& transaction, SourceTable& table, const 
   if (!is_new && found->second != transaction.xid) return false;
   table.writers.insert(transaction.xid);
   return true;
+}
+
+bool SourceServer::lock_referenced(std::uint64_t xid, const model::TableName& name, const Value& id) {
+  const auto found = tables_.find(name);
+  if (found == tables_.end()) return false;
+  Row like(found->second.rows.schema()->columns.size());
+  like[0] = id;
+  return found->second.rows.find(like) != nullptr && lock_row(open_.at(xid), found->second, like);
 }
 
 bool SourceServer::lock_table(Transaction& transaction, SourceTable& table) {
@@ -344,10 +353,10 @@ SourceServer::Visible SourceServer::visible(const model::TableName& name) const 
   const auto owner = open_.find(table.exclusive);
   if (owner != open_.end()) {
     for (const Transaction::Undo& undo : owner->second.undo) {
-      if (undo.table == name && undo.replaced) return {undo.replaced->schema(), undo.highest};
+      if (undo.table == name && undo.replaced) return {undo.replaced->schema(), undo.highest, table.exclusive};
     }
   }
-  return {table.rows.schema(), table.highest};
+  return {table.rows.schema(), table.highest, table.exclusive};
 }
 
 SourceServer::Visible SourceServer::visible(std::uint64_t table_id) const {

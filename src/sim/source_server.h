@@ -93,7 +93,7 @@ class SourceServer {
       : scheduler_(scheduler), trace_(trace), clock_(clock) {}
 
   // --- as an application. A change returns false when somebody else holds a lock on what it needs.
-  void create_table(const model::TableSchemaPtr& schema);
+  void create_table(const model::TableSchemaPtr& schema, RowFilter filter);
   bool drop_table(const model::TableName& name);  // a transaction of its own
   std::uint64_t begin();
   bool insert(std::uint64_t xid, const model::TableName& table, Row row);
@@ -112,6 +112,8 @@ class SourceServer {
   bool is_open(std::uint64_t xid) const { return open_.contains(xid); }
   const std::map<model::TableName, SourceTable>& tables() const { return tables_; }
   bool is_locked(const model::TableName& table, const Row& row, std::uint64_t xid) const;
+  // The row with that first key cell stays until the transaction ends; false: there is none, or somebody else has it.
+  bool lock_referenced(std::uint64_t xid, const model::TableName& table, const Value& id);
 
   // --- as a server
   // `by_log`: what is in the log counts, as the snapshot of a new slot; else what other sessions see.
@@ -126,6 +128,7 @@ class SourceServer {
   struct Visible {
     model::TableSchemaPtr schema;
     std::int32_t highest = 0;
+    std::uint64_t locked_by = 0;  // the transaction that locks all of it
   };
   Visible visible(std::uint64_t table_id) const;
   Visible visible(const model::TableName& table) const;

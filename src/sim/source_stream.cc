@@ -20,6 +20,7 @@ postgres::Survey survey_of(const SourceServer& server, const std::vector<std::ui
   for (const std::uint32_t id : ids) {
     const SourceServer::Visible visible = server.visible(id);
     if (visible.schema == nullptr) continue;
+    if (visible.locked_by != 0) survey.locked[id].insert(std::uint32_t(visible.locked_by));
     postgres::SurveyedTable& table = survey.tables[id];
     table.highest = visible.highest;
     for (const model::Column& column : visible.schema->columns) {
@@ -71,9 +72,12 @@ class SimStream final : public connect::Stream {
       : side_(side),
         after_(after),
         failovers_(side.server.failovers()),
+        number_(side.server.streams),
         reader_(known_shapes(plan), postgres::TypeChoices(), model::CellForm::canonical, shape_sources(side),
                 {after, model::sequence_end, {}}, 2),
         writer_(side.server.tells_ddl, [this](std::string_view message) { return reader_.take(message); }) {
+    reader_.set_later(plan.later_shapes);
+    reader_.set_fences(plan.fences);
     for (const LogEntry& entry : side_.server.log()) {
       if (ends(entry) && entry.log <= after_) ended_.insert(entry.xid);
     }
@@ -88,11 +92,10 @@ class SimStream final : public connect::Stream {
   }
 
   Result<model::ChangeBatch> next(std::stop_token stop) override {
-    if (is_broken_ || failovers_ != side_.server.failovers()) {
-      return base::failed(errors::cut, "the stream is broken");
-    }
+    TRY(check_connection());
     Result<void> called = call_source(side_, "stream.next");
     if (!called.ok()) return broken(called.take_error());
+    TRY(check_connection());
     if (side_.chance.in_million(side_.weather.half_open_share)) hangs_until_ = side_.scheduler.now() + hang_time();
     if (hangs_until_ != base::Nanos{0}) return hang(stop);
     base::Nanos waited{0};
@@ -106,10 +109,11 @@ class SimStream final : public connect::Stream {
   }
 
   Result<void> confirm(const model::Position& position) override {
-    if (failovers_ != side_.server.failovers()) return base::failed(errors::cut, "the stream is broken");
+    TRY(check_connection());
     Result<void> called = call_source(side_, "stream.confirm");
     if (!called.ok()) return broken(called.take_error());
     return side_.process.durable("source.confirm", [&]() -> Result<void> {
+      TRY(check_connection());
       side_.watch.confirmed(position);
       SourceServer::Slot& slot = side_.server.slot;
       if (side_.chance.percent(20)) side_.server.note_confirmed();
@@ -122,6 +126,12 @@ class SimStream final : public connect::Stream {
   Result<void> nudge() override { return side_.process.enter(); }
 
  private:
+  // A slot has one stream: who opens the next one ends it.
+  Result<void> check_connection() const {
+    const bool is_there = failovers_ == side_.server.failovers() && number_ == side_.server.streams;
+    if (is_there && !is_broken_) return {};
+    return base::failed(errors::cut, "the stream is broken");
+  }
   static bool ends(const LogEntry& entry) {
     return entry.kind == LogEntry::Kind::streamed_commit || entry.kind == LogEntry::Kind::whole ||
            (entry.kind == LogEntry::Kind::abort && entry.xid == entry.sub_xid);
@@ -191,6 +201,7 @@ class SimStream final : public connect::Stream {
   const SourceSide side_;
   const std::uint64_t after_;
   const std::uint64_t failovers_;
+  const std::uint64_t number_;
   postgres::StreamReader reader_;
   PgoutputWriter writer_;
   std::set<std::uint64_t> ended_;

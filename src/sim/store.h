@@ -25,6 +25,7 @@ class ProcessStore final : public engine::StateStore {
 
   base::Result<engine::State> load() override {
     TRY(process_.enter());
+    TRY(check_place());
     return store_.load();
   }
   base::Result<void> commit(const engine::StateChange& change) override {
@@ -33,6 +34,7 @@ class ProcessStore final : public engine::StateStore {
       return base::failed(engine::errors::state_failed, "the simulated disk is full");
     }
     return process_.durable(point_of(change), [&]() -> base::Result<void> {
+      TRY(check_place());
       TRY(store_.commit(change));
       recorded_(change);
       return {};
@@ -40,21 +42,26 @@ class ProcessStore final : public engine::StateStore {
   }
   base::Result<std::optional<std::string>> note(const std::string& key) override {
     TRY(process_.enter());
+    TRY(check_place());
     return store_.note(key);
   }
   base::Result<std::vector<std::pair<std::string, std::string>>> notes(const std::string& prefix) override {
     TRY(process_.enter());
+    TRY(check_place());
     return store_.notes(prefix);
   }
 
  private:
+  base::Result<void> check_place() const {
+    if (!process_.has_moved()) return {};
+    return base::failed(engine::errors::state_failed, "the simulated disk is gone");
+  }
   static std::string point_of(const engine::StateChange& change) {
     std::string point = "store.commit";
     if (change.wipe) point += " wipe";
     if (change.task) point += " task:" + change.task->phase;
     if (!change.tables.empty()) point += " table:" + change.tables.front().state;
     if (!change.chunks.empty()) point += " chunk";
-    if (!change.forget_tables.empty()) point += " forget_table";
     if (!change.notes.empty()) {
       const std::string& key = change.notes.front().first;
       point += " note:" + key.substr(0, key.find('/', key.find('/') + 1));

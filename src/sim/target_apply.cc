@@ -235,8 +235,8 @@ void count(connect::TableCounts& counts, Op op) {
 }  // namespace
 
 Result<std::optional<model::Position>> apply_batch(const TargetSide& side, const ChangeBatch& batch,
-                                                   const std::optional<model::Position>& held, ApplyState& state,
-                                                   connect::ApplyReport& report) {
+                                                   const std::optional<model::Position>& held, bool is_replay,
+                                                   ApplyState& state, connect::ApplyReport& report) {
   std::vector<std::uint32_t> wanted;
   std::optional<model::Position> reached;
   for (std::uint32_t i = 0; i < batch.changes.size(); ++i) {
@@ -247,7 +247,10 @@ Result<std::optional<model::Position>> apply_batch(const TargetSide& side, const
     } else if (change.op == Op::commit) {
       state.is_inside = false;
       if (!state.is_skipped) reached = change.position;
-    } else if (!state.is_skipped && change.table != model::no_table) {
+    } else if (state.is_skipped) {
+      if (is_replay && change.op == Op::schema)
+        state.known[batch.tables[change.table]->source_name] = batch.tables[change.table];
+    } else if (change.table != model::no_table) {
       wanted.push_back(i);
       if (side.trace.keeps_lines()) {
         side.trace.detail("target: gets op {} of {} at {}.{}: {}", int(change.op),

@@ -17,10 +17,10 @@ struct ApplyState {
 };
 
 // Carries the batch out in the server's open transaction; the position of its last commit, if all of it is whole.
-// `held`: what lies before was carried out already.
+// `held`: what lies before was carried out already; of that, a replay still follows the changes of shape.
 base::Result<std::optional<model::Position>> apply_batch(const TargetSide& side, const model::ChangeBatch& batch,
-                                                         const std::optional<model::Position>& held, ApplyState& state,
-                                                         connect::ApplyReport& report);
+                                                         const std::optional<model::Position>& held, bool is_replay,
+                                                         ApplyState& state, connect::ApplyReport& report);
 
 // At the head of every call to the target: other threads go on, answers come late, the connection breaks.
 base::Result<void> call_target(const TargetSide& side, const char* call);

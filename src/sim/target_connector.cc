@@ -38,6 +38,7 @@ class SimLoader final : public connect::ChunkLoader {
     TRY(call_target(side_, "loader.finish"));
     std::uint64_t count = 0;
     TRY(commit_to(side_, "target.load", [&]() -> Result<void> {
+      TRY(side_.server.begin(epoch_));
       Result<std::uint64_t> stored = store_rows();
       if (!stored.ok()) {
         side_.server.rollback();
@@ -84,7 +85,7 @@ class SimTarget final : public connect::Target {
     inside_.policies = relational::ApplyPolicies::from(context.settings);
   }
   ~SimTarget() override {
-    if (is_applying_) side_.server.rollback();
+    if (is_applying_ && !side_.server.is_ended(epoch_)) side_.server.rollback();
   }
 
   std::string_view family() const override { return "simulated target"; }
@@ -102,6 +103,11 @@ class SimTarget final : public connect::Target {
   Result<void> start(bool resume) override {
     TRY(call_target(side_, "target.start"));
     return commit_to(side_, "target.start", [&]() -> Result<void> {
+      // Nothing keeps it from taking the task over once more, but whoever sees it.
+      if (side_.process.has_moved()) {
+        side_.process.die("found by its operator");
+        return side_.process.enter();
+      }
       epoch_ = side_.server.take_over();
       if (resume) return {};
       side_.watch.position_forgotten();
@@ -123,6 +129,7 @@ class SimTarget final : public connect::Target {
     const bool is_there = found != side_.server.tables().end() && *found->second.rows.schema() == *table;
     if (is_there && preparation == connect::Preparation::do_nothing) return {};
     return commit_to(side_, "target.prepare", [&]() -> Result<void> {
+      TRY(side_.server.begin(epoch_));
       side_.server.forget_exceptions(table->name);
       if (is_there && preparation == connect::Preparation::truncate) {
         TRY(side_.server.clear(table->name));
@@ -138,6 +145,7 @@ class SimTarget final : public connect::Target {
     TRY(call_target(side_, "target.discard"));
     if (!side_.server.tables().contains(table->name)) return {};
     return commit_to(side_, "target.discard", [&]() -> Result<void> {
+      TRY(side_.server.begin(epoch_));
       side_.server.forget_exceptions(table->name);
       TRY(side_.server.clear(table->name));
       side_.watch.prepared(table->name);
@@ -151,6 +159,7 @@ class SimTarget final : public connect::Target {
   }
   Result<void> loaded(const model::TableSchemaPtr& table) override {
     TRY(call_target(side_, "target.loaded"));
+    TRY(side_.server.begin(epoch_));
     side_.watch.loaded(table->name);
     return {};
   }
@@ -210,10 +219,13 @@ class SimTarget final : public connect::Target {
     if (batch.changes.empty()) return connect::ApplyReport();  // a part of which nothing is ours
     const bool ends = batch.changes.back().op == Op::commit;
     const bool is_whole = !is_applying_ && ends;
+    TRY(check_open());
+    if (!is_applying_) TRY(side_.server.begin(epoch_));
     const auto known = inside_.known;
     is_applying_ = true;
     connect::ApplyReport report;
-    const std::optional<model::Position> reached = TRY(apply_batch(side_, batch, held, inside_, report));
+    const std::optional<model::Position> reached =
+        TRY(apply_batch(side_, batch, held, replaying != nullptr, inside_, report));
     side_.trace.note("target: {} changes given, reached {}", batch.changes.size(), reached ? reached->log : 0);
     if (!report.suspended.empty()) {
       side_.server.rollback();
@@ -231,6 +243,7 @@ class SimTarget final : public connect::Target {
   }
   Result<void> commit_changes(const std::optional<model::Position>& reached) {
     TRY(commit_to(side_, "target.apply", [&]() -> Result<void> {
+      TRY(check_open());
       TRY(side_.server.commit(epoch_, reached));
       is_applying_ = false;
       side_.trace.note("target: committed at {}", reached->log);
@@ -241,12 +254,18 @@ class SimTarget final : public connect::Target {
   }
   Result<void> commit_replayed(const model::TableName& table, const model::Position& reached) {
     return commit_to(side_, "target.replay", [&]() -> Result<void> {
+      TRY(check_open());
       TRY(side_.server.commit(epoch_, std::nullopt, TargetServer::Replayed{table, reached}));
       is_applying_ = false;
       side_.trace.note("target: table {} is replayed up to {}", table.text(), reached.log);
       side_.watch.replayed(table, reached);
       return {};
     });
+  }
+  // What was open when a newer process took over is undone.
+  Result<void> check_open() const {
+    if (!side_.server.is_ended(epoch_)) return {};
+    return base::failed(errors::cut, "the server has ended the connection");
   }
   Result<void> move_position(const char* point, const model::Position& position) {
     return commit_to(side_, point, [&]() -> Result<void> {

@@ -94,12 +94,14 @@ Result<void> TargetServer::check_keys() const {
   return {};
 }
 
+Result<void> TargetServer::begin(std::uint64_t epoch) const {
+  if (epoch == epoch_) return {};
+  return base::failed(errors::fenced_off, "epoch {} is not {}", epoch, epoch_);
+}
+
 Result<void> TargetServer::commit(std::uint64_t epoch, const std::optional<model::Position>& position,
                                   const std::optional<Replayed>& replayed) {
-  if (epoch != epoch_) {
-    rollback();
-    return base::failed(errors::fenced_off, "epoch {} is not {}", epoch, epoch_);
-  }
+  TRY(begin(epoch));
   Result<void> checked = check_keys();
   if (!checked.ok()) {
     rollback();
@@ -144,7 +146,7 @@ void TargetServer::rollback_to(std::size_t savepoint) {
 }
 
 Result<void> TargetServer::forget_position(std::uint64_t epoch) {
-  if (epoch != epoch_) return base::failed(errors::fenced_off, "epoch {} is not {}", epoch, epoch_);
+  TRY(begin(epoch));
   position_.reset();
   replayed_.clear();
   return {};

@@ -53,7 +53,18 @@ class TargetServer {
   // Rows that a constraint of the target refuses; 0: none.
   std::int64_t refused_every = 0;
   bool refuses_ddl = false;
-  std::uint64_t take_over() { return ++epoch_; }
+  // The connection of an older process that holds a transaction open is ended: it would be in the way.
+  std::uint64_t take_over() {
+    if (is_changing()) {
+      rollback();
+      ended_epoch_ = epoch_;
+    }
+    return ++epoch_;
+  }
+  // Before anything is changed: the first statement of a transaction takes the owner's row.
+  base::Result<void> begin(std::uint64_t epoch) const;
+  // Connections of that owner, and of older ones, were ended.
+  bool is_ended(std::uint64_t epoch) const { return epoch <= ended_epoch_; }
   base::Result<void> forget_position(std::uint64_t epoch);
   std::uint64_t commits() const { return commits_; }
 
@@ -70,7 +81,7 @@ class TargetServer {
 
   std::map<model::TableName, Table> tables_;
   std::optional<model::Position> position_;
-  std::uint64_t epoch_ = 0;
+  std::uint64_t epoch_ = 0, ended_epoch_ = 0;
   std::uint64_t commits_ = 0;
   std::vector<Undo> undo_;
   std::vector<model::TableName> pending_exceptions_;

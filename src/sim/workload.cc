@@ -22,7 +22,7 @@ void Workload::fill() {
     // A bank is there from the beginning: its total is known then.
     if (known_.size() >= at_first && table.kind != TableKind::bank) continue;
     known_.push_back(&table);
-    server_.create_table(table.schema);
+    server_.create_table(table.schema, row_filter(table));
     for (std::int64_t i = 0; i < table.rows; ++i) {
       Row row;
       if (table.kind == TableKind::bank) {
@@ -31,7 +31,7 @@ void Workload::fill() {
       } else {
         row = make_row(table);
       }
-      server_.insert(xid, table.schema->name, std::move(row));
+      insert_row(xid, table, std::move(row));
     }
   }
   server_.commit(xid);
@@ -58,6 +58,10 @@ Row Workload::make_row(const TablePlan& table) {
     row[i] = model::is_fixed(columns[i].type.type)
                  ? whole_number(next_version_++)
                  : Value(text(is_large ? plan_.workload.large_bytes : plan_.workload.text_bytes));
+  }
+  if (table.parent >= 0 && row[single]) {
+    const Row* parent = pick_row(plan_.tables[std::size_t(table.parent)]);
+    row[single] = parent == nullptr ? Value() : (*parent)[id];
   }
   return row;
 }
@@ -119,20 +123,70 @@ bool Workload::swap_singles(std::uint64_t xid, const TablePlan& table) {
   return is_taken && server_.update(xid, name, old_other, std::move(new_other));
 }
 
+bool Workload::hold_parent(std::uint64_t xid, const TablePlan& table, const Row& row) {
+  if (table.parent < 0 || !row[single]) return true;
+  return server_.lock_referenced(xid, plan_.tables[std::size_t(table.parent)].schema->name, row[single]);
+}
+
+std::optional<Workload::Referring> Workload::referring(std::uint64_t xid, const TablePlan& parent,
+                                                       const Row& row) const {
+  Referring all;
+  for (const TablePlan* child : children_of(plan_, parent)) {
+    const auto table = server_.tables().find(child->schema->name);
+    if (table == server_.tables().end()) continue;
+    if (table->second.exclusive != 0 && table->second.exclusive != xid) return std::nullopt;
+    for (const Row& one : table->second.rows.rows()) {
+      if (one[single] != row[id]) continue;
+      if (server_.is_locked(child->schema->name, one, xid)) return std::nullopt;
+      all.emplace_back(child, one);
+      std::optional<Referring> further = referring(xid, *child, one);
+      if (!further) return std::nullopt;
+      all.insert(all.end(), further->begin(), further->end());
+    }
+  }
+  return all;
+}
+
+bool Workload::insert_row(std::uint64_t xid, const TablePlan& table, Row row) {
+  return hold_parent(xid, table, row) && server_.insert(xid, table.schema->name, std::move(row));
+}
+
+// Keys that somebody refers to stay.
+bool Workload::update_row(std::uint64_t xid, const TablePlan& table, const Row& before, Row after) {
+  if (!hold_parent(xid, table, before) || !hold_parent(xid, table, after)) return false;
+  if (before[id] != after[id]) {
+    const std::optional<Referring> rows = referring(xid, table, before);
+    if (!rows || !rows->empty()) return false;
+  }
+  return server_.update(xid, table.schema->name, before, std::move(after));
+}
+
+// With all that refers to it, as ON DELETE CASCADE has it: the row first. Or as an application does.
+bool Workload::remove_row(std::uint64_t xid, const TablePlan& table, const Row& before) {
+  if (!hold_parent(xid, table, before)) return false;
+  const std::optional<Referring> rows = referring(xid, table, before);
+  if (!rows) return false;
+  Referring all = {{&table, before}};
+  all.insert(all.end(), rows->begin(), rows->end());
+  if (chance_.percent(50)) std::reverse(all.begin(), all.end());
+  for (const auto& [one, row] : all) server_.remove(xid, one->schema->name, row);
+  return true;
+}
+
 bool Workload::change_table(std::uint64_t xid, const TablePlan& table) {
   const model::TableName& name = table.schema->name;
   if (table.kind == TableKind::unique && chance_.percent(20)) return swap_singles(xid, table);
   if (plan_.workload.truncate_share > 0 && chance_.below(1000) < plan_.workload.truncate_share) {
-    return server_.truncate(xid, name);
+    return !is_parent(table) && server_.truncate(xid, name);
   }
   const std::uint64_t kind = chance_.below(100);
-  if (kind < 40) return server_.insert(xid, name, make_row(table));
+  if (kind < 40) return insert_row(xid, table, make_row(table));
   const Row* row = pick_row(table);
   if (row == nullptr) return false;
   const Row before = *row;
   if (server_.is_locked(name, before, xid)) return false;
-  if (kind < 75) return server_.update(xid, name, before, changed_row(table, before));
-  return server_.remove(xid, name, before);
+  if (kind < 75) return update_row(xid, table, before, changed_row(table, before));
+  return remove_row(xid, table, before);
 }
 
 bool Workload::change(std::uint64_t xid) {
@@ -198,7 +252,7 @@ void Workload::make_late_table() {
     if (std::find(known_.begin(), known_.end(), &table) != known_.end()) continue;
     if (std::find(gone_.begin(), gone_.end(), &table) != gone_.end()) continue;
     known_.push_back(&table);
-    return server_.create_table(table.schema);
+    return server_.create_table(table.schema, row_filter(table));
   }
 }
 

@@ -7,7 +7,7 @@
 // Order: fill() once, then run_session in as many threads as the plan says.
 #pragma once
 
-#include "sim/plan.h"
+#include "sim/tables.h"
 
 namespace sim {
 
@@ -31,6 +31,15 @@ class Workload {
   bool change_table(std::uint64_t xid, const TablePlan& table);
   bool move_money(std::uint64_t xid, const TablePlan& bank);
   bool swap_singles(std::uint64_t xid, const TablePlan& table);
+  bool insert_row(std::uint64_t xid, const TablePlan& table, Row row);
+  bool update_row(std::uint64_t xid, const TablePlan& table, const Row& before, Row after);
+  bool remove_row(std::uint64_t xid, const TablePlan& table, const Row& before);
+  // What the row refers to stays, as long as the transaction runs.
+  bool hold_parent(std::uint64_t xid, const TablePlan& table, const Row& row);
+  bool is_parent(const TablePlan& table) const { return !children_of(plan_, table).empty(); }
+  // Rows that refer to that one, to those and so on; nullopt: somebody else is changing some of them.
+  using Referring = std::vector<std::pair<const TablePlan*, Row>>;
+  std::optional<Referring> referring(std::uint64_t xid, const TablePlan& parent, const Row& row) const;
   bool alter_table(std::uint64_t xid, const TablePlan& table);
   bool add_column(std::uint64_t xid, const SourceTable& table);
   bool drop_column(std::uint64_t xid, const SourceTable& table);

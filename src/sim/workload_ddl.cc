@@ -145,13 +145,15 @@ void Workload::drop_or_make_table() {
   if (!gone_.empty() && chance_.percent(60)) {
     auto schema = std::make_shared<model::TableSchema>(*gone_.back()->schema);
     schema->source_id = next_table_id_++;
-    known_.push_back(gone_.back());
+    const TablePlan& table = *gone_.back();
+    known_.push_back(&table);
     gone_.pop_back();
-    return server_.create_table(schema);
+    return server_.create_table(schema, row_filter(table));
   }
   const std::size_t place = chance_.below(known_.size());
   const TablePlan* table = known_[place];
-  if (known_.size() < 2 || table->kind == TableKind::bank || !server_.drop_table(table->schema->name)) return;
+  const bool stays = known_.size() < 2 || table->kind == TableKind::bank || table->parent >= 0 || is_parent(*table);
+  if (stays || !server_.drop_table(table->schema->name)) return;
   known_.erase(known_.begin() + std::ptrdiff_t(place));
   gone_.push_back(table);
 }

@@ -220,6 +220,8 @@ Result<std::unique_ptr<connect::Stream>> Capture::open_from(const connect::Captu
   stream.publications = {names_.publications.all, names_.publications.inserts};
   stream.start = position;
   stream.tables = known_shapes(plan);
+  stream.later = plan.later_shapes;
+  stream.fences = plan.fences;
   stream.form = form;
   stream.canonical = plan.canonical;
   stream.choices = type_choices(options_);

@@ -203,17 +203,11 @@ void RelationMap::put(std::uint32_t oid, Place place, TableSchemaPtr rows, Table
   relation.in_key = std::move(in_key);
   relation.schema = std::move(rows);
   if (place.top_xid == 0) {
-    set_schema(oid, std::move(certain));
+    schemas_[oid] = std::move(certain);
     relations_[oid] = std::move(relation);
   } else {
     streamed_[place.top_xid][oid].push_back({place.sub_xid, std::move(relation), std::move(certain), unclear});
   }
-}
-
-void RelationMap::set_schema(std::uint32_t oid, TableSchemaPtr certain) {
-  TableSchemaPtr& known = schemas_[oid];
-  if (known != nullptr && known->columns != certain->columns) former_[oid] = known;
-  known = std::move(certain);
 }
 
 TableSchemaPtr RelationMap::schema_of(std::uint32_t oid, std::uint32_t top_xid) const {
@@ -228,7 +222,7 @@ TableSchemaPtr RelationMap::schema_of(std::uint32_t oid, std::uint32_t top_xid) 
   return known == schemas_.end() ? nullptr : known->second;
 }
 
-Result<RelationMap::Outcome> RelationMap::on_relation(const Message& message, Place place) {
+Result<RelationMap::Outcome> RelationMap::on_relation(const Message& message, Place place, bool is_past) {
   const TableSchemaPtr known = schema_of(message.relation, place.top_xid);
   if (known == nullptr) return Outcome{};
   std::vector<bool> in_key;
@@ -242,14 +236,20 @@ Result<RelationMap::Outcome> RelationMap::on_relation(const Message& message, Pl
     const std::vector<Layer>& layers = streamed_[place.top_xid][message.relation];
     place.sub_xid = layers.empty() ? 0 : layers.back().sub_xid;
   }
+  const std::vector<std::int32_t> unknown(message.columns.size(), unknown_ordinal);
+  if (is_past) {
+    const bool is_same = matches(message, *known);
+    TableSchemaPtr rows = is_same ? as_logged(message, known) : build(message, unknown, *known, nullptr);
+    put(message.relation, place, std::move(rows), known, std::move(in_key), !is_same);
+    return Outcome{};
+  }
   Followed followed;
   if (matches(message, *known) && (sources_.told || sources_.survey == nullptr)) {
     followed.shape = as_logged(message, known);
   } else {
-    followed = TRY(follow(message, known));
+    followed = TRY(follow(message, known, place));
   }
   if (followed.shape == nullptr) {
-    const std::vector<std::int32_t> unknown(message.columns.size(), unknown_ordinal);
     put(message.relation, place, build(message, unknown, *known, nullptr), known, std::move(in_key), true);
     return Outcome{known, true};
   }
@@ -260,14 +260,22 @@ Result<RelationMap::Outcome> RelationMap::on_relation(const Message& message, Pl
 }
 
 // The shape of a row description that nothing reported; none when it is not certain.
-Result<RelationMap::Followed> RelationMap::follow(const Message& message, const TableSchemaPtr& known) {
+Result<RelationMap::Followed> RelationMap::follow(const Message& message, const TableSchemaPtr& known, Place place) {
   const std::uint32_t oid = message.relation;
-  Survey survey;
-  if (sources_.survey != nullptr) survey = TRY(sources_.survey({oid}));
+  if (sources_.survey == nullptr) return Followed{build(message, {}, *known, nullptr)};
+  const Survey survey = TRY(sources_.survey({oid}));
   const auto found = survey.tables.find(oid);
-  // Gone since: its rows are on their way out, what their columns were called will do.
-  if (found == survey.tables.end()) return Followed{build(message, {}, *known, nullptr)};
-  SurveyedTable now = found->second;
+  // Gone since, and nothing says what became of its columns before: its drop is still to come.
+  if (found == survey.tables.end()) return matches(message, *known) ? Followed{as_logged(message, known)} : Followed{};
+  const SurveyedTable& now = found->second;
+  const auto locked = survey.locked.find(oid);
+  const bool is_behind =
+      locked != survey.locked.end() && (locked->second.contains(place.xid) || locked->second.contains(0));
+  if (is_behind) {
+    if (!matches(message, *known)) return Followed{};
+    doubtful_[oid] = false;
+    return Followed{as_logged(message, known)};
+  }
   const auto settled = settled_.find(oid);
   const std::int32_t low = settled == settled_.end() ? 0 : settled->second;
   const std::vector<std::int32_t> numbers = numbers_of(message, *known, now, low);
@@ -277,8 +285,10 @@ Result<RelationMap::Followed> RelationMap::follow(const Message& message, const 
     if (const Column* before = column_numbered(known.get(), numbers[i])) {
       const bool retyped = before->type.native_id != logged.type || before->type.native_modifier != logged.modifier;
       if (retyped || before->generated) return Followed{};  // by an expression that nobody told
-    } else if (const SurveyedColumn* added = now.numbered(numbers[i])) {
-      if (!began_as_null(*added)) return Followed{};
+    } else {
+      // One that has come and gone may have filled the rows with its default.
+      const SurveyedColumn* added = now.numbered(numbers[i]);
+      if (added == nullptr || !began_as_null(*added)) return Followed{};
     }
   }
   std::vector<std::int32_t> before;
@@ -345,6 +355,19 @@ TableSchemaPtr RelationMap::on_drop(const DdlReport& report, Place place, bool& 
   return nullptr;
 }
 
+TableSchemaPtr RelationMap::on_later(const connect::LaterShape& later) {
+  const auto oid = static_cast<std::uint32_t>(later.table_id);
+  const TableSchemaPtr known = schema_of(oid, 0);
+  if (known == nullptr) return nullptr;
+  if (later.shape == nullptr) {
+    schemas_.erase(oid);
+    return known;
+  }
+  if (later.shape->columns == known->columns) return nullptr;
+  put(oid, Place{}, later.shape, later.shape, std::vector<bool>(model::stored_columns(*later.shape).size()));
+  return later.shape;
+}
+
 // ---- surveys ----
 
 Result<void> RelationMap::begin_survey() {
@@ -352,6 +375,7 @@ Result<void> RelationMap::begin_survey() {
   std::vector<std::uint32_t> oids;
   for (const auto& [oid, table] : schemas_) oids.push_back(oid);
   survey_ = TRY(sources_.survey(oids));
+  for (auto& [oid, is_before] : doubtful_) is_before = true;
   return {};
 }
 
@@ -366,14 +390,12 @@ Result<std::vector<RelationMap::Verdict>> RelationMap::end_survey() {
   for (const auto& [oid, table] : schemas_) {
     const auto now = first.tables.find(oid);
     if (now == first.tables.end() || !same_columns(*table, now->second)) {
-      // A commit is in the log before others see it, long before where it waits for a standby.
-      const auto former = former_.find(oid);
-      const bool is_behind =
-          now != first.tables.end() && former != former_.end() && same_columns(*former->second, now->second);
-      if (!is_behind) differing.push_back(oid);
-    } else {
-      settled_[oid] = std::max(settled_[oid], now->second.highest);
+      differing.push_back(oid);
+      continue;
     }
+    settled_[oid] = std::max(settled_[oid], now->second.highest);
+    const auto doubt = doubtful_.find(oid);
+    if (doubt != doubtful_.end() && doubt->second && !first.locked.contains(oid)) doubtful_.erase(doubt);
   }
   if (differing.empty()) return verdicts;
   const Survey second = TRY(sources_.survey(differing));
@@ -382,7 +404,8 @@ Result<std::vector<RelationMap::Verdict>> RelationMap::end_survey() {
     const auto now = second.tables.find(oid);
     const bool stands = (before == first.tables.end()) == (now == second.tables.end()) &&
                         (now == second.tables.end() || before->second == now->second);
-    if (!stands) continue;
+    // A commit is in the log before others see it, long before where it waits for a standby.
+    if (!stands || second.locked.contains(oid)) continue;
     std::optional<Verdict> verdict =
         TRY(judge(oid, schemas_[oid], now == second.tables.end() ? nullptr : &now->second));
     if (verdict) verdicts.push_back(std::move(*verdict));
@@ -402,7 +425,8 @@ Result<std::optional<RelationMap::Verdict>> RelationMap::judge(std::uint32_t oid
   if (described == nullptr || !same_columns(*described, *now)) return std::optional<Verdict>();
   // Each row description was followed, so the last rows had the shape that is known, and this one begins after them.
   // Where triggers report, rows may have been misunderstood since the one that did not.
-  const bool exact = !sources_.told && derivable(*known, *now);
+  const bool exact = !sources_.told && !doubtful_.contains(oid) && derivable(*known, *now);
+  doubtful_.erase(oid);
   if (const auto orphans = orphans_.find(0); orphans != orphans_.end()) orphans->second.erase(oid);
   std::vector<bool> in_key(model::stored_columns(*described).size());
   put(oid, Place{}, described, described, std::move(in_key));
@@ -446,7 +470,7 @@ RelationMap::Outcome RelationMap::revive(std::uint32_t oid, Place place) {
   if (place.top_xid != 0) {
     streamed_[place.top_xid][oid].push_back(std::move(layer));
   } else {
-    set_schema(oid, std::move(layer.certain));
+    schemas_[oid] = std::move(layer.certain);
     relations_[oid] = std::move(*layer.relation);
   }
   return outcome;
@@ -463,7 +487,7 @@ void RelationMap::end_streamed(std::uint32_t top_xid, bool committed) {
     if (last.certain == nullptr) {
       schemas_.erase(oid);
     } else {
-      set_schema(oid, last.certain);
+      schemas_[oid] = last.certain;
       relations_[oid] = std::move(*last.relation);
     }
   }

@@ -6,14 +6,17 @@
 // triggers report in the log itself, number by number (on_ddl). Where nothing reports ("not told"), the log's Relation
 // messages have names and types only; each is compared with the catalogue of now and followed when there is one way to
 // understand it (shape_survey.h) and the values of existing rows are known; otherwise the outcome is "unclear" and the
-// table must be loaded again. In both cases a survey of the catalogue, taken at a known place, is compared when the
-// stream has passed that place: whatever was missed is found there, dropped tables too.
+// table must be loaded again. What a transaction itself does to a table the catalogue does not show before its end:
+// then a description is believed when nothing in it is new, and the next survey must find the same columns. In both
+// cases a survey of the catalogue, taken at a known place, is compared when the stream has passed that place: whatever
+// was missed is found there, dropped tables too.
 //
 // Streamed transactions see their own DDL before it is committed: their shapes are kept apart, by subtransaction, until
 // the transaction ends. One thread.
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -21,6 +24,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "connect/source.h"
 #include "connectors/postgres/ddl_report.h"
 #include "connectors/postgres/decode_binary.h"
 #include "connectors/postgres/pgoutput.h"
@@ -58,18 +62,23 @@ class RelationMap {
   struct Place {
     std::uint32_t top_xid = 0;  // of the streamed transaction, 0 outside
     std::uint32_t sub_xid = 0;
+    std::uint32_t xid = 0;  // of the transaction, streamed or not
   };
   struct Outcome {
     model::TableSchemaPtr changed;  // the new shape, when it differs from the one before
     bool unclear = false;           // how it changed is not known
   };
-  // A Relation message.
-  base::Result<Outcome> on_relation(const pgoutput::Message& message, Place place);
+  // A Relation message. `is_past`: in a transaction that the table's load holds already; what is known of the table is
+  // behind it, and its rows concern nobody.
+  base::Result<Outcome> on_relation(const pgoutput::Message& message, Place place, bool is_past = false);
   void on_type(const pgoutput::Message& message);
   // What an event trigger reported; not of a drop.
   base::Result<Outcome> on_ddl(const DdlReport& report, Place place);
   // The table, or one of a captured table's partitions, was dropped: the captured table; nullptr: none of ours.
   model::TableSchemaPtr on_drop(const DdlReport& report, Place place, bool& is_partition);
+
+  // A change of shape that an earlier stream made here: what changes is the answer, nullptr: nothing.
+  model::TableSchemaPtr on_later(const connect::LaterShape& later);
 
   // Survey at the end of whole transactions; `passed`: everything below survey_end() has been seen.
   base::Result<void> begin_survey();
@@ -99,21 +108,19 @@ class RelationMap {
   struct Followed {
     model::TableSchemaPtr shape;  // nullptr: not certain
   };
-  base::Result<Followed> follow(const pgoutput::Message& message, const model::TableSchemaPtr& known);
+  base::Result<Followed> follow(const pgoutput::Message& message, const model::TableSchemaPtr& known, Place place);
   model::ColumnType type_of(std::uint32_t type, std::int32_t modifier, std::string native,
                             const model::TableSchema& known, const model::TableSchema* described) const;
   model::TableSchemaPtr build(const pgoutput::Message& message, const std::vector<std::int32_t>& numbers,
                               const model::TableSchema& known, const model::TableSchema* described) const;
   void put(std::uint32_t oid, Place place, model::TableSchemaPtr rows, model::TableSchemaPtr certain,
            std::vector<bool> in_key, bool unclear = false);
-  void set_schema(std::uint32_t oid, model::TableSchemaPtr certain);
   base::Result<std::optional<Verdict>> judge(std::uint32_t oid, const model::TableSchemaPtr& known,
                                              const SurveyedTable* now);
 
   const TypeChoices choices_;
   const ShapeSources sources_;
   std::unordered_map<std::uint32_t, model::TableSchemaPtr> schemas_;  // certain committed shapes
-  std::unordered_map<std::uint32_t, model::TableSchemaPtr> former_;   // what the log led away from last
   std::unordered_map<std::uint32_t, std::int32_t> settled_;           // numbers up to here are in use or never again
   std::unordered_map<std::uint32_t, Relation> relations_;
   std::unordered_map<std::uint32_t, std::unordered_map<std::uint32_t, std::vector<Layer>>> streamed_;  // by top, table
@@ -122,6 +129,8 @@ class RelationMap {
   std::unordered_map<std::uint32_t, std::unordered_map<std::uint32_t, Layer>> orphans_;
   std::unordered_map<std::uint32_t, std::string> type_names_;
   std::optional<Survey> survey_;
+  // Tables of which a description was believed that the catalogue could not confirm; true: before the open survey.
+  std::map<std::uint32_t, bool> doubtful_;
 };
 
 }  // namespace postgres

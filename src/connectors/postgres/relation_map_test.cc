@@ -76,6 +76,7 @@ class relation_map : public testing::Test {
     sources.survey = [this](const std::vector<std::uint32_t>&) -> base::Result<Survey> {
       Survey survey;
       if (catalogue != nullptr) survey.tables[oid] = surveyed(*catalogue, number_max);
+      if (locked_by != 0) survey.locked[oid].insert(locked_by);
       return survey;
     };
     map.emplace(std::vector{table_of(known)}, TypeChoices(), std::move(sources));
@@ -89,7 +90,7 @@ class relation_map : public testing::Test {
   }
   // "name:number" of each column behind that Relation message, or "unclear".
   std::string shape(const std::vector<std::pair<std::string_view, std::uint32_t>>& columns, std::uint32_t xid = 0) {
-    const auto outcome = map->on_relation(relation_of(columns), {xid, xid});
+    const auto outcome = map->on_relation(relation_of(columns), {xid, xid, xid != 0 ? xid : whole_xid});
     EXPECT_TRUE(outcome.ok());
     return outcome->unclear ? "unclear" : text_of(map->schema_of(oid, xid));
   }
@@ -105,6 +106,8 @@ class relation_map : public testing::Test {
 
   model::TableSchemaPtr catalogue;
   std::int32_t number_max = 0;
+  std::uint32_t locked_by = 0;
+  std::uint32_t whole_xid = 3;  // of transactions that are not streamed
   std::optional<RelationMap> map;
 };
 
@@ -144,18 +147,89 @@ TEST_F(relation_map, what_nobody_reported_is_found_by_a_survey) {
   EXPECT_EQ(verdicts[0].what, Verdict::What::dropped);
 }
 
-// A commit is in the log before others see it: as long as it waits for a standby, the catalogue shows what was before.
+// A commit is in the log before others see it: as long as it waits for a standby, the catalogue shows what was before
+// all that the transaction did, and the table is locked.
 TEST_F(relation_map, a_catalogue_behind_the_log_changes_nothing) {
   const std::vector<Named> before = {{"id", 1, int4}, {"a", 2}}, after = {{"id", 1, int4}, {"a", 2}, {"b", 3}};
   open(before, before, 2, true);
+  locked_by = 3;
+  report({{"id", 1, int4}, {"z", 2}});
   report(after);
   EXPECT_EQ(shape({{"id", int4}, {"a", text}, {"b", text}}), "id:1 a:2 b:3");
   EXPECT_TRUE(look().empty());
   EXPECT_EQ(text_of(map->schema_of(oid, 0)), "id:1 a:2 b:3");
   catalogue = table_of(after);
+  locked_by = 0;
   EXPECT_TRUE(look().empty());
   catalogue = table_of({{"id", 1, int4}, {"b", 3}});
   EXPECT_EQ(look().size(), 1u);
+}
+
+// What a transaction itself did to a table the catalogue does not show: by number nothing tells its columns apart.
+TEST_F(relation_map, the_catalogue_says_nothing_about_a_transaction_that_holds_the_table) {
+  const std::vector<Named> before = {{"id", 1, int4}, {"a", 2}, {"b", 3}},
+                           after = {{"id", 1, int4}, {"a", 2}, {"c", 4}};
+  open(before, before, 3, false);
+  locked_by = 9;
+  EXPECT_EQ(shape({{"id", int4}, {"a", text}, {"c", text}}, 9), "unclear");
+  open(before, before, 3, false);
+  locked_by = whole_xid;
+  EXPECT_EQ(shape({{"id", int4}, {"a", text}, {"c", text}}), "unclear");
+  open(before, before, 3, false);
+  locked_by = 10;  // begun behind ours: what it does is behind the rows, too
+  EXPECT_EQ(shape({{"id", int4}, {"a", text}, {"c", text}}, 9), "id:1 a:2 c:3");
+  map->end_streamed(9, false);
+  // Its own columns may be others of the same names; the next survey tells.
+  locked_by = 9;
+  EXPECT_EQ(shape({{"id", int4}, {"a", text}, {"b", text}}, 9), "id:1 a:2 b:3");
+  map->end_streamed(9, true);
+  locked_by = 0;
+  catalogue = table_of({{"id", 1, int4}, {"a", 2}, {"b", 4}});
+  const std::vector<Verdict> verdicts = look();
+  ASSERT_EQ(verdicts.size(), 1u);
+  EXPECT_EQ(verdicts[0].what, Verdict::What::unclear);
+}
+
+// The shape of a table that was loaded is the one behind its snapshot; what came before teaches nothing.
+TEST_F(relation_map, what_a_load_holds_already_leaves_the_shape_alone) {
+  const std::vector<Named> loaded = {{"id", 1, int4}, {"a", 2}, {"b", 3}}, dropped = {{"id", 1, int4}, {"a", 2}};
+  open(loaded, dropped, 3, false);
+  const auto relation = relation_of({{"id", int4}, {"a", text}});
+  const auto past = map->on_relation(relation, {0, 0, 3}, true);
+  ASSERT_TRUE(past.ok());
+  EXPECT_EQ(past->changed, nullptr);
+  EXPECT_EQ(map->find(oid, 0)->schema->columns.size(), 2u);
+  EXPECT_EQ(text_of(map->schema_of(oid, 0)), "id:1 a:2 b:3");
+  const auto outcome = map->on_relation(relation, {0, 0, 4});
+  ASSERT_TRUE(outcome.ok());
+  ASSERT_NE(outcome->changed, nullptr);
+  EXPECT_EQ(text_of(outcome->changed), "id:1 a:2");
+}
+
+TEST_F(relation_map, a_survey_that_finds_the_same_columns_ends_the_doubt) {
+  const std::vector<Named> before = {{"id", 1, int4}, {"a", 2}}, after = {{"id", 1, int4}, {"b", 3}};
+  open(before, before, 2, false);
+  locked_by = 9;
+  EXPECT_EQ(shape({{"id", int4}, {"a", text}}, 9), "id:1 a:2");
+  map->end_streamed(9, true);
+  locked_by = 0;
+  EXPECT_TRUE(look().empty());
+  catalogue = table_of(after);
+  const std::vector<Verdict> verdicts = look();
+  ASSERT_EQ(verdicts.size(), 1u);
+  EXPECT_EQ(verdicts[0].what, Verdict::What::changed);
+}
+
+TEST_F(relation_map, a_change_that_an_earlier_stream_made_is_made_again) {
+  const std::vector<Named> before = {{"id", 1, int4}, {"a", 2}}, after = {{"id", 1, int4}, {"b", 3}};
+  open(before, after, 3, false);
+  const model::TableSchemaPtr shape = table_of(after);
+  ASSERT_EQ(map->on_later({700, oid, shape}), shape);
+  EXPECT_EQ(text_of(map->schema_of(oid, 0)), "id:1 b:3");
+  EXPECT_EQ(map->on_later({800, oid, shape}), nullptr);
+  EXPECT_EQ(map->on_later({900, oid, nullptr}), shape);
+  EXPECT_EQ(map->schema_of(oid, 0), nullptr);
+  EXPECT_EQ(map->on_later({900, oid + 1, nullptr}), nullptr);
 }
 
 // The server does not repeat the description of a table whose first row came in a subtransaction that was undone.
@@ -185,6 +259,9 @@ TEST_F(relation_map, without_reports_a_row_is_understood_when_there_is_one_way_t
   EXPECT_EQ(shape({{"id", int4}, {"a", text}, {"b", text}}), "unclear");
   open({{"id", 1, int4}, {"a", 2, int4}}, {{"id", 1, int4}, {"a", 2}}, 2, false);
   EXPECT_EQ(shape({{"id", int4}, {"a", text}}), "unclear");
+  // Come and gone again: what it was to rows that were there nobody knows any more.
+  open({{"id", 1, int4}, {"a", 2}}, {{"id", 1, int4}, {"a", 2}}, 3, false);
+  EXPECT_EQ(shape({{"id", int4}, {"a", text}, {"c", text}}), "unclear");
 }
 
 TEST_F(relation_map, numbers_given_before_the_last_survey_do_not_come_back) {

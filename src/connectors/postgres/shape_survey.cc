@@ -23,6 +23,13 @@ constexpr const char* columns_sql =
     "'p') "
     "ORDER BY c.oid, a.attnum";
 
+// A transaction's own number is locked by itself as long as it runs, those of its subtransactions, too.
+constexpr const char* locks_sql =
+    "SELECT l.relation, t.transactionid FROM pg_locks l LEFT JOIN pg_locks t ON t.virtualtransaction = "
+    "l.virtualtransaction AND t.locktype = 'transactionid' AND t.mode = 'ExclusiveLock' AND t.granted WHERE "
+    "l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock' AND l.granted AND l.relation = ANY($1::oid[]) AND "
+    "l.database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+
 const Column* column_numbered(const TableSchema& table, std::int32_t ordinal) {
   const auto found = std::find_if(table.columns.begin(), table.columns.end(),
                                   [&](const Column& column) { return column.ordinal == ordinal; });
@@ -45,6 +52,9 @@ const SurveyedColumn* SurveyedTable::numbered(std::int32_t ordinal) const {
 
 Result<Survey> survey_tables(Connection& connection, const std::vector<std::uint32_t>& oids) {
   Survey survey;
+  for (const Row& row : TRY(connection.query(locks_sql, {array_literal(oids)}))) {
+    survey.locked[oid_at(row, 0)].insert(null_at(row, 1) ? 0 : oid_at(row, 1));
+  }
   for (const Row& row : TRY(connection.query(columns_sql, {array_literal(oids)}))) {
     SurveyedTable& table = survey.tables[oid_at(row, 0)];
     table.highest = static_cast<std::int32_t>(number_at(row, 1));

@@ -14,6 +14,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <vector>
 
 #include "connectors/postgres/connection.h"
@@ -42,6 +43,10 @@ struct SurveyedTable {
 struct Survey {
   std::uint64_t end = 0;                          // of the log: all that the survey saw was committed below
   std::map<std::uint32_t, SurveyedTable> tables;  // by OID; those that are not there are gone
+  // By OID: who held a table as only DDL does just before the rest was read; 0: somebody of no known number. What a
+  // transaction does to a table others see when it has ended, which may be long after its commit is in the log: it
+  // holds the table until then.
+  std::map<std::uint32_t, std::set<std::uint32_t>> locked;
 };
 
 base::Result<Survey> survey_tables(Connection& connection, const std::vector<std::uint32_t>& oids);

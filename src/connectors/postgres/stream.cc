@@ -298,6 +298,8 @@ Result<std::unique_ptr<connect::Stream>> open_stream(StreamSettings settings, st
   StreamReader reader(settings.tables, settings.choices, settings.form, settings.shapes, settings.start,
                       version >= 140000 ? 2 : 1, std::move(types));
   reader.set_canonical(settings.canonical);
+  reader.set_later(settings.later);
+  reader.set_fences(settings.fences);
   auto stream =
       std::make_unique<SlotStream>(std::move(settings), std::move(connection), answer_within, std::move(reader));
   TRY(stream->look_around());

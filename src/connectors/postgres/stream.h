@@ -43,6 +43,8 @@ struct StreamSettings {
   base::Clock* clock = nullptr;
   base::Log* log = nullptr;  // may be nullptr
   ShapeSources shapes;       // called from next()
+  std::vector<connect::LaterShape> later;
+  std::map<std::uint64_t, model::Fence> fences;
 };
 
 base::Result<std::unique_ptr<connect::Stream>> open_stream(StreamSettings settings, std::stop_token stop = {});

@@ -50,6 +50,7 @@ model::ChangeBatch StreamReader::take_batch() {
 void StreamReader::on_caught_up(std::uint64_t lsn, std::int64_t server_time) {
   if (lsn > 0) through_ = std::max(through_, lsn - 1);
   batch_.source_time = server_time;
+  if (!in_transaction_) make_later(through_ + 1);
 }
 
 std::uint32_t StreamReader::table_of(Relation& relation) {
@@ -87,6 +88,12 @@ Change& StreamReader::add_change(Op op, const Message& message, bool counts) {
 }
 
 void StreamReader::on_begin(const Message& message) {
+  make_later(message.commit_lsn);
+  later_.erase(message.commit_lsn);  // the log tells it
+  begin_transaction(message);
+}
+
+void StreamReader::begin_transaction(const Message& message) {
   in_transaction_ = true;
   begun_ = false;
   commit_lsn_ = message.commit_lsn;
@@ -124,6 +131,8 @@ void StreamReader::on_stream_end(const Message& message) {
     }
     return;
   }
+  make_later(message.commit_lsn);
+  later_.erase(message.commit_lsn);
   relations_.end_streamed(message.xid, true);
   const bool behind = model::Position{message.commit_lsn, model::sequence_end, ""} <= start_;
   change.op = behind ? Op::stream_abort : Op::stream_commit;
@@ -142,9 +151,16 @@ void StreamReader::add_outcome(const RelationMap::Outcome& outcome, const Messag
   add_change(outcome.unclear ? Op::unclear : Op::schema, message, false).table = table;
 }
 
+// A streamed transaction that the snapshot has seen had its commit before it.
+bool StreamReader::is_past(std::uint32_t oid) const {
+  const auto fence = fences_.find(oid);
+  if (fence == fences_.end() || fence->second.high == 0) return false;
+  return decoder_.is_in_block() ? fence->second.holds(0, block_xid_) : fence->second.holds(commit_lsn_, xid_);
+}
+
 Result<void> StreamReader::on_relation(const Message& message) {
   last_ = nullptr;
-  add_outcome(TRY(relations_.on_relation(message, place_of(message))), message);
+  add_outcome(TRY(relations_.on_relation(message, place_of(message), is_past(message.relation))), message);
   return {};
 }
 
@@ -166,7 +182,7 @@ Result<void> StreamReader::on_truncate(const Message& message) {
 Result<void> StreamReader::on_logical_message(const Message& message) {
   if (message.prefix != ddl_message_prefix || !message.transactional || skipping_) return {};
   const std::optional<DdlReport> report = parse_ddl_report(message.content);
-  if (!report) return {};
+  if (!report || is_past(report->oid)) return {};
   last_ = nullptr;
   if (!report->dropped) {
     add_outcome(TRY(relations_.on_ddl(*report, place_of(message))), message);
@@ -185,6 +201,7 @@ Result<void> StreamReader::look_around(bool due) {
   if (is_inside()) return {};
   if (due) TRY(relations_.begin_survey());
   const std::uint64_t place = through_ > commit_end_ ? through_ : commit_end_ + 1;
+  make_later(place + 1);
   // What was given away may be counted as done already. When nothing is free the next heartbeat makes a place.
   const bool is_free = place > start_.log && place > own_place_ && place > given_through_;
   if (through_ + 1 < relations_.survey_end() || !is_free) return {};
@@ -194,7 +211,7 @@ Result<void> StreamReader::look_around(bool due) {
   Message edge;
   edge.commit_lsn = own_place_ = place;
   edge.commit_time = batch_.source_time;
-  on_begin(edge);
+  begin_transaction(edge);
   for (const RelationMap::Verdict& verdict : verdicts) {
     using What = RelationMap::Verdict::What;
     const std::uint32_t table = batch_.table_index(verdict.table, form_of(verdict.table->name));
@@ -203,10 +220,34 @@ Result<void> StreamReader::look_around(bool due) {
                                                   : Op::unclear;
     add_change(op, edge, op == Op::drop_table).table = table;
   }
+  end_own_transaction(edge);
+  return {};
+}
+
+// No commit record of the log ends it.
+void StreamReader::end_own_transaction(const Message& edge) {
   const std::uint64_t commit_end = commit_end_;
   on_commit(edge);
   commit_end_ = commit_end;
-  return {};
+}
+
+// Those before `before`, at their places. Everything that the log has up to there has come.
+void StreamReader::make_later(std::uint64_t before) {
+  while (!later_.empty() && later_.begin()->first < before) {
+    Message edge;
+    edge.commit_lsn = own_place_ = later_.begin()->first;
+    edge.commit_time = batch_.source_time;
+    last_ = nullptr;
+    begin_transaction(edge);
+    for (auto next = later_.begin(); next != later_.end() && next->first == own_place_; next = later_.erase(next)) {
+      const model::TableSchemaPtr table = relations_.on_later(next->second);
+      if (table == nullptr) continue;
+      const bool is_drop = next->second.shape == nullptr;
+      const std::uint32_t index = batch_.table_index(table, form_of(table->name));
+      add_change(is_drop ? Op::drop_table : Op::schema, edge, is_drop).table = index;
+    }
+    end_own_transaction(edge);
+  }
 }
 
 // Appends the value to the batch's bytes. False: it has no place in its type.

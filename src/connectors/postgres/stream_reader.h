@@ -23,12 +23,19 @@ class StreamReader {
 
   // Tables whose cells are canonical whatever the form; before the first message.
   void set_canonical(std::set<model::TableName> tables) { canonical_ = std::move(tables); }
+  // What an earlier stream found out beyond the start, by position; before the first message.
+  void set_later(const std::vector<connect::LaterShape>& later) {
+    for (const connect::LaterShape& shape : later) later_.emplace(shape.log, shape);
+  }
+  // By OID: what is known of a table lies behind all of that. Before the first message.
+  void set_fences(const std::map<std::uint64_t, model::Fence>& fences) { fences_ = fences; }
   // Appends what the message says to the batch in hand.
   base::Result<void> take(std::string_view message);
   // The server has sent everything that committed before `lsn`.
   void on_caught_up(std::uint64_t lsn, std::int64_t server_time);
   // Surveys the catalogue when `due` and none is open, and compares it once everything it saw has come. Only between
-  // transactions; what the log did not tell becomes a transaction of our own, at a place no record of the log begins.
+  // transactions; what the log did not tell becomes a transaction of our own, at a place no record of the log begins,
+  // and has that place in later streams, too (set_later).
   base::Result<void> look_around(bool due);
   model::ChangeBatch take_batch();
   const model::ChangeBatch& batch() const { return batch_; }
@@ -42,6 +49,9 @@ class StreamReader {
   base::Result<void> on_logical_message(const Message& message);
   void add_outcome(const RelationMap::Outcome& outcome, const Message& message);
   void on_begin(const Message& message);
+  void begin_transaction(const Message& message);
+  void end_own_transaction(const Message& edge);
+  void make_later(std::uint64_t before);
   void on_commit(const Message& message);
   void on_stream_end(const Message& message);
   model::Change& add_change(model::Op op, const Message& message, bool counts = true);
@@ -54,8 +64,11 @@ class StreamReader {
   bool add_value(const Relation& relation, std::size_t column, const pgoutput::Value& value);
   base::Result<void> check_misfit(const Relation& relation, std::size_t column, const pgoutput::Value& value) const;
   void fill_unchanged(model::Change& change);
-  RelationMap::Place place_of(const Message& message) const { return {top_xid(), message.xid}; }
+  RelationMap::Place place_of(const Message& message) const {
+    return {top_xid(), message.xid, decoder_.is_in_block() ? block_xid_ : xid_};
+  }
   std::uint32_t top_xid() const { return decoder_.is_in_block() ? block_xid_ : 0; }
+  bool is_past(std::uint32_t oid) const;
   std::string place() const;
 
   pgoutput::Decoder decoder_;
@@ -80,6 +93,8 @@ class StreamReader {
   std::uint64_t commit_end_ = 0;     // where the commit record of the last transaction begins
   std::uint64_t given_through_ = 0;  // of the batches taken
   std::uint64_t own_place_ = 0;      // of the last transaction of our own
+  std::map<std::uint64_t, model::Fence> fences_;
+  std::multimap<std::uint64_t, connect::LaterShape> later_;  // still to come
 };
 
 }  // namespace postgres

@@ -53,6 +53,11 @@ class Check {
   virtual void confirmed(const model::Position& position) { (void)position; }
   // After every commit that readers of the target can see.
   virtual void shown(const std::optional<model::Position>& position) { (void)position; }
+  // What a stage of the engine has in memory.
+  virtual void held(std::string_view stage, std::size_t bytes) {
+    (void)stage;
+    (void)bytes;
+  }
   virtual void power_came_back() {}
   virtual void ended() {}  // the run is over and everything should be in its place
 
@@ -72,6 +77,8 @@ class Check {
 std::unique_ptr<Check> check_equality(const Servers& servers);
 std::unique_ptr<Check> check_key_order(const Servers& servers);
 std::unique_ptr<Check> check_bank(const Servers& servers);
+std::unique_ptr<Check> check_foreign_keys(const Servers& servers);
+std::unique_ptr<Check> check_memory(const Servers& servers);
 std::unique_ptr<Check> check_positions(const Servers& servers);
 std::unique_ptr<Check> check_acknowledged(const Servers& servers);
 std::unique_ptr<Check> check_lake_names(const Servers& servers);
