@@ -33,4 +33,21 @@ constexpr CivilDay civil_day(std::int64_t days_since_1970) {
   return {static_cast<std::int64_t>(year_of_era) + era * 400 + (month <= 2 ? 1 : 0), month, day};
 }
 
+// The inverse, for any month 1..12 and day of that month; |year| below 10^15.
+constexpr std::int64_t civil_days(std::int64_t year, unsigned month, unsigned day) {
+  const std::int64_t from_march = month <= 2 ? year - 1 : year;
+  const std::int64_t era = (from_march >= 0 ? from_march : from_march - 399) / 400;
+  const auto year_of_era = static_cast<unsigned>(from_march - era * 400);
+  const unsigned day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
+  const unsigned day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+  return era * days_of_era + static_cast<std::int64_t>(day_of_era) - days_before_1970;
+}
+
+constexpr bool is_leap_year(std::int64_t year) { return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0); }
+
+constexpr unsigned days_of_month(std::int64_t year, unsigned month) {
+  if (month == 2) return is_leap_year(year) ? 29 : 28;
+  return month == 4 || month == 6 || month == 9 || month == 11 ? 30 : 31;
+}
+
 }  // namespace base

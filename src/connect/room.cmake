@@ -1,1 +1,1 @@
-room(connect SOURCES connect/options.cc DEPENDS base model)
+room(connect SOURCES connect/options.cc connect/read_ahead.cc DEPENDS base model)

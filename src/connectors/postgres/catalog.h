@@ -2,15 +2,11 @@
 //
 // The catalogue of a PostgreSQL source. Made by Source, which owns it; any thread may call, one at a time is served. It
 // has a session of its own, opened on first use and again after it broke.
-//
-// describe() reads ahead: asked for many tables one after the other, it fetches them in growing groups, so that ten
-// thousand tables cost a few dozen round trips. A description is handed out once and for a few seconds only; the next
-// call looks at the server again.
 #pragma once
 
-#include <map>
 #include <optional>
 
+#include "connect/read_ahead.h"
 #include "connect/source.h"
 #include "connectors/postgres/connection.h"
 
@@ -29,17 +25,13 @@ class Catalog final : public connect::Catalog {
 
  private:
   base::Result<Connection*> session() REQUIRES(mutex_);
-  base::Result<void> read_ahead(const model::TableName& table) REQUIRES(mutex_);
 
   const ConnectionSettings settings_;
   const connect::Options options_;
   const connect::Context& context_;
   base::Mutex mutex_;
   std::optional<Connection> session_ GUARDED_BY(mutex_);
-  std::vector<model::TableName> listed_ GUARDED_BY(mutex_);  // sorted
-  std::map<model::TableName, model::TableSchemaPtr> ahead_ GUARDED_BY(mutex_);
-  base::Nanos ahead_since_ GUARDED_BY(mutex_){0};
-  std::size_t window_ GUARDED_BY(mutex_) = 1;
+  connect::ReadAhead ahead_ GUARDED_BY(mutex_);
 };
 
 }  // namespace postgres
