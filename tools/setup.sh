@@ -67,3 +67,5 @@ if ! compgen -G "$MILLRACE_CACHE/bin/versitygw-*" >/dev/null; then
     GOTOOLCHAIN=local PATH=$compiler/py/bin:$PATH tests/services/s3_server.sh install
   fi
 fi
+
+tests/services/mysql_server.sh install

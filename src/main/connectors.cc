@@ -4,12 +4,14 @@
 #include <vector>
 
 #include "connectors/files/register.h"
+#include "connectors/mysql/register.h"
 #include "connectors/postgres/register.h"
 
 namespace main_program {
 
 std::span<const connect::Connector* const> all_connectors() {
-  static const std::vector<const connect::Connector*> list = {&postgres::connector(), &connectors::files::connector()};
+  static const std::vector<const connect::Connector*> list = {&postgres::connector(), &mysql::connector(),
+                                                              &connectors::files::connector()};
   return list;
 }
 

@@ -6,7 +6,7 @@ add_custom_target(make_error_list ALL
   BYPRODUCTS ${error_list})
 
 set(connector_rooms)
-foreach(connector connectors_postgres connectors_files)
+foreach(connector connectors_postgres connectors_mysql connectors_files)
   if(TARGET ${connector})
     list(APPEND connector_rooms ${connector})
   endif()

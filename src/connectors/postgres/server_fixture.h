@@ -16,8 +16,6 @@
 #include <gtest/gtest.h>
 #include <libpq-fe.h>
 #include <signal.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,44 +27,13 @@
 #include <string>
 #include <vector>
 
+#include "base/program_fixture.h"
+
 namespace postgres_test {
 
 namespace fs = std::filesystem;
-inline constexpr unsigned unprivileged_id = 65534;
-
-// Runs a program to its end or leaves it running (wait = false); returns the pid, or -1 when it failed.
-inline pid_t run_program(const std::vector<std::string>& words, const std::string& output, bool wait) {
-  const pid_t pid = fork();
-  if (pid == 0) {
-    if (geteuid() == 0 && (setgid(unprivileged_id) != 0 || setuid(unprivileged_id) != 0)) _exit(126);
-    prctl(PR_SET_PDEATHSIG, SIGQUIT);
-    std::vector<char*> arguments;
-    for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
-    arguments.push_back(nullptr);
-    if (freopen(output.c_str(), "a", stdout) == nullptr || freopen(output.c_str(), "a", stderr) == nullptr) _exit(125);
-    execv(arguments[0], arguments.data());
-    _exit(127);
-  }
-  int status = 0;
-  if (wait && (waitpid(pid, &status, 0) != pid || status != 0)) return -1;
-  return pid;
-}
-
-// By bare system calls: <sys/socket.h> declares a function `connect`, which our namespace of that name forbids.
-inline int free_port() {
-  struct InternetAddress {
-    std::uint16_t family = 2;         // AF_INET
-    std::uint16_t port = 0;           // network order
-    std::uint32_t host = 0x0100007f;  // 127.0.0.1 in network order
-    std::uint64_t rest = 0;
-  } address;
-  const long handle = syscall(SYS_socket, 2, 1 /* SOCK_STREAM */, 0);
-  unsigned size = sizeof(address);
-  if (syscall(SYS_bind, handle, &address, size) != 0) return 0;
-  syscall(SYS_getsockname, handle, &address, &size);
-  close(static_cast<int>(handle));
-  return (address.port & 0xff) << 8 | address.port >> 8;
-}
+using base_test::free_port;
+using base_test::run_program;
 
 inline std::string default_binaries() {
   const char* given = std::getenv("MILLRACE_PG_BIN");

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The parts of Applier that carry out what is not a row: truncate, changed shapes, dropped tables; see apply.h for how
+// a group survives statements that commit by themselves.
+#include <algorithm>
+
+#include "connectors/mysql/apply.h"
+#include "connectors/mysql/describe.h"
+#include "connectors/mysql/target_errors.h"
+
+namespace mysql {
+
+using model::Change;
+
+std::string Applier::part_sql(const Part& part) const {
+  return replaying_ ? control_.replayed_sql(*replaying_, part) : control_.part_sql(part);
+}
+
+bool Applier::is_done(const Change& change) const {
+  const std::optional<Part>* reached = &part_;
+  if (replaying_) {
+    const auto found = replay_parts_.find(*replaying_);
+    if (found == replay_parts_.end()) return false;
+    reached = &found->second;
+  }
+  if (!*reached || change.position.log != (*reached)->before.log) return false;
+  return change.position.sequence < (*reached)->before.sequence && change.op != model::Op::begin &&
+         change.op != model::Op::commit;
+}
+
+relational::SchemaChange Applier::schema_change(const model::TableSchema& before,
+                                                const model::TableSchema& after) const {
+  return mysql::schema_change(dialect_, before, after);
+}
+
+std::string Applier::drop_sql(const model::TableName& table) const { return "DROP TABLE IF EXISTS " + quoted(table); }
+
+base::Result<std::string> Applier::shape_of(const model::TableName& table) {
+  std::string words;
+  for (const model::TableSchemaPtr& found : TRY(describe_tables(session_->connection(), {table}))) {
+    for (const model::Column& column : found->columns) {
+      words += fmt::format("{} {} {} {} {} {}\n", quote_identifier(column.name), column.type.native, column.collation,
+                           column.nullable ? "NULL" : "NOT NULL", column.default_expression, column.generation);
+    }
+  }
+  return words;
+}
+
+base::Result<void> Applier::commit_part(const std::string& shape, connect::ApplyReport& report) {
+  const Part reached{in_hand_->position, shape};
+  const bool moves = !replaying_ && committed_ > *position_;
+  if (moves) queue(Expected::What::position, control_.move_sql(epoch_, position_, committed_));
+  queue(Expected::What::control, part_sql(reached));
+  TRY(settle(report));
+  queue(Expected::What::control, "COMMIT");
+  TRY(settle(report));
+  ++parts_kept_;
+  if (moves) position_ = committed_;
+  part() = reached;
+  return {};
+}
+
+// Another process that takes over waits for the lock; one that had it before has raised the epoch.
+base::Result<std::optional<Refusal>> Applier::alter_under_lock(const std::vector<std::string>& statements) {
+  TRY(control_.lock_task(*session_));
+  const auto altered = [&]() -> base::Result<std::optional<Refusal>> {
+    const Outcome held = TRY(session_->attempt(control_.hold_sql(epoch_, position_)));
+    if (held.refusal || held.rows != 1)
+      return base::failed(codes_.superseded, "epoch {} of the task has ended", epoch_);
+    for (const std::string& statement : statements) {
+      Outcome outcome = TRY(session_->attempt(statement));
+      if (outcome.refusal) return std::optional<Refusal>(std::move(outcome.refusal));
+    }
+    return std::optional<Refusal>();
+  };
+  base::Result<std::optional<Refusal>> done = altered();
+  if (!session_->broken()) control_.unlock_task(*session_);
+  return done;
+}
+
+base::Result<void> Applier::run_ddl(const model::TableSchema& table, const std::vector<std::string>& statements,
+                                    connect::ApplyReport& report) {
+  TRY(settle(report));
+  const std::string shape = TRY(shape_of(table.name));
+  const std::string note = quoted(table.name) + "\n" + shape;
+  const std::optional<Part>& reached = part();
+  const bool is_pending =
+      reached && reached->before == in_hand_->position && reached->shape.starts_with(quoted(table.name) + "\n");
+  const bool is_made = is_pending && reached->shape != note;
+  TRY(commit_part(note, report));
+  std::optional<Refusal> refusal;
+  if (!is_made && !shape.empty()) refusal = TRY(alter_under_lock(statements));
+  // From here on the change counts as made: a row that stands where it is, in a run, is still to come.
+  const bool is_row = in_hand_->op != model::Op::schema && in_hand_->op != model::Op::drop_table;
+  Part after{in_hand_->position, ""};
+  if (!is_row && !refusal) ++after.before.sequence;
+  TRY(begin_group(*position_));
+  queue(Expected::What::control, part_sql(after));
+  part() = after;
+  std::erase_if(destinations_, [&](const auto& entry) { return entry.second->schema->name == table.name; });
+  if (!refusal) return {};
+  base::Error error = std::move(refusal->error);
+  if (error.kind() == base::Kind::transient) return error;
+  suspend_for_ddl(table, std::move(error), report);
+  return {};
+}
+
+base::Result<void> Applier::truncate(const model::ChangeBatch& batch, const std::vector<const Change*>& changes,
+                                     connect::ApplyReport& report) {
+  std::set<model::TableName> emptied;
+  for (const Change* change : changes) {
+    const model::TableSchemaPtr& table = batch.tables[change->table];
+    if (TRY(destination(table, report)) == nullptr || !emptied.insert(table->name).second) continue;
+    ++report.tables[table->source_name].ddls;
+    TRY(settle(report));
+    Outcome outcome = TRY(session_->attempt("DELETE FROM " + quoted(table->name)));
+    if (outcome.refusal) TRY(suspend(*table, std::move(outcome.refusal->error), report));
+  }
+  return {};
+}
+
+}  // namespace mysql
