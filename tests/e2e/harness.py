@@ -29,6 +29,7 @@ import pyarrow
 import pyarrow.csv
 import pyarrow.parquet
 
+from mysql_servers import MariaDB, MySQL, MysqlDatabase
 from servers import Database, Failure, Postgres, wait_for
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -74,6 +75,14 @@ class Servers:
         with self.lock:
             if name not in self.shared:
                 self.shared[name] = Postgres(self.folder / name, major, settings, survive=self.survive)
+            return self.shared[name]
+
+    def of_class(self, kind, name=None):
+        """A MariaDB or MySQL server."""
+        name = name or kind.__name__.lower()
+        with self.lock:
+            if name not in self.shared:
+                self.shared[name] = kind(self.folder / name)
             return self.shared[name]
 
     def close(self):
@@ -222,6 +231,12 @@ class Bench:
         self.owned.append(server)
         return server
 
+    def mariadb(self):
+        return self.servers.of_class(MariaDB)
+
+    def mysql(self):
+        return self.servers.of_class(MySQL)
+
     def database(self, hint, server=None):
         database = (server or self.postgres()).new_database(hint)
         self.databases.append(database)
@@ -248,8 +263,8 @@ class Bench:
             rule.setdefault("rule-id", str(number))
             rule.setdefault("rule-name", f"rule-{number}")
         task = Task(self, {
-            "source": source.endpoint("source") if isinstance(source, Database) else source,
-            "target": target.endpoint("target") if isinstance(target, Database) else target,
+            "source": source.endpoint("source") if isinstance(source, (Database, MysqlDatabase)) else source,
+            "target": target.endpoint("target") if isinstance(target, (Database, MysqlDatabase)) else target,
             "task": {"ReplicationTaskIdentifier": self.name.replace(".", "-").replace("_", "-") + f"-{len(self.tasks)}",
                      "MigrationType": kind, "TableMappings": {"rules": rules},
                      "ReplicationTaskSettings": settings or {}, **members}})

@@ -16,12 +16,16 @@ import threading
 import time
 
 import psycopg2
+import pymysql
 
 DEBIAN_BINARIES = "/usr/lib/postgresql/15/bin"
 NOBODY = 65534
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None)
 _poll = threading.Event()
+# A server that is away, whichever it is.
+AWAY = (psycopg2.OperationalError, psycopg2.InterfaceError, pymysql.err.OperationalError, pymysql.err.InterfaceError,
+        ConnectionError, TimeoutError)
 
 
 class Failure(AssertionError):

@@ -157,7 +157,7 @@ def alter(world):
              f"UPDATE odd.grows SET {column} = {number} WHERE id % 7 = 3"]
     if world.target.follows_dropped_columns:
         steps.append(world.chance.choice([
-            f"ALTER TABLE odd.grows DROP COLUMN IF EXISTS c{max(number - 3, 0)}",
+            world.source.drop_column(max(number - 3, 0)),
             f"ALTER TABLE odd.grows RENAME COLUMN {column} TO other; UPDATE odd.grows SET other = NULL WHERE id < 50; "
             f"ALTER TABLE odd.grows RENAME COLUMN other TO {column}"]))
     world.change(*(["; ".join(steps)] if world.chance.random() < 0.5 else steps))
@@ -171,15 +171,15 @@ def add_table(world):
     """A table with rows, then changes of it; the one before the last goes."""
     number = world.count("tables")
     table, last = Table("odd", f"late {number}"), Table("odd", f"late {number - 2}")
-    name = table.quoted
-    world.change(f"CREATE TABLE {name} (id int PRIMARY KEY, v text); INSERT INTO {name} SELECT g, 'there' FROM generate_series(1, 500) g;"
+    name = world.source.named(table)
+    world.change(world.source.late_table(name)
                  + (world.source.full_rows_of(table) if world.target.wants_old_rows else ""))
     world.added.append(table)
     world.change(*(f"UPDATE {name} SET v = 'u{step}' WHERE id % 5 = {step}; INSERT INTO {name} VALUES ({1000 + step}, 'new'); "
                    f"DELETE FROM {name} WHERE id = {step + 7}" for step in range(5)))
     if last in world.added:
         world.added.remove(last)
-        world.change(f"DROP TABLE {last.quoted}")
+        world.change(f"DROP TABLE {world.source.named(last)}")
     return lambda: world.target.shows(table)
 
 

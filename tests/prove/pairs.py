@@ -13,23 +13,33 @@ a `wire`, which is the `proxy` on the way to it. A source also has `database`, w
     unwatch()         ends the readers, whatever they found
 """
 
+import collections
+import contextlib
 import dataclasses
 from typing import Callable
 
 import botocore.exceptions
+import pymysql
 
 from harness import expect, expect_equal, expect_same
 from lake import NULL, FileReader, Folder
+from mysql_servers import MariaDB, MySQL, MysqlDatabase
 from proxy import Proxy
 from s3 import BUCKET, S3
 from watchers import DatabaseEye, TargetReader
+from workloads import WORKLOADS
+from workloads_mysql import MYSQL_WORKLOADS, series
 
 SOURCE_LOG_CAP_MB = 32
+THERE = "g, 'there'"
 SOURCE_SETTINGS = ["wal_sender_timeout = 6s", "logical_decoding_work_mem = 64kB", "full_page_writes = off"]
 
 
 class PostgresSource:
     offers = {"server", "wire"}
+    workloads = WORKLOADS
+    retained = ("SELECT coalesce(max(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)), 0)::bigint AS bytes "
+                "FROM pg_replication_slots WHERE database = current_database()")
 
     def __init__(self, world):
         self.server = world.bench.servers.postgres(f"{world.lane}-source", settings=SOURCE_SETTINGS)
@@ -42,11 +52,38 @@ class PostgresSource:
         """The task has begun: from now on it outlasts what befalls it."""
         return self.database.one("SELECT count(*) FROM pg_replication_slots WHERE database = current_database()") > 0
 
+    @staticmethod
+    def beat(cursor):
+        cursor.execute("UPDATE pulse.beats SET n = n + 1 RETURNING n")
+        return cursor.fetchone()[0]
+
+    @staticmethod
+    def end_prepared(cursor):
+        """Commits what a writer left prepared."""
+        cursor.execute("SELECT gid FROM pg_prepared_xacts WHERE database = current_database()")
+        for (name,) in cursor.fetchall():
+            cursor.execute("COMMIT PREPARED %s", [name])
+
     def settle(self):
-        """Ends what a writer left open."""
         self.database.close()
-        for (name,) in self.database.execute("SELECT gid FROM pg_prepared_xacts WHERE database = current_database()"):
-            self.database.execute("COMMIT PREPARED %s", [name])
+        connection = self.server.connect(self.database.name)
+        with connection.cursor() as cursor:
+            self.end_prepared(cursor)
+        connection.close()
+
+    @staticmethod
+    def named(table):
+        return table.quoted
+
+    @staticmethod
+    def drop_column(number):
+        return f"ALTER TABLE odd.grows DROP COLUMN IF EXISTS c{number}"
+
+    @staticmethod
+    def late_table(name):
+        """A table with 500 rows."""
+        return (f"CREATE TABLE {name} (id int PRIMARY KEY, v text); "
+                f"INSERT INTO {name} SELECT g, 'there' FROM generate_series(1, 500) g;")
 
     def rows(self, table):
         """All rows as text."""
@@ -60,23 +97,94 @@ class PostgresSource:
         return f"ALTER TABLE {table.quoted} REPLICA IDENTITY FULL;"
 
 
-class PostgresTarget:
+class MysqlSource:
+    """A MySQL or MariaDB server with all its schemas: the workloads' are made anew for each round."""
+
+    offers = {"server", "wire"}
+    workloads = MYSQL_WORKLOADS
+    retained = None
+
+    def __init__(self, world):
+        self.server = world.bench.servers.of_class(self.kind, f"{world.lane}-source")
+        self.database = MysqlDatabase(self.server, "mysql")  # the schema in use does not matter
+        for schema in ("pulse", "bank", "shop", "odd"):
+            self.database.execute(f"DROP DATABASE IF EXISTS {schema}")
+        self.proxy = Proxy(world.bench, self.server.port)
+        self.endpoint = self.database.endpoint("source", EndpointIdentifier="source", Port=self.proxy.port, MillraceChunkMB=1)
+
+    def is_ready_for_faults(self):
+        return any("Binlog Dump" in row[4] for row in self.database.execute("SHOW PROCESSLIST"))
+
+    @staticmethod
+    def beat(cursor):
+        cursor.execute("UPDATE pulse.beats SET n = LAST_INSERT_ID(n + 1)")
+        cursor.execute("SELECT LAST_INSERT_ID()")
+        return cursor.fetchone()[0]
+
+    @staticmethod
+    def end_prepared(cursor):
+        cursor.execute("XA RECOVER")
+        for _, length, _, name in cursor.fetchall():
+            with contextlib.suppress(pymysql.err.Error):  # its own session has ended it meanwhile
+                cursor.execute("XA COMMIT %s", [name[:length]])
+
+    def settle(self):
+        self.database.close()
+        connection = self.server.connect()
+        with connection.cursor() as cursor:
+            self.end_prepared(cursor)
+        connection.close()
+
+    @staticmethod
+    def named(table):
+        return ".".join("`" + part.replace("`", "``") + "`" for part in (table.schema, table.name))
+
+    def drop_column(self, number):
+        self.database.close()  # the server may have been another process when it was made
+        there = self.database.one("SELECT count(*) FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = 'odd' AND TABLE_NAME = 'grows' "
+                                  "AND COLUMN_NAME = %s", [f"c{number}"])
+        return f"ALTER TABLE odd.grows DROP COLUMN c{number}" if there else "DO 0"
+
+    @staticmethod
+    def late_table(name):
+        return f"CREATE TABLE {name} (id int PRIMARY KEY, v text); INSERT INTO {name} {series(500, THERE)};"
+
+    def rows(self, table):
+        """All rows as text."""
+        columns = [row[0] for row in self.database.execute(f"SHOW COLUMNS FROM {self.named(table)}")]
+        texts = ", ".join("CAST(`" + column.replace("`", "``") + "` AS CHAR)" for column in columns)
+        return [tuple(row) for row in self.database.execute(f"SELECT {texts} FROM {self.named(table)}")]
+
+    def full_rows_of(self, table):
+        return ""
+
+
+class MariaSource(MysqlSource):
+    kind = MariaDB
+
+
+class OracleMysqlSource(MysqlSource):
+    kind = MySQL
+
+
+class DatabaseTarget:
+    """What targets with transactions have in common; `control` is where the position is."""
+
     offers = {"server", "wire"}
     wants_old_rows = False
     follows_dropped_columns = True
 
     def __init__(self, world):
-        self.server = world.bench.servers.postgres(f"{world.lane}-target")
-        self.database = world.bench.target(self.server)
+        self.open(world)
         self.proxy = Proxy(world.bench, self.server.port)
-        self.endpoint = self.database.endpoint("target", Port=self.proxy.port)
-        self.source = world.source.database
-        self.questions = [workload.question for workload in world.workloads if workload.question]
+        self.endpoint = self.database.endpoint("target", EndpointIdentifier="target", Port=self.proxy.port)
+        self.source = world.source
+        self.questions = [question for workload in world.workloads if (question := self.question_of(workload))]
         self.eye = self.reader = None
 
     def watch(self, pulse):
         self.eye = DatabaseEye(self.database, pulse)
-        self.reader = TargetReader(self.database, self.questions)
+        self.reader = TargetReader(self.database, self.questions, self.control)
 
     @property
     def seen(self):
@@ -91,9 +199,7 @@ class PostgresTarget:
         return self.eye.lag_max
 
     def shows(self, table):
-        if not self.database.one("SELECT to_regclass(%s)", [table.quoted]):
-            return False
-        return self.database.one(f"SELECT count(*) FROM {table.quoted}") > 0
+        return self.exists(table) and self.database.one(f"SELECT count(*) FROM {self.family.named(table)}") > 0
 
     def check(self):
         for watcher in filter(None, (self.eye, self.reader)):
@@ -106,13 +212,64 @@ class PostgresTarget:
 
     def compare(self, tables):
         self.database.close()
-        expect_equal(self.source, self.database, [table.quoted for table in tables])
-        aside = self.database.execute("SELECT \"TABLE_NAME\", \"ERROR\" FROM public.awsdms_apply_exceptions LIMIT 3")
-        expect_same(aside, [], "rows put aside")
+        if isinstance(self.source, PostgresSource) and self.family is PostgresSource:
+            expect_equal(self.source.database, self.database, [table.quoted for table in tables])
+        else:
+            for table in tables:
+                ours = collections.Counter(self.source.rows(table))
+                theirs = collections.Counter(self.family.rows(self, table))
+                expect_same((ours - theirs).most_common(3), [], f"{table.text}: rows of the source ({ours.total()}) not at the target")
+                expect_same((theirs - ours).most_common(3), [], f"{table.text}: rows of the target ({theirs.total()}) not at the source")
+        aside = self.database.execute(f"SELECT TABLE_NAME, ERROR FROM {self.control}.awsdms_apply_exceptions LIMIT 3".replace(
+            "TABLE_NAME, ERROR", '"TABLE_NAME", "ERROR"' if self.family is PostgresSource else "TABLE_NAME, ERROR"))
+        expect_same(list(aside), [], "rows put aside")
 
     def unwatch(self):
         for watcher in filter(None, (self.eye, self.reader)):
             watcher.ending.set()
+
+
+class PostgresTarget(DatabaseTarget):
+    family = PostgresSource
+    control = "public"
+
+    def open(self, world):
+        self.server = world.bench.servers.postgres(f"{world.lane}-target")
+        self.database = world.bench.target(self.server)
+
+    @staticmethod
+    def question_of(workload):
+        return workload.question
+
+    def exists(self, table):
+        return self.database.one("SELECT to_regclass(%s)", [table.quoted])
+
+
+class MysqlTarget(DatabaseTarget):
+    family = MysqlSource
+    control = "awsdms_control"
+
+    def __init__(self, world, kind):
+        self.kind = kind
+        super().__init__(world)
+
+    def open(self, world):
+        self.server = world.bench.servers.of_class(self.kind, f"{world.lane}-target")
+        self.database = MysqlDatabase(self.server, "mysql")
+        for schema in ("pulse", "bank", "shop", "odd", self.control):
+            self.database.execute(f"DROP DATABASE IF EXISTS {schema}")
+
+    @staticmethod
+    def named(table):
+        return MysqlSource.named(table)
+
+    @staticmethod
+    def question_of(workload):
+        return workload.mysql_question
+
+    def exists(self, table):
+        return self.database.one("SELECT count(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s",
+                                 [table.schema, table.name])
 
 
 class FolderTarget:
@@ -230,4 +387,10 @@ PAIRS = {pair.name: pair for pair in [
     Pair("postgres-to-csv", PostgresSource, FolderTarget, ("csv",)),
     Pair("postgres-to-parquet", PostgresSource, FolderTarget, ("parquet",)),
     Pair("postgres-to-s3", PostgresSource, BucketTarget, ("csv",), by_default=False),
+    Pair("mariadb-to-postgres", MariaSource, PostgresTarget, by_default=False),
+    Pair("mysql-to-postgres", OracleMysqlSource, PostgresTarget, by_default=False),
+    Pair("mariadb-to-mysql", MariaSource, MysqlTarget, (MySQL,), by_default=False),
+    Pair("mysql-to-mariadb", OracleMysqlSource, MysqlTarget, (MariaDB,), by_default=False),
+    Pair("postgres-to-mysql", PostgresSource, MysqlTarget, (MySQL,), by_default=False),
+    Pair("mysql-to-csv", OracleMysqlSource, FolderTarget, ("csv",), by_default=False),
 ]}

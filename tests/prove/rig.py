@@ -19,13 +19,12 @@ import threading
 import time
 import traceback
 
-import psycopg2
-
 from faults import FAULTS, applies
 from harness import Bench, Failure, expect, expect_same, select
 from pairs import SOURCE_LOG_CAP_MB
+from servers import AWAY
 from watchers import PULSE, PULSE_SCHEMA, Gauge, Pulse
-from workloads import WORKLOADS, Writer
+from workloads import Writer
 
 ROUND_FAULTS = 64
 FAULTS_WHILE_LOADING = 2
@@ -130,7 +129,7 @@ class World:
         self.run = self.fault = self.pulse = self.gauge = self.disk = self.task = None
         self.restarted = 0.0
         self.counts, self.added, self.writers = {}, [], []
-        self.workloads = [kind() for kind in WORKLOADS]
+        self.workloads = [kind() for kind in lane.pair.source.workloads]
         self.tables = [table for workload in self.workloads for table in workload.tables]
         self.target = None
         try:
@@ -145,14 +144,16 @@ class World:
         source = self.source.database
         source.execute("".join(workload.schema for workload in self.workloads) + PULSE_SCHEMA)
         if self.target.wants_old_rows:
-            source.execute("".join(self.source.full_rows_of(table) for table in [PULSE, *self.tables]))
+            statements = "".join(self.source.full_rows_of(table) for table in [PULSE, *self.tables])
+            if statements:
+                source.execute(statements)
         self.task = self.bench.task(self.source.endpoint, self.target.endpoint,
                                     [select(schema=schema) for schema in dict.fromkeys(t.schema for t in [PULSE, *self.tables])],
                                     settings={"ErrorBehavior": {"RecoverableErrorInterval": 1}})
         self.disk = SmallDisk(self.bench, self.task.data)
-        self.pulse = Pulse(source)
-        self.gauge = Gauge(source, lambda: self.run, self.task.data / "relay")
-        self.writers = [Writer(source, workload, random.Random(self.chance.random()), WRITER_PAUSE_SECONDS)
+        self.pulse = Pulse(self.source)
+        self.gauge = Gauge(self.source, lambda: self.run, self.task.data / "relay")
+        self.writers = [Writer(self.source, workload, random.Random(self.chance.random()), WRITER_PAUSE_SECONDS)
                         for workload in self.workloads]
 
     # ---- for faults
@@ -211,7 +212,7 @@ class World:
         deadline = time.monotonic() + seconds
         while True:
             self.alive()
-            with contextlib.suppress(psycopg2.OperationalError, psycopg2.InterfaceError):
+            with contextlib.suppress(*AWAY):
                 if condition():
                     return
             if time.monotonic() > deadline:

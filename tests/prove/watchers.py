@@ -10,10 +10,8 @@ import pathlib
 import threading
 import time
 
-import psycopg2
-
 from harness import Failure
-from servers import wait_for
+from servers import AWAY, wait_for
 from workloads import Table
 
 PULSE = Table("pulse", "beats", version=1)
@@ -24,7 +22,7 @@ PULSE_SCHEMA = ("CREATE SCHEMA pulse; CREATE TABLE pulse.beats (id int PRIMARY K
 class Watcher(threading.Thread):
     """Calls `look` until told to stop. A server that is away is looked at again; any other problem is a contradiction."""
 
-    away = (psycopg2.OperationalError, psycopg2.InterfaceError)
+    away = AWAY
 
     def __init__(self, pause_seconds):
         super().__init__(daemon=True)
@@ -73,23 +71,24 @@ class DatabaseWatcher(Watcher):
         """The one row of a query, by the names of its columns."""
         with self.cursor() as cursor:
             cursor.execute(sql)
-            return dict(zip((column.name for column in cursor.description), cursor.fetchone()))
+            return dict(zip((column[0] for column in cursor.description), cursor.fetchone()))
 
     def disconnect(self):
         if self.connection is not None:
-            with contextlib.suppress(psycopg2.Error):
+            with contextlib.suppress(Exception):
                 self.connection.close()
         self.connection = None
 
 
 class Pulse(DatabaseWatcher):
-    def __init__(self, database):
-        super().__init__(database, 0.03)
-        self.newest, self.times = 0, {}
+    def __init__(self, source):
+        super().__init__(source.database, 0.03)
+        self.beat, self.newest, self.times = source.beat, 0, {}
         self.start()
 
     def look(self):
-        newest = self.ask("UPDATE pulse.beats SET n = n + 1 RETURNING n")["n"]
+        with self.cursor() as cursor:
+            newest = self.beat(cursor)
         self.times[newest] = time.monotonic()
         self.newest = newest
 
@@ -116,11 +115,9 @@ class Gauge(DatabaseWatcher):
 
     LOOKS_A_CHECKPOINT = 10
 
-    RETAINED = ("SELECT coalesce(max(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)), 0)::bigint AS bytes "
-                "FROM pg_replication_slots WHERE database = current_database()")
-
-    def __init__(self, database, running, relay):
-        super().__init__(database, 0.2)
+    def __init__(self, source, running, relay):
+        super().__init__(source.database, 0.2)
+        self.retained = source.retained  # a query; none: the source keeps its log by rules of its own
         self.running, self.relay = running, relay  # the task's present process or None; a folder
         self.memory_max = self.retained_max = self.relay_max = self.looks = 0
         self.start()
@@ -131,9 +128,11 @@ class Gauge(DatabaseWatcher):
             self.memory_max = max(self.memory_max, run.memory_peak())
         self.relay_max = max(self.relay_max, folder_bytes(self.relay))
         self.looks += 1
+        if not self.retained:
+            return
         if self.looks % self.LOOKS_A_CHECKPOINT == 0:
             self.do("CHECKPOINT")
-        self.retained_max = max(self.retained_max, self.ask(self.RETAINED)["bytes"])
+        self.retained_max = max(self.retained_max, self.ask(self.retained)["bytes"])
 
 
 class DatabaseEye(DatabaseWatcher):
@@ -145,7 +144,7 @@ class DatabaseEye(DatabaseWatcher):
         self.start()
 
     def look(self):
-        seen = self.ask(f"SELECT n FROM {PULSE.quoted}")["n"]
+        seen = self.ask("SELECT n FROM pulse.beats")["n"]
         if seen < self.seen:
             raise Failure(f"the pulse went back from {self.seen} to {seen}")
         self.seen = seen
@@ -155,11 +154,12 @@ class DatabaseEye(DatabaseWatcher):
 class TargetReader(DatabaseWatcher):
     """Whether one snapshot of the target after the other is a state that the source had: nothing else has these answers."""
 
-    POSITION = "SELECT coalesce(max(position_log), 0) AS position FROM public.millrace_position"
+    POSITION = "SELECT coalesce(max(position_log), 0) AS position FROM {}.millrace_position"
 
-    def __init__(self, database, questions):
+    def __init__(self, database, questions, control="public"):
         super().__init__(database, 0.3)
         self.questions, self.looks, self.position = questions, 0, 0
+        self.asked = self.POSITION.format(control)
         self.start()
 
     def look(self):
@@ -167,7 +167,7 @@ class TargetReader(DatabaseWatcher):
             for what, number in self.ask(question).items():
                 if number:
                     raise Failure(f"look {self.looks}: {what}: {number}")
-        position = self.ask(self.POSITION)["position"]
+        position = self.ask(self.asked)["position"]
         if position < self.position:
             raise Failure(f"the position went back from {self.position} to {position}")
         self.position = position

@@ -14,7 +14,7 @@ import contextlib
 import dataclasses
 import threading
 
-import psycopg2
+from servers import AWAY
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +53,13 @@ SELECT (SELECT sum(balance) FROM bank.accounts)::bigint - {ACCOUNTS * START} AS 
      SELECT taker AS id, amount FROM bank.moves UNION ALL SELECT giver, -amount FROM bank.moves) f GROUP BY id) m USING (id)
    WHERE a.balance <> {START} + coalesce(m.amount, 0)) AS "accounts that disagree with moves"
 """
+    mysql_question = f"""
+SELECT (SELECT sum(balance) FROM bank.accounts) - {ACCOUNTS * START} AS `money made`,
+  (SELECT count(*) FROM bank.moves) - (SELECT count(*) FROM bank.notes) AS `moves without a note`,
+  (SELECT count(*) FROM bank.accounts a LEFT JOIN (SELECT id, sum(amount) AS amount FROM (
+     SELECT taker AS id, amount FROM bank.moves UNION ALL SELECT giver, -amount FROM bank.moves) f GROUP BY id) m USING (id)
+   WHERE a.balance <> {START} + coalesce(m.amount, 0)) AS `accounts that disagree with moves`
+"""
 
     def step(self, chance):
         giver, taker = sorted(chance.sample(range(1, self.ACCOUNTS + 1), 2))
@@ -85,6 +92,13 @@ SELECT (SELECT count(*) FROM shop.orders o LEFT JOIN (SELECT "order", count(*) A
   (SELECT count(*) FROM shop.products p LEFT JOIN (SELECT product, sum(pieces) AS pieces FROM shop.lines GROUP BY 1) l
     ON l.product = p.id WHERE p.sold <> coalesce(l.pieces, 0) OR p.stock + p.sold <> {STOCK}) AS "products unlike their lines",
   (SELECT sum(orders) FROM shop.customers)::bigint - (SELECT count(*) FROM shop.orders) AS "orders nobody placed"
+"""
+    mysql_question = f"""
+SELECT (SELECT count(*) FROM shop.orders o LEFT JOIN (SELECT `order`, count(*) AS n, sum(amount) AS amount FROM shop.`lines`
+    GROUP BY 1) l ON l.`order` = o.id WHERE NOT (o.`lines` <=> l.n AND o.total <=> l.amount)) AS `orders unlike their lines`,
+  (SELECT count(*) FROM shop.products p LEFT JOIN (SELECT product, sum(pieces) AS pieces FROM shop.`lines` GROUP BY 1) l
+    ON l.product = p.id WHERE p.sold <> coalesce(l.pieces, 0) OR p.stock + p.sold <> {STOCK}) AS `products unlike their lines`,
+  (SELECT sum(orders) FROM shop.customers) - (SELECT count(*) FROM shop.orders) AS `orders nobody placed`
 """
     SETTLE = """
 UPDATE shop.orders o SET lines = l.n, total = l.amount FROM (SELECT count(*) AS n, sum(amount) AS amount FROM shop.lines
@@ -132,7 +146,7 @@ UPDATE shop.orders SET total = total + {pieces} * price FROM m, p WHERE m."order
 
 class Odd:
     ROWS, MASS_EVERY = 300, 400
-    NAMED = 'Ta"b le 😀'
+    NAMED = 'Ta"b le ü'
     tables = [Table("odd", "bag", key=0), Table("odd", "walkers"), Table("odd", "doc"), Table("odd", NAMED),
               Table("odd", "emptied", emptied=True), Table("odd", "grows"), Table("odd", "mass"),
               Table("odd", "reloaded", emptied=True), Table("odd", "nested", version=1)]
@@ -142,7 +156,7 @@ CREATE TABLE odd.bag (a int, b text); ALTER TABLE odd.bag REPLICA IDENTITY FULL;
 CREATE TABLE odd.walkers (id int PRIMARY KEY, place int UNIQUE, v text);
 CREATE TABLE odd.doc (id int PRIMARY KEY, n int, body text, more text);
 ALTER TABLE odd.doc ALTER body SET STORAGE EXTERNAL, ALTER more SET STORAGE EXTERNAL;
-CREATE TABLE odd."Ta""b le 😀" ("or""der" int PRIMARY KEY, "va.l, ue" text, "SELECT" numeric(12,4));
+CREATE TABLE odd."Ta""b le ü" ("or""der" int PRIMARY KEY, "va.l, ue" text, "SELECT" numeric(12,4));
 CREATE TABLE odd.emptied (id int PRIMARY KEY, v text);
 CREATE TABLE odd.grows (id int PRIMARY KEY, n int);
 CREATE TABLE odd.mass (id bigserial PRIMARY KEY, v text);
@@ -151,14 +165,14 @@ CREATE TABLE odd.nested (id int PRIMARY KEY, version int NOT NULL DEFAULT 0);
 INSERT INTO odd.bag SELECT g % 20, CASE WHEN g % 3 > 0 THEN 'x' END FROM generate_series(1, {ROWS}) g;
 INSERT INTO odd.walkers SELECT g, g, 'w' || g FROM generate_series(1, {ROWS}) g;
 INSERT INTO odd.doc SELECT g, 0, repeat(md5(g::text), 100), CASE WHEN g % 2 = 0 THEN repeat('m', 3000) END FROM generate_series(1, 60) g;
-INSERT INTO odd."Ta""b le 😀" SELECT g, E'tab\\t "quote", line\\nand \\\\N ' || g, g / 3.0 FROM generate_series(1, {ROWS}) g;
+INSERT INTO odd."Ta""b le ü" SELECT g, E'tab\\t "quote", line\\nand \\\\N ' || g, g / 3.0 FROM generate_series(1, {ROWS}) g;
 INSERT INTO odd.emptied SELECT g, 'first' FROM generate_series(1, {ROWS}) g;
 INSERT INTO odd.grows SELECT g, 0 FROM generate_series(1, {ROWS}) g;
 INSERT INTO odd.mass (v) SELECT repeat(md5(g::text), 6) FROM generate_series(1, 20000) g;
 INSERT INTO odd.reloaded SELECT g, 0, repeat('r', 100) FROM generate_series(1, 5000) g;
 INSERT INTO odd.nested SELECT g FROM generate_series(1, {ROWS}) g;
 """
-    question = None  # rows that stand for themselves; both sides are compared in the end
+    question = mysql_question = None  # rows that stand for themselves; both sides are compared in the end
 
     def __init__(self):
         self.number = 0
@@ -201,7 +215,7 @@ INSERT INTO odd.nested SELECT g FROM generate_series(1, {ROWS}) g;
 
     def named(self, chance):
         at = self.any_row(chance)
-        return 2, ('BEGIN; DELETE FROM odd."Ta""b le 😀" WHERE "or""der" = %d; INSERT INTO odd."Ta""b le 😀" VALUES (%d, '
+        return 2, ('BEGIN; DELETE FROM odd."Ta""b le ü" WHERE "or""der" = %d; INSERT INTO odd."Ta""b le ü" VALUES (%d, '
                    "E'é \\r\\n 😀 %d', 0.0001); COMMIT" % (at, at, self.number))
 
     def nest(self, chance):
@@ -245,9 +259,10 @@ WORKLOADS = [Bank, Shop, Odd]
 class Writer(threading.Thread):
     """Does a workload's steps until told to stop, through restarts of the source: a step that was cut may be done or not."""
 
-    def __init__(self, database, workload, chance, pause_seconds):
+    def __init__(self, source, workload, chance, pause_seconds):
         super().__init__(daemon=True)
-        self.database, self.workload, self.chance, self.pause = database, workload, chance, pause_seconds
+        self.source, self.database = source, source.database
+        self.workload, self.chance, self.pause = workload, chance, pause_seconds
         self.ending, self.changes, self.failed = threading.Event(), 0, None
         self.start()
 
@@ -257,8 +272,8 @@ class Writer(threading.Thread):
             try:
                 connection = connection or self.connect()
                 self.do(connection)
-            except (psycopg2.OperationalError, psycopg2.InterfaceError):
-                with contextlib.suppress(psycopg2.Error, AttributeError):
+            except AWAY:
+                with contextlib.suppress(Exception):
                     connection.close()
                 connection = None
             except Exception as problem:
@@ -269,11 +284,9 @@ class Writer(threading.Thread):
 
     def connect(self):
         connection = self.database.server.connect(self.database.name)
-        with connection.cursor() as cursor:  # what a cut left behind
-            cursor.execute("SET client_min_messages = warning; SELECT gid FROM pg_prepared_xacts WHERE database = current_database()"
-                           " AND gid LIKE current_database() || '-%'")
-            for (name,) in cursor.fetchall() if isinstance(self.workload, Odd) else []:
-                cursor.execute("COMMIT PREPARED %s", [name])
+        if isinstance(self.workload, Odd):  # what a cut left behind
+            with connection.cursor() as cursor:
+                self.source.end_prepared(cursor)
         return connection
 
     def do(self, connection):

@@ -1,0 +1,369 @@
+# SPDX-License-Identifier: Apache-2.0
+"""MySQL and MariaDB: load and changes to PostgreSQL, to files and to themselves."""
+
+import contextlib
+import datetime
+import re
+
+import psycopg2
+import pyarrow.parquet
+import pymysql
+
+from harness import expect_same, read_csv, scenario, select, transform
+from mysql_servers import MariaDB, MySQL, MysqlDatabase
+from servers import wait_for
+
+
+def sources(bench):
+    for server in (bench.mariadb(), bench.mysql()):
+        yield server.engine_name, bench.source(server)
+
+
+@scenario("mysql.load_and_stream")
+def load_and_stream(bench):
+    """Both servers to PostgreSQL: rows from before and after the start, transactions that are undone, a key that changes."""
+    for name, source in sources(bench):
+        target = bench.target()
+        source.execute("CREATE TABLE t (id int PRIMARY KEY, a varchar(40), n decimal(10,2), d datetime(3), b blob);"
+                       "INSERT INTO t VALUES (1, 'one', 1.50, '2024-02-29 23:59:59.125', x'00ff'), (2, 'zwei ü', NULL, NULL, '')")
+        task = bench.task(source, target, [select(source.name)])
+        task.catch_up()
+        query = f"SELECT id, a, n, d, b FROM {source.name}.t ORDER BY id"
+
+        def same(what):
+            ours = [tuple(row) for row in source.execute("SELECT id, a, n, d, b FROM t ORDER BY id")]
+            theirs = [tuple(bytes(cell) if isinstance(cell, memoryview) else cell for cell in row)
+                      for row in target.execute(query)]
+            expect_same(theirs, ours, f"{name}: {what}")
+        same("after the load")
+        source.execute("INSERT INTO t VALUES (3, 'three', -7, '1970-01-01', 'abc'); UPDATE t SET a = 'eins' WHERE id = 1;"
+                       "UPDATE t SET id = 20 WHERE id = 2; START TRANSACTION; INSERT INTO t VALUES (9, 'gone', 0, NULL, NULL);"
+                       "ROLLBACK; START TRANSACTION; INSERT INTO t VALUES (10, 'ten', 0, NULL, NULL); SAVEPOINT a;"
+                       "DELETE FROM t WHERE id = 1; ROLLBACK TO a; DELETE FROM t WHERE id = 3; COMMIT")
+        task.catch_up()
+        same("after the changes")
+
+
+# Columns that both servers have, and values for them: each row of VALUES is one row of the table.
+COLUMNS = """id int PRIMARY KEY, ti tinyint, tu tinyint unsigned, si smallint, su smallint unsigned zerofill, mi mediumint,
+ mu mediumint unsigned, i int, iu int unsigned, bi bigint, bu bigint unsigned, de decimal(65,30), dz decimal(10,3) unsigned zerofill,
+ fl float, db double, b1 bit(1), b9 bit(9), b64 bit(64), ye year, da date, t0 time, t6 time(6), dt datetime, d6 datetime(6),
+ ts timestamp NULL, t3 timestamp(3) NULL, ch char(20), vc varchar(50), la varchar(30) CHARACTER SET latin1, gb varchar(30) CHARACTER SET gbk,
+ u2 varchar(30) CHARACTER SET ucs2, u3 varchar(30) CHARACTER SET utf8mb3, tt tinytext, te text, mt mediumtext, lt longtext,
+ bn binary(5), vb varbinary(20), tb tinyblob, bl blob, mb mediumblob, en enum('a','b''c','','ü'), se set('x','y z','w'), js json, ge geometry"""
+ROWS = [
+    "1, -128, 255, -32768, 65535, -8388608, 16777215, -2147483648, 4294967295, -9223372036854775808, 18446744073709551615,"
+    " 12345678901234567890123456789012345.123456789012345678901234567890, 12.5, 0.1, 0.1, b'1', b'101010101', b'1', 2155,"
+    " '9999-12-31', '838:59:59', '-838:59:58.999999', '1000-01-01 00:00:00', '2024-02-29 23:59:59.999999',"
+    " '2038-01-19 03:14:07', '1970-01-01 00:00:01.5', 'trail  ', 'vär ''x'' \\\\ \\n 😀', 'é€', '中文', 'ⅷ', 'ü', 'tiny', 'text', 'medium', 'long',"
+    " x'0001', x'00ff', x'00', x'', x'ff', 'b''c', 'x,w', '{\"a\": [1, 2.5, null, true], \"é\": \"\\\\u0041\"}', ST_GeomFromText('POINT(1 2)')",
+    "2, 127, 0, 32767, 0, 8388607, 0, 2147483647, 0, 9223372036854775807, 0, -0.000000000000000000000000000001, 0,"
+    " 3.4028234e38, 1.7976931348623157e308, b'0', b'0', b'1111111111111111111111111111111111111111111111111111111111111111',"
+    " 1901, '0001-01-01', '00:00:00', '-00:00:00.000001', '9999-12-31 23:59:59', '0001-01-01 00:00:00.000001',"
+    " '1970-01-01 00:00:01', '2038-01-19 03:14:07.999', '', '', '', '', '', '', '', '', '', '', x'', x'', x'', x'', x'', '', '', '[]',"
+    " ST_GeomFromText('GEOMETRYCOLLECTION(POINT(1 1), LINESTRING(0 0, 1 1))')",
+    "3" + ", NULL" * 44,
+    "4, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1.17549435e-38, 2.2250738585072014e-308, b'1', b'1', b'0', 0, '1970-01-01', '-01:00:00',"
+    " '00:00:00.1', '1970-01-01 00:00:00', '1969-12-31 23:59:59.5', NULL, NULL, 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j',"
+    " 'k', 'l', 'm', 'n', 'o', 'a', 'x,y z,w', '\"text\"', NULL",
+]
+
+
+@scenario("mysql.types_to_postgres")
+def types_to_postgres(bench):
+    """Every type with its odd values: loaded and streamed rows are the same, and as the source's server writes them."""
+    for name, source in sources(bench):
+        target = bench.target()
+        source.execute(f"SET sql_mode = 'ALLOW_INVALID_DATES'; CREATE TABLE loaded ({COLUMNS}); CREATE TABLE streamed LIKE loaded")
+        for row in ROWS:
+            source.execute(f"INSERT INTO loaded VALUES ({row})")
+        task = bench.task(source, target, [select(source.name)])
+        task.catch_up()
+        for row in ROWS:
+            source.execute(f"INSERT INTO streamed VALUES ({row})")
+        task.catch_up()
+        loaded, streamed = (target.execute(f"SELECT t::text FROM {source.name}.{table} t ORDER BY id") for table in ("loaded", "streamed"))
+        expect_same(streamed, loaded, f"{name}: streamed rows and loaded ones")
+        columns = [line[0] for line in source.execute("SHOW COLUMNS FROM loaded")]
+        for column in columns:
+            if column in ("ge", "fl", "db"):
+                continue
+            shown = {"b1": "b1+0", "su": "su+0", "dz": "dz+0"}.get(column, f"`{column}`")
+            ours = [plain(row[0]) for row in source.execute(f"SELECT {shown} FROM loaded ORDER BY id")]
+            theirs = [plain(row[0]) for row in target.execute(f'SELECT "{column}" FROM {source.name}.loaded ORDER BY id')]
+            expect_same(theirs, ours, f"{name}: column {column}")
+
+
+def plain(cell):
+    """One Python value for what two drivers give."""
+    if isinstance(cell, bool):
+        return int(cell)
+    if isinstance(cell, memoryview):
+        return bytes(cell)
+    if isinstance(cell, datetime.timedelta):
+        total = abs(cell) // datetime.timedelta(microseconds=1)
+        seconds, micros = divmod(total, 1_000_000)
+        return (("-" if cell.total_seconds() < 0 else "") +
+                f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+                + (f".{micros:06}" if micros else ""))
+    if isinstance(cell, str) and re.fullmatch(r"-?\d+:\d\d:\d\d\.\d{6}", cell):
+        return cell.rstrip("0").rstrip(".") if cell.endswith("000000") else cell
+    return cell
+
+
+@scenario("mysql.to_mysql")
+def to_mysql(bench):
+    """Between the two servers, each way and each to itself: every type keeps its own form, loaded and streamed."""
+    for name, source in sources(bench):
+        for server in (bench.mariadb(), bench.mysql()):
+            where = f"{name} to {server.engine_name}"
+            columns = COLUMNS if name == server.engine_name else ",".join(
+                column for column in COLUMNS.split(",") if " json" not in column)
+            schema, target = f"{source.name}_{server.engine_name}", server.new_database("target")
+            source.execute(f"SET sql_mode = 'ALLOW_INVALID_DATES'; CREATE DATABASE {schema}; CREATE TABLE {schema}.loaded ({COLUMNS});"
+                           f"CREATE TABLE {schema}.streamed LIKE {schema}.loaded")
+            for row in ROWS:
+                source.execute(f"INSERT INTO {schema}.loaded VALUES ({row})")
+            task = bench.task(source, target, [select(schema), transform("schema", "rename", schema, value=target.name)])
+            task.catch_up()
+            for row in ROWS:
+                source.execute(f"INSERT INTO {schema}.streamed VALUES ({row})")
+            source.execute(f"UPDATE {schema}.streamed SET vc = 'changed' WHERE id = 3; DELETE FROM {schema}.loaded WHERE id = 4")
+            task.catch_up()
+            for table in ("loaded", "streamed"):
+                for column in [line[0] for line in source.execute(f"SHOW COLUMNS FROM {schema}.{table}")]:
+                    query = f"SELECT `{column}` FROM {{}}.{table} ORDER BY id"
+                    expect_same(target.execute(query.format(target.name)), source.execute(query.format(schema)), f"{where}: {table}.{column}")
+
+
+@scenario("mysql.from_postgres")
+def from_postgres(bench):
+    """PostgreSQL to both servers: load, changes, keys that change places, large values that the log does not repeat."""
+    for server in (bench.mariadb(), bench.mysql()):
+        source, target = bench.source(), server.new_database("target")
+        source.execute("CREATE TABLE t (id int PRIMARY KEY, a varchar(40), n numeric(12,3), d timestamp, b bytea, j jsonb, f double precision,"
+                       " big text, u uuid, flag boolean); ALTER TABLE t ALTER big SET STORAGE EXTERNAL;"
+                       "INSERT INTO t SELECT g, 'row ' || g, g / 7.0, timestamp '2024-02-29 23:59:59.123456' + g * interval '1 second',"
+                       " decode(md5(g::text), 'hex'), jsonb_build_object('g', g), g / 3.0, repeat(md5(g::text), 300), md5(g::text)::uuid, g % 2 = 0"
+                       " FROM generate_series(1, 500) g; INSERT INTO t (id) VALUES (1000)")
+        task = bench.task(source, target, [select(), transform("schema", "rename", value=target.name)])
+        task.catch_up()
+
+        def same(what):
+            columns = "id, a, n, d, b, f, big, u"
+            ours = [tuple(plain(cell) for cell in row) for row in source.execute(f"SELECT {columns} FROM t ORDER BY id")]
+            theirs = [tuple(plain(cell) for cell in row) for row in target.execute(f"SELECT {columns} FROM t ORDER BY id")]
+            expect_same(theirs, ours, f"{server.engine_name}: {what}")
+        same("after the load")
+        source.execute("UPDATE t SET n = n + 1 WHERE id < 100; DELETE FROM t WHERE id % 10 = 3; INSERT INTO t (id, a) VALUES (2000, 'new \\ '' ü 😀');"
+                       "BEGIN; UPDATE t SET id = -1 WHERE id = 1; UPDATE t SET id = 1 WHERE id = 2; UPDATE t SET id = 2 WHERE id = -1; COMMIT;"
+                       "UPDATE t SET big = 'short' WHERE id = 5; UPDATE t SET id = id + 10000 WHERE id BETWEEN 20 AND 30")
+        task.catch_up()
+        same("after the changes")
+
+
+def rows_of(database, table, columns="*"):
+    return sorted(str(tuple(plain(cell) for cell in row)) for row in database.execute(f"SELECT {columns} FROM {table}"))
+
+
+@scenario("mysql.row_images")
+def row_images(bench):
+    """Sessions that log less than whole rows: what an update leaves out stays as it was, what an insert leaves out gets its default."""
+    for name, source in sources(bench):
+        target = bench.target()
+        source.execute("CREATE TABLE t (id int PRIMARY KEY, a varchar(20) DEFAULT 'deflt', n int DEFAULT 7, big longtext, other varchar(20));"
+                       "CREATE TABLE bag (a int, b text);"
+                       "INSERT INTO t SELECT 1, 'one', 1, REPEAT('x', 5000), 'keep' UNION SELECT 2, 'two', 2, REPEAT('y', 5000), 'keep';"
+                       "INSERT INTO bag VALUES (1, 'x'), (1, 'x'), (2, NULL)")
+        task = bench.task(source, target, [select(source.name)])
+        task.catch_up()
+        for image in ("MINIMAL", "NOBLOB", "FULL"):
+            source.execute(f"SET SESSION binlog_row_image = {image}; UPDATE t SET n = n + 1 WHERE id = 1; UPDATE t SET a = NULL WHERE id = 2;"
+                           "INSERT INTO t (id) SELECT MAX(id) + 1 FROM t; UPDATE t SET big = CONCAT('new ', n) WHERE id = 2;"
+                           "DELETE FROM bag WHERE a = 1 LIMIT 1; INSERT INTO bag VALUES (1, 'x'), (3, NULL); UPDATE bag SET b = 'z' WHERE a = 3 LIMIT 1;"
+                           "UPDATE t SET id = id + 100 WHERE id > 2 AND id < 100; DELETE FROM t WHERE id > 101 LIMIT 1")
+            task.catch_up()
+            for table in ("t", "bag"):
+                expect_same(rows_of(target, f"{source.name}.{table}"), rows_of(source, table), f"{name}, {image}: {table}")
+
+
+@scenario("mysql.xa")
+def xa(bench):
+    """XA transactions that are prepared, and end long after, behind others and a killed task."""
+    for name, source in sources(bench):
+        target = bench.target()
+        source.execute("CREATE TABLE t (id int PRIMARY KEY, a varchar(20))")
+        task = bench.task(source, target, [select(source.name)])
+        task.catch_up()
+
+        def prepare(number):
+            connection = source.server.connect(source.name)
+            connection.cursor().execute(f"XA START 'x{number}'; INSERT INTO t VALUES ({number}, 'xa'); XA END 'x{number}'; XA PREPARE 'x{number}'")
+            connection.close()
+
+        def end(number, how):
+            wait_for("the transaction to be free", lambda: source.execute("XA RECOVER"))
+            with contextlib.closing(source.server.connect(source.name)) as connection:
+                wait_for(f"XA {how}", lambda: tried(connection, f"XA {how} 'x{number}'"))
+
+        def tried(connection, sql):
+            try:
+                connection.cursor().execute(sql)
+                return True
+            except pymysql.err.Error:  # its session is still on its way out
+                return False
+        for number in (1, 2, 3):
+            prepare(number)
+        source.execute("INSERT INTO t VALUES (10, 'between')")
+        task.catch_up()
+        expect_same(rows_of(target, f"{source.name}.t"), ["(10, 'between')"], f"{name}: open ones are not seen")
+        end(1, "COMMIT")
+        task.catch_up()
+        end(2, "ROLLBACK")
+        run = task.start()
+        run.wait_until("the first", lambda: target.one(f"SELECT count(*) FROM {source.name}.t WHERE id = 1") == 1)
+        run.kill()
+        end(3, "COMMIT")
+        source.execute("INSERT INTO t VALUES (11, 'behind')")
+        task.catch_up()
+        expect_same(rows_of(target, f"{source.name}.t"), rows_of(source, "t"), f"{name}: all have ended")
+
+
+@scenario("mysql.failover")
+def failover(bench):
+    """The task goes on at a replica: another server, other files and offsets, the same GTIDs."""
+    for kind in (MariaDB, MySQL):
+        first, second = (kind(bench.folder / f"{kind.__name__}-{number}", ["--server-id", str(number)]) for number in (11, 12))
+        bench.owned += [first, second]
+        source, target = first.new_database("source"), bench.target()
+        source.execute("CREATE TABLE t (id int AUTO_INCREMENT PRIMARY KEY, a varchar(20)); INSERT INTO t (a) VALUES ('before')")
+        way = {"mariadb": f"CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT={first.port}, MASTER_USER='millrace', MASTER_PASSWORD='secret',"
+                          " MASTER_USE_GTID=slave_pos; START SLAVE",
+               "mysql": f"RESET BINARY LOGS AND GTIDS; CHANGE REPLICATION SOURCE TO SOURCE_HOST='127.0.0.1', SOURCE_PORT={first.port}, SOURCE_USER='millrace',"
+                        " SOURCE_PASSWORD='secret', SOURCE_AUTO_POSITION=1, GET_SOURCE_PUBLIC_KEY=1; START REPLICA"}[kind.engine_name]
+        replica = MysqlDatabase(second, source.name)
+        if kind is MariaDB:
+            with contextlib.closing(second.connect()) as connection:
+                connection.cursor().execute("SET GLOBAL gtid_slave_pos = ''; RESET MASTER")
+        with contextlib.closing(second.connect()) as connection, connection.cursor() as cursor:
+            cursor.execute("DROP USER millrace@'%'")
+            cursor.execute(f"SET SESSION sql_log_bin = 0; {'RESET MASTER;' if kind is MariaDB else ''} {way}")
+        task = bench.task(source, target, [select(source.name)])
+        task.catch_up()
+        source.execute("INSERT INTO t (a) VALUES ('not seen'), ('yet')")
+        wait_for("the replica", lambda: same_rows(replica, source))
+        first.kill()
+        with contextlib.closing(second.connect()) as connection, connection.cursor() as cursor:
+            cursor.execute("STOP SLAVE" if kind is MariaDB else "STOP REPLICA")
+        replica.execute("INSERT INTO t (a) VALUES ('at the replica')")
+        task.document["source"]["Port"] = second.port
+        task.catch_up()
+        expect_same(rows_of(target, f"{source.name}.t"), rows_of(replica, "t"), f"{kind.engine_name}: after the fail-over")
+        replica.execute("DELETE FROM t WHERE id = 1")
+        task.catch_up()
+        expect_same(rows_of(target, f"{source.name}.t"), rows_of(replica, "t"), f"{kind.engine_name}: and on")
+
+
+def same_rows(replica, source):
+    try:
+        return rows_of(replica, "t") == rows_of(source, "t")
+    except pymysql.err.Error:  # not even the schema has come
+        return False
+
+
+@scenario("mysql.files")
+def files(bench):
+    """To a folder of files: load, changes and transactions, as CSV and Parquet."""
+    for name, source in sources(bench):
+        for form in ("csv", "parquet"):
+            source.execute("DROP TABLE IF EXISTS t; CREATE TABLE t (id int PRIMARY KEY, a varchar(20), n decimal(10,2), d datetime(6));"
+                           "INSERT INTO t VALUES (1, 'one', 1.5, '2024-02-29 12:00:00.5'), (2, NULL, NULL, NULL)")
+            folder, lake = bench.lake(f"lake-{name}-{form}", DataFormat=form, IncludeOpForFullLoad=True)
+            task = bench.task(source, lake, [select(source.name)])
+            task.catch_up()
+            source.execute("UPDATE t SET a = 'eins' WHERE id = 1; START TRANSACTION; INSERT INTO t VALUES (3, 'three', 3, NULL);"
+                           "DELETE FROM t WHERE id = 2; COMMIT")
+            task.catch_up()
+            found = []
+            for path in sorted((folder / source.name / "t").glob(f"*.{form}"), key=lambda path: (path.name[0] != "L", path.name)):
+                if form == "csv":
+                    found += [tuple(row[:3]) for row in read_csv(path)]
+                else:
+                    found += [tuple(str(cell) for cell in list(row.values())[:3]) for row in pyarrow.parquet.read_table(path).to_pylist()]
+            expect_same([(op, number) for op, number, _ in found], [("I", "1"), ("I", "2"), ("U", "1"), ("I", "3"), ("D", "2")],
+                        f"{name}, {form}")
+
+
+DDL_STEPS = [
+    "ALTER TABLE t ADD COLUMN n int NOT NULL DEFAULT 5; UPDATE t SET n = 6 WHERE id = 2; INSERT INTO t (id, a) VALUES (100, 'new')",
+    "ALTER TABLE t ADD COLUMN f varchar(10) FIRST, ADD COLUMN m varchar(20) AFTER id; UPDATE t SET f = 'first', m = 'mid' WHERE id < 3",
+    "ALTER TABLE t CHANGE n number bigint NULL; UPDATE t SET number = NULL WHERE id = 1",
+    "ALTER TABLE t ADD COLUMN z int NOT NULL, ADD COLUMN s varchar(5) NOT NULL; UPDATE t SET z = 1 WHERE id = 1",
+    "ALTER TABLE t DROP COLUMN m; UPDATE t SET a = 'dropped' WHERE id = 3",
+    "ALTER TABLE t RENAME COLUMN f TO g; ALTER TABLE t MODIFY a varchar(80); UPDATE t SET g = 'renamed' WHERE id = 3",
+    "ALTER TABLE t DROP COLUMN g, ADD COLUMN g varchar(10); UPDATE t SET g = 'again' WHERE id = 2",
+    "CREATE INDEX i ON t (a); ALTER TABLE t COMMENT 'x', ALTER COLUMN number SET DEFAULT 9; INSERT INTO t (id, z, s) VALUES (101, 0, '')",
+    "TRUNCATE TABLE t; INSERT INTO t (id, z, s) VALUES (1, 1, 'x'), (2, 2, 'y')",
+]
+
+
+@scenario("mysql.ddl")
+def ddl(bench):
+    """Tables that change shape while the task streams and while it is down: every row is what the source's is."""
+    for name, source in sources(bench):
+        for target_server in (bench.postgres(), bench.mysql()):
+            for live in (True, False):
+                target = target_server.new_database("target")
+                bench.databases.append(target)
+                source.execute("CREATE TABLE IF NOT EXISTS stays (id int PRIMARY KEY); DROP TABLE IF EXISTS t; CREATE TABLE t (id int PRIMARY KEY, a varchar(40));"
+                               "INSERT INTO t VALUES (1, 'one'), (2, 'two'), (3, 'three')")
+                # One schema of the target's own, so that both kinds of target are asked the same way.
+                place = source.name if target_server is bench.postgres() else target.name
+                task = bench.task(source, target, [select(source.name), transform("schema", "rename", source.name, value=place)])
+                task.catch_up()
+                run = task.start() if live else None
+                for step in DDL_STEPS:
+                    source.execute(step)
+                if run:
+                    wait_for_rows(run, lambda: target.one(f"SELECT count(*) FROM {place}.t WHERE id = 2 AND z = 2") == 1)
+                    run.interrupt()
+                task.catch_up()
+                columns = [row[0] for row in source.execute("SHOW COLUMNS FROM t")]
+                listed = ", ".join(columns)
+                expect_same(rows_of(target, f"{place}.t", listed), rows_of(source, "t", listed), f"{name}, {place}, live: {live}")
+                source.execute("DROP TABLE t")
+                task.catch_up()
+                expect_same(task.statistics()[f"{source.name}.t"]["TableState"], "Table was dropped", f"{name}: dropped")
+
+
+def wait_for_rows(run, condition):
+    def there():
+        try:
+            return condition()
+        except (pymysql.err.Error, psycopg2.Error):  # the column has not come yet
+            return False
+    run.wait_until("the last step", there)
+
+
+@scenario("mysql.ddl_unclear")
+def ddl_unclear(bench):
+    """What no log tells puts a table aside by name, and --reload-table brings it back: a ghost that takes a table's place, partitions
+    that are dropped, a type that changes its meaning, an added column that counts."""
+    steps = {"ghost": "CREATE TABLE t_new LIKE t; ALTER TABLE t_new ADD c int; INSERT INTO t_new SELECT t.*, 1 FROM t; RENAME TABLE t TO t_old, t_new TO t",
+             "partition": "ALTER TABLE t PARTITION BY RANGE (id) (PARTITION p0 VALUES LESS THAN (2), PARTITION p1 VALUES LESS THAN (100)); ALTER TABLE t DROP PARTITION p0",
+             "type": "ALTER TABLE t MODIFY a varbinary(40)",
+             "counter": "ALTER TABLE t DROP PRIMARY KEY, ADD COLUMN k int AUTO_INCREMENT PRIMARY KEY"}
+    for name, source in sources(bench):
+        for what, step in steps.items():
+            target = bench.target()
+            source.execute("DROP TABLE IF EXISTS t, t_old; CREATE TABLE t (id int PRIMARY KEY, a varchar(40)); INSERT INTO t VALUES (1, 'one'), (2, 'two')")
+            task = bench.task(source, target, [select(source.name, "t")])
+            task.catch_up()
+            source.execute(step + "; DELETE FROM t WHERE id = 2; INSERT INTO t (id, a) VALUES (3, 'three')")
+            task.catch_up()
+            expect_same(task.statistics()[f"{source.name}.t"]["TableState"], "Table error", f"{name}: {what}")
+            task.run("--reload-table", f"{source.name}.t", "--until", "caught-up")
+            expect_same(rows_of(target, f"{source.name}.t", "id, a"), rows_of(source, "t", "id, a"), f"{name}: {what}, loaded again")
+            source.execute("INSERT INTO t (id, a) VALUES (4, 'four')")
+            task.catch_up()
+            expect_same(rows_of(target, f"{source.name}.t", "id, a"), rows_of(source, "t", "id, a"), f"{name}: {what}, and on")
