@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <cstring>
 
 #include "base/civil.h"
@@ -160,6 +161,16 @@ bool append_moment_cell(const ShapeColumn& shape, std::string_view bytes, std::s
   const std::int64_t days = base::civil_days(static_cast<std::int64_t>(year), month, day);
   const auto clock = static_cast<std::int64_t>((moment.hour() * 60 + moment.minute()) * 60 + moment.second());
   model::append_fixed(out, (days * 86'400 + clock) * second + moment.micros);
+  return true;
+}
+
+// False: not such a column, or one whose text has other digits than the value.
+bool append_real_cell(const ShapeColumn& shape, const NativeType& native, std::string_view bytes, std::string& out) {
+  const bool is_plain = shape.kind == ColumnKind::real4 || (shape.kind == ColumnKind::real8 && native.precision == 0);
+  if (!is_plain) return false;
+  const double value = shape.kind == ColumnKind::real4 ? load_real4(bytes) : load_real8(bytes);
+  if (!std::isfinite(value)) return false;
+  model::append_real(out, value);
   return true;
 }
 
@@ -351,6 +362,10 @@ Converted CellDecoder::append_canonical(std::size_t index, std::string_view byte
       return Converted::value;
     }
     if (type == Type::datetime && append_moment_cell(column.shape, bytes, out)) return Converted::value;
+    if (model::is_real(type) && append_real_cell(column.shape, column.native, bytes, out)) return Converted::value;
+    const bool is_decimal = type == Type::numeric && column.shape.kind == ColumnKind::decimal;
+    if (is_decimal && append_decimal(bytes, column.shape.precision, column.shape.scale, 0, out))
+      return Converted::value;
   }
   if (!model::is_fixed(type) && !model::is_real(type) && type != Type::numeric) return append_native(index, bytes, out);
   std::string& text = text_;
