@@ -26,13 +26,17 @@ void append_dotted(const unsigned char* address, std::string& out) {
 }  // namespace
 
 // Values with the version of a time or random UUID (1 to 5) and the standard's variant stand with their five parts in
-// reverse order, so that those made one after the other are neighbours; all others as they are written.
+// reverse order, so that those made one after the other are neighbours; all others as they are written. Tables made
+// by earlier releases of the type reverse all of them, which cannot be told: what looks like a version 6 or 7 in reverse is
+// refused.
 bool append_uuid(std::string_view bytes, std::string& out) {
   static constexpr char digits[] = "0123456789abcdef";
   constexpr std::array<std::size_t, 16> reversed{12, 13, 14, 15, 10, 11, 8, 9, 6, 7, 0, 1, 2, 3, 4, 5};
   std::array<unsigned char, 16> stored{};
   if (!load_padded(bytes, stored)) return false;
-  const bool is_reversed = (stored[6] & 0x80) != 0 && stored[8] > 0 && stored[8] < 0x60;
+  const bool has_variant = (stored[6] & 0x80) != 0;
+  const bool is_reversed = has_variant && stored[8] > 0 && stored[8] < 0x60;
+  if (has_variant && stored[8] >= 0x60 && stored[8] < 0x80) return false;
   for (std::size_t i = 0; i < stored.size(); ++i) {
     if (i == 4 || i == 6 || i == 8 || i == 10) out += '-';
     const unsigned char byte = stored[is_reversed ? reversed[i] : i];

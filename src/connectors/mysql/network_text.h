@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // MariaDB's uuid, inet4 and inet6 as they stand in its tables and log, to the text it prints. The log leaves out zero
-// bytes at the end. False: more bytes than the type has. Pure; any thread.
+// bytes at the end. False: more bytes than the type has, or a uuid that could be read in two ways. Pure; any thread.
 #pragma once
 
 #include <string>
