@@ -238,6 +238,23 @@ TEST_P(BinlogServer, EnumsAndSets) {
   expect_type("enum(" + members + ")", {"'m0'", "'m299'", "'m255'"});
 }
 
+TEST_P(BinlogServer, WithoutMetadata) {
+  db_->run(std::string("SET GLOBAL binlog_row_metadata = ") + (is_mariadb() ? "NO_LOG" : "MINIMAL"));
+  expect_type("int unsigned", {"4294967295", "NULL"});
+  expect_type("bigint", {"-1"});
+  expect_type("varchar(20) CHARACTER SET latin1", {"'ä€'"});
+  expect_type("char(9) CHARACTER SET sjis", {"'日本'"});
+  expect_type("text CHARACTER SET ucs2", {"'ä'"});
+  expect_type("enum('é','ü') CHARACTER SET latin1", {"'ü'"});
+  expect_type("set('a','ü')", {"'a,ü'"});
+  expect_type("binary(5)", {"'a'"});
+  expect_type("blob", {"x'00ff'"});
+  expect_type("point", {"ST_GeomFromText('POINT(1 2)')"});
+  expect_type("decimal(10,3)", {"-1.5"});
+  expect_type(is_mariadb() ? "inet6" : "json", {is_mariadb() ? "'::1'" : "'{\"a\": 1.5}'"});
+  db_->run("SET GLOBAL binlog_row_metadata = FULL");
+}
+
 TEST_P(BinlogServer, Geometry) {
   expect_type("geometry", {"ST_GeomFromText('POINT(1 2)')", "ST_GeomFromText('LINESTRING(0 0,1 1,2 5)', 4326)", "NULL",
                            "ST_GeomFromText('MULTIPOINT(0 0, 1 1)')"});
@@ -337,10 +354,14 @@ TEST_P(BinlogServerOfMysql, PartialJson) {
     as.push_back(db_->one("SELECT a FROM t.p"));
     bs.push_back(db_->one("SELECT coalesce(b, 'NULL') FROM t.p"));
   }
+  // Without the other columns, before and after.
+  db_->run("UPDATE t.p SET b = '[1, [2, 3], {\"k\": \"v\"}]' WHERE id = 1");
+  db_->run("SET binlog_row_image = MINIMAL; UPDATE t.p SET b = JSON_SET(b, '$[0]', 5) WHERE id = 1");
   LogReader log("p", types_of(*db_, "p").natives);
   log.read(mysql_test::logged_events(server()));
   EXPECT_GT(log.kinds[39], 0);
-  ASSERT_EQ(log.rows.size(), updates.size() + 1);
+  ASSERT_EQ(log.rows.size(), updates.size() + 3);
+  EXPECT_EQ(log.rows.back().after, (Cells{"<absent>", "<absent>", "<absent>", "<difference>"}));
   for (std::size_t i = 0; i < updates.size(); ++i) {
     const Cells& after = log.rows[i + 1].after;
     EXPECT_EQ(after[1], as[i]) << updates[i];

@@ -26,9 +26,9 @@ void append_dotted(const unsigned char* address, std::string& out) {
 }  // namespace
 
 // Values with the version of a time or random UUID (1 to 5) and the standard's variant stand with their five parts in
-// reverse order, so that those made one after the other are neighbours; all others as they are written. Tables made
-// by earlier releases of the type reverse all of them, which cannot be told: what looks like a version 6 or 7 in reverse is
-// refused.
+// reverse order, so that those made one after the other are neighbours; all others as they are written. Tables made by
+// earlier releases of the type reverse all of them, which cannot be told: what looks like a version 6 or 7 in reverse
+// is refused.
 bool append_uuid(std::string_view bytes, std::string& out) {
   static constexpr char digits[] = "0123456789abcdef";
   constexpr std::array<std::size_t, 16> reversed{12, 13, 14, 15, 10, 11, 8, 9, 6, 7, 0, 1, 2, 3, 4, 5};
