@@ -196,9 +196,21 @@ bool needs_catalogue(const Action& action, const TableSchema& before) {
   }
 }
 
+// As far as a statement tells a type: not how wide a number is shown, nor the room of a text.
+bool same_type(const Column& a, const Column& b) {
+  const auto one = parse_type(a.type.native, a.collation), other = parse_type(b.type.native, b.collation);
+  if (!one.ok() || !other.ok()) return a.type.native == b.type.native;
+  const bool has_length = one->kind == Kind::character || one->kind == Kind::binary || one->kind == Kind::bit;
+  return one->kind == other->kind && one->is_unsigned == other->is_unsigned && one->is_fixed == other->is_fixed &&
+         one->precision == other->precision && one->scale == other->scale && one->fraction == other->fraction &&
+         one->members == other->members && (!has_length || one->length == other->length);
+}
+
+// Whether the catalogue still stands where the statement left the table: later statements may have come meanwhile.
 bool same_columns(const Columns& ours, const Columns& theirs) {
-  return std::equal(ours.begin(), ours.end(), theirs.begin(), theirs.end(),
-                    [](const Column& a, const Column& b) { return same_name(a.name, b.name); });
+  return std::equal(ours.begin(), ours.end(), theirs.begin(), theirs.end(), [](const Column& a, const Column& b) {
+    return same_name(a.name, b.name) && a.nullable == b.nullable && a.generated == b.generated && same_type(a, b);
+  });
 }
 
 std::vector<std::uint32_t> translated(const TableSchema& from, const std::vector<std::uint32_t>& key,
