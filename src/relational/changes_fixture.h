@@ -139,7 +139,10 @@ class Changes {
   model::Change& add(model::Op op, const model::TableSchemaPtr& table) {
     model::Change change;
     change.op = op;
-    change.position = {log_, op == model::Op::begin ? 0 : ++sequence_, ""};
+    // As in a stream: a change of shape has the number of the row before it.
+    const bool counts = op != model::Op::begin && op != model::Op::schema;
+    if (counts) ++sequence_;
+    change.position = {log_, op == model::Op::begin ? 0 : sequence_, ""};
     if (table != nullptr) change.table = batch_.table_index(table, model::CellForm::native);
     batch_.changes.push_back(change);
     return batch_.changes.back();

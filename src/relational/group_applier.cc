@@ -125,6 +125,7 @@ base::Result<connect::ApplyReport> GroupApplier::apply_once(const ChangeBatch& b
   open_ = true;
   for (std::size_t i = first; i < batch.changes.size(); ++i) {
     const Change& change = batch.changes[i];
+    note_place(change);
     if (change.op == Op::commit) last_commit_ = change.position;
     if (is_done(change)) {
       note_done(batch, change);
@@ -150,6 +151,13 @@ base::Result<connect::ApplyReport> GroupApplier::apply_once(const ChangeBatch& b
     position_ = to;
   }
   return report;
+}
+
+void GroupApplier::note_place(const Change& change) {
+  if (change.op == Op::unclear || change.op == Op::message) return;  // these have no number either
+  const bool is_shape = change.op == Op::schema;
+  nth_ = !is_shape ? 0 : change.position == place_ ? nth_ + 1 : 1;
+  place_ = change.position;
 }
 
 const Destination* GroupApplier::known_destination(const model::TableSchemaPtr& table) const {
@@ -197,6 +205,7 @@ base::Result<void> GroupApplier::flush(const ChangeBatch& batch, connect::ApplyR
     }
   }
   in_hand_ = &batch.changes[first];
+  nth_in_hand_ = 0;
   committed_ = commit_before_runs_;
   TRY(flush_runs(batch, report));
   runs_.clear();

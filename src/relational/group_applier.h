@@ -133,6 +133,9 @@ class GroupApplier {
   // Before the change in hand, which is no row or the first row of the runs: the last commit.
   model::Position committed_;
   const model::Change* in_hand_ = nullptr;
+  std::uint32_t nth_in_hand_ = 0;
+  // Changes of shape have the number of the row before them: how many of them up to the change that is looked at.
+  std::uint32_t nth_ = 0;
   std::uint64_t parts_kept_ = 0;  // of groups: a target may have to commit in the middle of one
 
  private:
@@ -143,6 +146,7 @@ class GroupApplier {
   base::Result<void> flush(const model::ChangeBatch& batch, connect::ApplyReport& report);
   base::Result<void> barrier(const model::ChangeBatch& batch, std::size_t& index, connect::ApplyReport& report);
   void note_done(const model::ChangeBatch& batch, const model::Change& change);
+  void note_place(const model::Change& change);
   base::Result<std::set<std::string>> columns_there(const model::TableName& table, connect::ApplyReport& report);
   base::Result<void> change_schema(const model::TableSchemaPtr& after, connect::ApplyReport& report);
   // After a restart the shape before is not known: the target's own columns tell what is missing.
@@ -156,6 +160,7 @@ class GroupApplier {
 
   model::Position last_commit_;  // in the batch, or held before it
   model::Position commit_before_runs_;
+  model::Position place_;  // of the change that was looked at last
 };
 
 }  // namespace relational

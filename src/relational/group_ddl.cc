@@ -15,6 +15,7 @@ base::Result<void> GroupApplier::barrier(const model::ChangeBatch& batch, std::s
                                          connect::ApplyReport& report) {
   const Change& change = batch.changes[index];
   in_hand_ = &change;
+  nth_in_hand_ = nth_;
   committed_ = last_commit_;
   if (change.op == Op::schema) return change_schema(batch.tables[change.table], report);
   if (change.op == Op::drop_table) return drop_table(*batch.tables[change.table], report);

@@ -90,7 +90,7 @@ base::Result<void> Applier::begin_group(const model::Position&) {
 
 base::Result<void> Applier::end_group(const model::Position& to, bool, connect::ApplyReport& report) {
   if (replaying_) {
-    queue(Expected::What::control, control_.replayed_sql(*replaying_, {to, ""}));
+    queue(Expected::What::control, control_.replayed_sql(*replaying_, {to, 0, ""}));
   } else {
     queue(Expected::What::position, control_.move_sql(epoch_, position_, to));
   }
@@ -119,7 +119,7 @@ base::Result<void> Applier::tell_suspended(const relational::ApplyState& after) 
   // What of its transaction stands already is not to be replayed later.
   if (part_ && !replaying_) {
     for (const model::TableName& source : after.ending_sources) {
-      session_->send(control_.replayed_sql(source, {part_->before, ""}));
+      session_->send(control_.replayed_sql(source, {part_->before, part_->nth, ""}));
     }
   }
   for (Outcome& outcome : TRY(session_->sync())) {

@@ -24,8 +24,8 @@ bool Applier::is_done(const Change& change) const {
     reached = &found->second;
   }
   if (!*reached || change.position.log != (*reached)->before.log) return false;
-  return change.position.sequence < (*reached)->before.sequence && change.op != model::Op::begin &&
-         change.op != model::Op::commit;
+  if (change.op == model::Op::begin || change.op == model::Op::commit) return false;
+  return std::pair(change.position.sequence, nth_) < std::pair((*reached)->before.sequence, (*reached)->nth);
 }
 
 relational::SchemaChange Applier::schema_change(const model::TableSchema& before,
@@ -47,7 +47,7 @@ base::Result<std::string> Applier::shape_of(const model::TableName& table) {
 }
 
 base::Result<void> Applier::commit_part(const std::string& shape, connect::ApplyReport& report) {
-  const Part reached{in_hand_->position, shape};
+  const Part reached{in_hand_->position, nth_in_hand_, shape};
   const bool moves = !replaying_ && committed_ > *position_;
   if (moves) queue(Expected::What::position, control_.move_sql(epoch_, position_, committed_));
   queue(Expected::What::control, part_sql(reached));
@@ -84,17 +84,20 @@ base::Result<void> Applier::run_ddl(const model::TableSchema& table, const std::
   const std::string shape = TRY(shape_of(table.name));
   const std::string note = quoted(table.name) + "\n" + shape;
   const std::optional<Part>& reached = part();
-  const bool is_pending =
-      reached && reached->before == in_hand_->position && reached->shape.starts_with(quoted(table.name) + "\n");
+  const bool is_pending = reached && reached->before == in_hand_->position && reached->nth == nth_in_hand_ &&
+                          reached->shape.starts_with(quoted(table.name) + "\n");
+  // A note that was found stays until the change is behind us: another one would say that it is still to come.
   const bool is_made = is_pending && reached->shape != note;
-  TRY(commit_part(note, report));
   std::optional<Refusal> refusal;
-  if (!is_made && !shape.empty()) refusal = TRY(alter_under_lock(statements));
+  if (!is_made) {
+    TRY(commit_part(note, report));
+    if (!shape.empty()) refusal = TRY(alter_under_lock(statements));
+    TRY(begin_group(*position_));
+  }
   // From here on the change counts as made: a row that stands where it is, in a run, is still to come.
   const bool is_row = in_hand_->op != model::Op::schema && in_hand_->op != model::Op::drop_table;
-  Part after{in_hand_->position, ""};
-  if (!is_row && !refusal) ++after.before.sequence;
-  TRY(begin_group(*position_));
+  Part after{in_hand_->position, nth_in_hand_, ""};
+  if (!is_row && !refusal) ++after.nth;
   queue(Expected::What::control, part_sql(after));
   part() = after;
   std::erase_if(destinations_, [&](const auto& entry) { return entry.second->schema->name == table.name; });

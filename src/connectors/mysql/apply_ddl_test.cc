@@ -106,6 +106,10 @@ TEST_P(MysqlApplyDdl, a_group_with_a_schema_change_is_applied_once_whenever_the_
     EXPECT_EQ(all("t"), "(1,one) (2,two) (3,three) (4,four) (5,five)") << "what stands before it is durable";
     open(true);
     EXPECT_EQ(target_->durable().value()->log, 1000u) << "the first transaction is whole";
+    Changes part(1010);  // and it dies again behind the change, before the transaction's end
+    part.begin().insert(table_, {"5", "five"}).other(model::Op::schema, after);
+    EXPECT_TRUE(applied(part).suspended.empty());
+    open(true);
     Changes again;
     make(again);
     EXPECT_TRUE(applied(again).suspended.empty());
@@ -113,6 +117,38 @@ TEST_P(MysqlApplyDdl, a_group_with_a_schema_change_is_applied_once_whenever_the_
     EXPECT_EQ(target_->durable().value()->log, 1010u);
     applied(again);
     EXPECT_EQ(all("t", "id, v, n"), whole);
+  }
+}
+
+// Rows around two changes of shape in a row, of a table without a key: none twice, wherever the process dies.
+TEST_P(MysqlApplyDdl, rows_around_changes_of_shape_are_applied_once) {
+  const auto plain = table_of("n", {"a int"}, 0);
+  const auto more = table_of("n", {"a int", "b int"}, 0), most = table_of("n", {"a int", "b int", "c int"}, 0);
+  for (int dies = 0; dies < 6; ++dies) {
+    db_->run("DROP TABLE IF EXISTS n");
+    db_->run("CREATE TABLE n (a int)");
+    open();
+    ASSERT_TRUE(target_->resume_apply({plain}).ok());
+    Changes changes;
+    const auto step = [&](int number) {
+      if (number == 0) changes.begin().insert(plain, {"1"});
+      if (number == 1) changes.other(model::Op::schema, more);
+      if (number == 2) changes.other(model::Op::schema, most);
+      if (number == 3) changes.insert(most, {"2", "2", "2"});
+      if (number == 4) changes.other(model::Op::schema, plain);
+      if (number == 5) changes.insert(plain, {"3"}).commit();
+    };
+    for (int number = 0; number <= dies; ++number) step(number);
+    if (dies < 5) EXPECT_TRUE(applied(changes).suspended.empty());
+    Changes whole;
+    std::swap(changes, whole);
+    open(true);  // what was not committed is gone
+    ASSERT_TRUE(target_->resume_apply({plain}).ok());
+    changes = Changes();
+    for (int number = 0; number <= 5; ++number) step(number);
+    const connect::ApplyReport report = applied(changes);
+    EXPECT_TRUE(report.suspended.empty()) << report.suspended[0].second.text();
+    EXPECT_EQ(all("n", "a, a"), "(1,1) (2,2) (3,3)") << "died at step " << dies;
   }
 }
 

@@ -33,6 +33,15 @@ std::optional<model::Position> position_of(const Row& row, std::size_t at) {
   return model::Position{unsigned_of(row[at]), unsigned_of(row[at + 1]), row[at + 2].value_or("")};
 }
 
+// What upsert_row_sql has written as the token: the number and a line end, then the shape.
+ControlTables::Part part_of(const model::Position& before, const std::string& token) {
+  ControlTables::Part part{before, 0, ""};
+  std::from_chars(token.data(), token.data() + token.size(), part.nth);
+  const std::size_t end = token.find('\n');
+  if (end != std::string::npos) part.shape = token.substr(end + 1);
+  return part;
+}
+
 std::string fact(const std::map<std::string, std::string>& facts, const char* name) {
   const auto found = facts.find(name);
   if (found == facts.end() || found->second.empty()) return "NULL";
@@ -198,7 +207,7 @@ base::Result<ControlTables::Ownership> ControlTables::take_row(Session& session,
                           target));
     const auto before = parts.empty() ? std::nullopt : position_of(parts[0], 0);
     if (before && (!taken.position || before->log > taken.position->log)) {
-      taken.part = Part{*before, text_at(parts[0], 3)};
+      taken.part = part_of(*before, text_at(parts[0], 3));
     }
     return taken;
   }
@@ -298,7 +307,8 @@ std::string ControlTables::upsert_row_sql(const std::string& key, const Part& pa
   return fmt::format(
       "REPLACE INTO {} (task, epoch, position_log, position_sequence, token, updated_at) VALUES ({}, 0, "
       "{}, {}, {}, UTC_TIMESTAMP(6))",
-      table("millrace_position"), quote_literal(key), part.before.log, part.before.sequence, quote_literal(part.shape));
+      table("millrace_position"), quote_literal(key), part.before.log, part.before.sequence,
+      quote_literal(fmt::format("{}\n{}", part.nth, part.shape)));
 }
 
 std::string ControlTables::part_sql(const Part& part) const { return upsert_row_sql(task_ + ":part", part); }
@@ -314,7 +324,7 @@ base::Result<ControlTables::Part> ControlTables::replayed(Session& session, cons
                                     quote_literal(row_key(source_name))),
                         target));
   if (rows.empty()) return Part{};
-  return Part{position_of(rows[0], 0).value_or(model::Position{}), text_at(rows[0], 3)};
+  return part_of(position_of(rows[0], 0).value_or(model::Position{}), text_at(rows[0], 3));
 }
 
 // ---- DMS's tables

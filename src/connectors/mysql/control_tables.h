@@ -26,6 +26,7 @@ class ControlTables {
   // there too unless the columns of the table named in `shape` still are as it says (empty: no change is under way).
   struct Part {
     model::Position before;
+    std::uint32_t nth = 0;  // among the changes of shape with that number; 0: the row
     std::string shape;
   };
   struct Ownership {
