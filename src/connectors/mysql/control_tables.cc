@@ -284,6 +284,15 @@ base::Result<std::optional<model::Position>> ControlTables::position(Session& se
   return position_of(rows[0], 0);
 }
 
+base::Result<void> ControlTables::hold(Session& session, std::int64_t epoch) const {
+  const std::string target = table("millrace_position");
+  const Rows rows = TRY(session.query(fmt::format("SELECT 1 FROM {} WHERE task = {} AND epoch = {} LOCK IN SHARE MODE",
+                                                  target, quote_literal(task_), epoch),
+                                      target));
+  if (!rows.empty()) return {};
+  return base::failed(target_errors::superseded, "epoch {} of the task has ended", epoch);
+}
+
 std::string ControlTables::hold_sql(std::int64_t epoch, const std::optional<model::Position>& from) const {
   return fmt::format("UPDATE {} SET updated_at = UTC_TIMESTAMP(6) WHERE task = {} AND epoch = {} AND {}",
                      table("millrace_position"), quote_literal(task_), epoch, condition(from));

@@ -54,6 +54,9 @@ class ControlTables {
   void unlock_task(Session& session) const;
   base::Result<std::optional<model::Position>> position(Session& session) const;
 
+  // Keeps every newer process of the task out until the open transaction ends; mysql.superseded when there was one
+  // before.
+  base::Result<void> hold(Session& session, std::int64_t epoch) const;
   // One row matched: the task is ours and stands at `from`; the row is locked until the transaction ends.
   std::string hold_sql(std::int64_t epoch, const std::optional<model::Position>& from) const;
   std::string move_sql(std::int64_t epoch, const std::optional<model::Position>& from, const model::Position& to) const;

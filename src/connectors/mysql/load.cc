@@ -19,6 +19,8 @@ constexpr std::size_t shown_bytes_max = 8000;  // of a refused row in the except
 struct Place {
   model::TableSchemaPtr schema;
   std::vector<TargetColumn> columns;
+  const ControlTables& control;
+  std::int64_t epoch = 0;
   std::string load;    // LOAD DATA ...
   std::string insert;  // INSERT INTO ... VALUES
 };
@@ -62,6 +64,7 @@ class Loader : public connect::ChunkLoader {
   base::Result<std::uint64_t> finish() override {
     TRY(begin());
     if (!ends_.empty()) TRY(send_portion());
+    TRY(place_.control.hold(*session_, place_.epoch));
     TRY(session_->run("COMMIT", doing_));
     session_.give_back();
     return rows_;
@@ -197,9 +200,8 @@ class BulkLoader final : public Loader {
 
 class CarefulLoader final : public Loader {
  public:
-  CarefulLoader(SessionPool& pool, std::unique_ptr<Session> session, Place place, const ControlTables& control,
-                bool tell)
-      : Loader(pool, std::move(session), std::move(place), careful_rows_max), control_(control), tell_(tell) {}
+  CarefulLoader(SessionPool& pool, std::unique_ptr<Session> session, Place place, bool tell)
+      : Loader(pool, std::move(session), std::move(place), careful_rows_max), tell_(tell) {}
 
   base::Result<void> note_rejected(const std::vector<std::string>& reasons) override {
     if (!tell_) return {};
@@ -215,7 +217,7 @@ class CarefulLoader final : public Loader {
  private:
   base::Result<void> write_exception(const std::string& row, const std::string& why) {
     TRY(begin());
-    return session_->run(control_.load_exception_sql({place_.schema->name, place_.insert + row, why}),
+    return session_->run(place_.control.load_exception_sql({place_.schema->name, place_.insert + row, why}),
                          "exceptions of the full load");
   }
 
@@ -245,7 +247,6 @@ class CarefulLoader final : public Loader {
     return write_exception(shown, fmt::format("error {} {}", refusal.number, refusal.message));
   }
 
-  const ControlTables& control_;
   const bool tell_;
   std::vector<std::string> rejected_;
 };
@@ -253,16 +254,16 @@ class CarefulLoader final : public Loader {
 }  // namespace
 
 base::Result<std::unique_ptr<connect::ChunkLoader>> open_loader(SessionPool& pool, const ControlTables& control,
-                                                                const model::TableSchemaPtr& table,
+                                                                std::int64_t epoch, const model::TableSchemaPtr& table,
                                                                 const connect::LoadMode& mode) {
   ENSURE(mode.form != connect::ReadForm::raw_binary);
   std::unique_ptr<Session> session = TRY(pool.take(mode.stop));
-  Place place{table, TRY(read_target_columns(*session, *table)), "", ""};
+  Place place{table, TRY(read_target_columns(*session, *table)), control, epoch, "", ""};
   place.load = load_sql(quoted(table->name), place.columns);
   place.insert = insert_head(quoted(table->name), place.columns);
   if (mode.careful) {
     return std::unique_ptr<connect::ChunkLoader>(
-        std::make_unique<CarefulLoader>(pool, std::move(session), std::move(place), control, mode.tell));
+        std::make_unique<CarefulLoader>(pool, std::move(session), std::move(place), mode.tell));
   }
   return std::unique_ptr<connect::ChunkLoader>(
       std::make_unique<BulkLoader>(pool, std::move(session), std::move(place), mode.tell));

@@ -16,8 +16,9 @@
 namespace mysql {
 
 // Reads the table's columns as they are on the target.
+// Nothing is committed for an `epoch` of the task that has ended.
 base::Result<std::unique_ptr<connect::ChunkLoader>> open_loader(SessionPool& pool, const ControlTables& control,
-                                                                const model::TableSchemaPtr& table,
+                                                                std::int64_t epoch, const model::TableSchemaPtr& table,
                                                                 const connect::LoadMode& mode);
 
 }  // namespace mysql

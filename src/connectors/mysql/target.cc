@@ -2,6 +2,8 @@
 #include "connectors/mysql/target.h"
 
 #include <algorithm>
+#include <atomic>
+#include <functional>
 
 #include "connectors/mysql/apply.h"
 #include "connectors/mysql/comparable.h"
@@ -81,6 +83,8 @@ class MysqlTarget final : public connect::Target {
 
  private:
   base::Result<Dialect> dialect(Session& session);
+  // Nobody takes the task over meanwhile: for statements that commit by themselves and take rows away.
+  base::Result<void> while_ours(Session& session, const std::function<base::Result<void>()>& work);
   base::Result<void> prepare_shared(Session& session, const std::vector<TableSchemaPtr>& tables,
                                     connect::Preparation mode);
   void note_skipped(const std::vector<std::string>& skipped) const;
@@ -96,6 +100,7 @@ class MysqlTarget final : public connect::Target {
   base::Mutex mutex_;
   std::vector<TableSchemaPtr> tables_ GUARDED_BY(mutex_);  // of prepare_all
   std::optional<Dialect> dialect_ GUARDED_BY(mutex_);
+  std::atomic<std::int64_t> epoch_ = 0;  // since start()
 };
 
 base::Result<Dialect> MysqlTarget::dialect(Session& session) {
@@ -130,7 +135,9 @@ base::Result<std::vector<connect::Finding>> MysqlTarget::check(const std::vector
 
 base::Result<void> MysqlTarget::start(bool resume) {
   Borrowed session(pool_, TRY(pool_.take()));
-  applier_.take(TRY(control_.take_over(*session, resume, context_.reload)));
+  const ControlTables::Ownership owned = TRY(control_.take_over(*session, resume, context_.reload));
+  epoch_ = owned.epoch;
+  applier_.take(owned);
   return {};
 }
 
@@ -139,6 +146,14 @@ base::Result<std::optional<model::Position>> MysqlTarget::durable() {
   if (applier_.position()) return applier_.position();
   Borrowed session(pool_, TRY(pool_.take()));
   return control_.position(*session);
+}
+
+base::Result<void> MysqlTarget::while_ours(Session& session, const std::function<base::Result<void>()>& work) {
+  TRY(control_.lock_task(session));
+  base::Result<void> done = control_.hold(session, epoch_);
+  if (done.ok()) done = work();
+  if (!session.broken()) control_.unlock_task(session);
+  return done;
 }
 
 base::Result<void> MysqlTarget::prepare_all(const std::vector<TableSchemaPtr>& tables, connect::Preparation mode) {
@@ -174,7 +189,12 @@ base::Result<void> MysqlTarget::prepare(const TableSchemaPtr& table, connect::Pr
   }
   TRY(notes_.forget(table->name));
   TRY(make_schemas(*session, {table}));
-  const Prepared prepared = TRY(prepare_table(*session, TRY(dialect(*session)), *table, preparation, all));
+  const Dialect spoken = TRY(dialect(*session));
+  Prepared prepared;
+  TRY(while_ours(*session, [&]() -> base::Result<void> {
+    prepared = TRY(prepare_table(*session, spoken, *table, preparation, all));
+    return {};
+  }));
   if (prepared.emptied) TRY(notes_.note_emptied(table->name));
   return {};
 }
@@ -187,7 +207,9 @@ base::Result<void> MysqlTarget::discard(const TableSchemaPtr& table) {
   if (!found.ok() && found.error().is(target_errors::shape)) return {};
   if (!found.ok()) return base::Error(found.error());
   if (*found == nullptr) return {};
-  if (TRY(notes_.is_emptied(table->name))) return empty_table(*session, *table);
+  if (TRY(notes_.is_emptied(table->name))) {
+    return while_ours(*session, [&] { return empty_table(*session, *table); });
+  }
   if (!TRY(notes_.is_loading(table->name))) return {};
   const Rows rows =
       TRY(session->query(fmt::format("SELECT 1 FROM {} LIMIT 1", quoted(table->name)), "table " + table->name.text()));
@@ -199,7 +221,7 @@ base::Result<std::unique_ptr<connect::ChunkLoader>> MysqlTarget::loader(const Ta
                                                                         const connect::Chunk&,
                                                                         const connect::LoadMode& mode) {
   TRY(notes_.note_loading(table->name));
-  return open_loader(pool_, control_, table, mode);
+  return open_loader(pool_, control_, epoch_, table, mode);
 }
 
 void MysqlTarget::note_skipped(const std::vector<std::string>& skipped) const {

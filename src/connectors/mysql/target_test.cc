@@ -364,6 +364,32 @@ TEST_P(MysqlTarget, check_names_missing_rights_and_clashes) {
   db_->run("DROP USER poor");
 }
 
+TEST_P(MysqlTarget, an_older_process_neither_loads_nor_takes_rows_away) {
+  const auto table = table_of("t", {"id bigint", "name varchar(20)"});
+  prepare(table);
+  connect::LoadMode careful;
+  careful.careful = true;
+  auto one = target_->loader(table, {}, {}), other = target_->loader(table, {}, careful);
+  ASSERT_TRUE(one.ok() && other.ok());
+  model::RowBatch rows = rows_of(table, {{"1", "late"}}), more = rows_of(table, {{"2", "late"}});
+  ASSERT_TRUE(one.value()->write_rows(rows).ok());
+  ASSERT_TRUE(other.value()->write_rows(more).ok());
+  const auto newer = mysql_test::target_on(server(), around_.context);
+  ASSERT_TRUE(newer->start(true).ok());
+  db_->run("INSERT INTO t VALUES (7, 'the newer one''s')");
+  const auto is_superseded = [](const auto& result) {
+    return !result.ok() && result.error().code->name == "mysql.superseded";
+  };
+  EXPECT_TRUE(is_superseded(one.value()->finish()));
+  EXPECT_TRUE(is_superseded(other.value()->finish()));
+  EXPECT_TRUE(is_superseded(target_->discard(table)));
+  EXPECT_TRUE(is_superseded(target_->prepare(table, Preparation::drop_and_create)));
+  EXPECT_EQ(db_->one("SELECT count(*) FROM t WHERE id = 7"), "1");
+  one.value().reset();
+  other.value().reset();
+  EXPECT_EQ(db_->one("SELECT count(*) FROM t"), "1");
+}
+
 TEST_P(MysqlTarget, a_script_that_changes_what_literals_mean_is_refused) {
   for (const char* script :
        {"SET sql_mode = 'NO_BACKSLASH_ESCAPES,STRICT_ALL_TABLES'", "SET sql_mode = ''", "SET NAMES latin1"}) {
