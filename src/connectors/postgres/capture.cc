@@ -240,6 +240,10 @@ Result<std::unique_ptr<connect::Stream>> Capture::open_from(const connect::Captu
     if (!*shapes || (*shapes)->is_broken()) shapes->emplace(TRY(Connection::open(settings)));
     return survey_tables(**shapes, oids);
   };
+  stream.shapes.pause = [clock = context_.clock, stop = context_.stop]() -> Result<void> {
+    constexpr auto moment = std::chrono::milliseconds(10);
+    return clock->pause(moment, stop) ? Result<void>() : failed(base::errors::canceled, "stopped while reading shapes");
+  };
   stream.shapes.told = TRY(has_ddl_trigger(*TRY(session()), names_.ddl_trigger));
   return postgres::open_stream(std::move(stream));
 }

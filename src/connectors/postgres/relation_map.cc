@@ -13,6 +13,8 @@ using model::TableSchemaPtr;
 using pgoutput::Message;
 using pgoutput::RelationColumn;
 
+constexpr int visible_pauses_max = 150;  // of ShapeSources::pause
+
 bool matches(const Message& message, const TableSchema& schema) {
   const std::vector<std::uint32_t> stored = model::stored_columns(schema);
   if (stored.size() != message.columns.size()) return false;
@@ -263,15 +265,21 @@ Result<RelationMap::Outcome> RelationMap::on_relation(const Message& message, Pl
 Result<RelationMap::Followed> RelationMap::follow(const Message& message, const TableSchemaPtr& known, Place place) {
   const std::uint32_t oid = message.relation;
   if (sources_.survey == nullptr) return Followed{build(message, {}, *known, nullptr)};
-  const Survey survey = TRY(sources_.survey({oid}));
+  Survey survey = TRY(sources_.survey({oid}));
+  const auto is_locked = [&] {
+    const auto locked = survey.locked.find(oid);
+    return locked != survey.locked.end() && (locked->second.contains(place.xid) || locked->second.contains(0));
+  };
+  // A whole transaction is in the log a moment before others see it, and gives up its locks right behind that.
+  for (int i = 0; place.top_xid == 0 && sources_.pause && is_locked() && i < visible_pauses_max; ++i) {
+    TRY(sources_.pause());
+    survey = TRY(sources_.survey({oid}));
+  }
   const auto found = survey.tables.find(oid);
   // Gone since, and nothing says what became of its columns before: its drop is still to come.
   if (found == survey.tables.end()) return matches(message, *known) ? Followed{as_logged(message, known)} : Followed{};
   const SurveyedTable& now = found->second;
-  const auto locked = survey.locked.find(oid);
-  const bool is_behind =
-      locked != survey.locked.end() && (locked->second.contains(place.xid) || locked->second.contains(0));
-  if (is_behind) {
+  if (is_locked()) {
     if (!matches(message, *known)) return Followed{};
     doubtful_[oid] = false;
     return Followed{as_logged(message, known)};

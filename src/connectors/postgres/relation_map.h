@@ -52,6 +52,8 @@ struct ShapeSources {
   // The table's shape in the catalogue now; nullptr when it does not exist or is none of ours.
   std::function<base::Result<model::TableSchemaPtr>(std::uint32_t oid)> describe;
   std::function<base::Result<Survey>(const std::vector<std::uint32_t>& oids)> survey;
+  // Lets a moment pass; empty: nobody waits.
+  std::function<base::Result<void>()> pause;
   bool told = false;  // event triggers report in the log
 };
 

@@ -79,6 +79,12 @@ class relation_map : public testing::Test {
       if (locked_by != 0) survey.locked[oid].insert(locked_by);
       return survey;
     };
+    if (visible_after > 0) {
+      sources.pause = [this]() -> base::Result<void> {
+        if (--visible_after == 0) locked_by = 0, catalogue = visible;
+        return {};
+      };
+    }
     map.emplace(std::vector{table_of(known)}, TypeChoices(), std::move(sources));
   }
   std::string text_of(const model::TableSchemaPtr& table) {
@@ -108,6 +114,8 @@ class relation_map : public testing::Test {
   std::int32_t number_max = 0;
   std::uint32_t locked_by = 0;
   std::uint32_t whole_xid = 3;  // of transactions that are not streamed
+  int visible_after = 0;        // pauses, until the catalogue is `visible` and the table is not locked
+  model::TableSchemaPtr visible;
   std::optional<RelationMap> map;
 };
 
@@ -289,6 +297,23 @@ TEST_F(relation_map, an_aborted_subtransaction_takes_its_shape_along_and_leaves_
   map->abort_sub(9, 10);
   ASSERT_NE(map->find(oid, 9), nullptr);
   EXPECT_EQ(text_of(map->find(oid, 9)->schema), "id:1 a:2");
+}
+
+// The server sends a commit a moment before others see it.
+TEST_F(relation_map, what_a_whole_transaction_did_is_waited_for) {
+  const std::vector<Named> before = {{"id", 1, int4}, {"a", 2}, {"b", 3}}, after = {{"id", 1, int4}, {"a", 2}};
+  visible_after = 3;
+  open(before, before, 3, false);
+  locked_by = whole_xid;
+  visible = table_of(after);
+  EXPECT_EQ(shape({{"id", int4}, {"a", text}}), "id:1 a:2");
+  EXPECT_EQ(visible_after, 0);
+  // One that streams has not ended: nobody waits for it.
+  visible_after = 3;
+  open(before, before, 3, false);
+  locked_by = 9;
+  EXPECT_EQ(shape({{"id", int4}, {"a", text}}, 9), "unclear");
+  EXPECT_EQ(visible_after, 3);
 }
 
 TEST_F(relation_map, values_that_an_expression_gave_are_unclear) {
