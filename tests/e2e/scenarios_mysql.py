@@ -229,6 +229,23 @@ def xa(bench):
         expect_same(rows_of(target, f"{source.name}.t"), rows_of(source, "t"), f"{name}: all have ended")
 
 
+@scenario("mysql.begins_behind_xa")
+def begins_behind_xa(bench):
+    """A transaction that stands prepared when the task begins is waited for: its rows are in the log already and in no snapshot."""
+    for name, source in sources(bench):
+        target = bench.target()
+        source.execute("CREATE TABLE t (id int PRIMARY KEY, a varchar(20)); INSERT INTO t VALUES (1, 'one')")
+        connection = source.server.connect(source.name)
+        connection.cursor().execute("XA START 'b'; INSERT INTO t VALUES (2, 'prepared'); XA END 'b'; XA PREPARE 'b'")
+        task = bench.task(source, target, [select(source.name)])
+        run = task.start("--until", "caught-up")
+        run.wait_until("the task to wait", lambda: "prepared XA" in run.text())
+        connection.cursor().execute("XA COMMIT 'b'")
+        connection.close()
+        run.wait()
+        expect_same(rows_of(target, f"{source.name}.t"), rows_of(source, "t"), name)
+
+
 @scenario("mysql.failover")
 def failover(bench):
     """The task goes on at a replica: another server, other files and offsets, the same GTIDs."""

@@ -168,10 +168,9 @@ class Taking {
     for (std::size_t i = 0; i < request_.sessions; ++i) {
       sessions.push_back(TRY(Connection::open(request_.settings, request_.stop)));
     }
-    if (request_.needs_place) TRY(wait_for_prepared(sessions[0]));
     if (sessions[0].server().is_mariadb) {
       for (int attempt = 0; attempt < lockless_attempts_max; ++attempt) {
-        const std::optional<LogPlace> place = TRY(begin_by_place(sessions));
+        const std::optional<LogPlace> place = TRY(begin_unlocked(sessions));
         if (place) return *place;
       }
     }
@@ -180,8 +179,9 @@ class Taking {
     const bool is_exact = sessions[0].server().is_mariadb || !request_.needs_place;
     if (!is_exact) return failed(errors::no_snapshot_right, "{}: {}", sessions[0].name(), locked.error().message);
     sessions.erase(sessions.begin() + 1, sessions.end());
-    const std::optional<LogPlace> place = TRY(begin_by_place(sessions));
-    return place.value_or(LogPlace{});
+    const std::optional<LogPlace> place = TRY(begin_unlocked(sessions));
+    if (place) return *place;
+    return failed(errors::lock_not_given, "{}: XA transactions came and went all the time", sessions[0].name());
   }
 
  private:
@@ -235,12 +235,36 @@ class Taking {
     return std::optional<LogPlace>(place);
   }
 
+  // How many transactions have been prepared so far: an XA transaction that came and went unseen counts, too.
+  Result<std::string> prepared_so_far(Connection& session) {
+    if (!request_.needs_place) return std::string();
+    std::string counted;
+    for (const Row& row : TRY(session.query("SHOW GLOBAL STATUS LIKE 'Com_xa_prepare'", request_.stop))) {
+      counted = text_at(row, 1);
+    }
+    return counted;
+  }
+
+  // The same, where nothing was prepared meanwhile.
+  Result<std::optional<LogPlace>> begin_unlocked(std::vector<Connection>& sessions) {
+    const std::string before = TRY(prepared_so_far(sessions[0]));
+    if (request_.needs_place) TRY(wait_for_prepared(sessions[0]));
+    const std::optional<LogPlace> place = TRY(begin_by_place(sessions));
+    if (!place || TRY(prepared_so_far(sessions[0])) == before) return place;
+    return std::optional<LogPlace>();
+  }
+
   Result<LogPlace> begin_locked(std::vector<Connection>& sessions) {
     Connection locker = TRY(Connection::open(request_.settings, request_.stop));
     TRY(locker.execute(fmt::format("SET SESSION lock_wait_timeout = {}", request_.lock_seconds), request_.stop));
     for (int attempt = 0; attempt < lock_attempts_max; ++attempt) {
       Result<std::uint64_t> locked = locker.execute("FLUSH TABLES WITH READ LOCK", request_.stop);
-      if (locked.ok()) return begin_under_lock(locker, sessions);
+      if (locked.ok()) {
+        const std::optional<LogPlace> place = TRY(begin_under_lock(locker, sessions));
+        if (place) return *place;
+        TRY(wait_for_prepared(locker));
+        continue;
+      }
       lacks_right_ = locker.last_errno() == missing_right_number || locker.last_errno() == missing_table_right_number;
       if (locker.last_errno() != lock_timeout_number) return locked.take_error();
       TRY(pause("long statements at the source, for the read lock of a moment"));
@@ -249,7 +273,15 @@ class Taking {
                   request_.lock_seconds);
   }
 
-  Result<LogPlace> begin_under_lock(Connection& locker, std::vector<Connection>& sessions) {
+  // nullopt: a transaction stands prepared, and the lock is given back.
+  Result<std::optional<LogPlace>> begin_under_lock(Connection& locker, std::vector<Connection>& sessions) {
+    if (request_.needs_place) {
+      const Result<Rows> prepared = locker.query("XA RECOVER", request_.stop);
+      if (prepared.ok() && !prepared->empty()) {
+        TRY(locker.execute("UNLOCK TABLES", request_.stop));
+        return std::optional<LogPlace>();
+      }
+    }
     for (Connection& session : sessions) {
       TRY(session.execute("ROLLBACK", request_.stop));
       TRY(session.execute(begin_sql, request_.stop));
@@ -257,7 +289,7 @@ class Taking {
     LogPlace place;
     if (request_.needs_place) place = TRY(read_log_status(locker)).place;
     TRY(locker.execute("UNLOCK TABLES", request_.stop));
-    return place;
+    return std::optional<LogPlace>(std::move(place));
   }
 
   const SnapshotRequest& request_;
