@@ -71,6 +71,22 @@ int upload_error(void*, char* message, unsigned int size) {
 
 Upload nothing_offered;
 
+// While a session is opened nobody has its socket to shut down: the library's waits are made here, in steps.
+thread_local const std::stop_token* opening_stop = nullptr;
+constexpr int wait_step_ms = 50;
+
+// More than 0: ready; 0: the time is over, or somebody wants us to stop.
+int wait_in_steps(my_socket socket, my_bool is_read, int timeout_ms) {
+  pollfd one{static_cast<int>(socket), static_cast<short>(is_read != 0 ? POLLIN : POLLOUT), 0};
+  for (int waited = 0; timeout_ms < 0 || waited < timeout_ms; waited += wait_step_ms) {
+    if (opening_stop != nullptr && opening_stop->stop_requested()) return 0;
+    const int step = timeout_ms < 0 ? wait_step_ms : std::min(wait_step_ms, timeout_ms - waited);
+    const int ready = ::poll(&one, 1, opening_stop == nullptr ? timeout_ms : step);
+    if (ready != 0 || opening_stop == nullptr) return ready;
+  }
+  return 0;
+}
+
 void watch_link(int socket) {
   const int on = 1;
   const unsigned int unanswered = tcp_unanswered_ms_max;
@@ -125,7 +141,11 @@ Result<Connection> Connection::open(const ConnectionSettings& settings, std::sto
   Connection connection;
   connection.name_ = fmt::format("server {}:{}", settings.host, settings.port);
   if (stop.stop_requested()) return failed(errors::canceled, "stopped before connecting to {}", connection.name_);
-  TRY(connection.connect(settings));
+  opening_stop = &stop;
+  const Result<void> connected = connection.connect(settings);
+  opening_stop = nullptr;
+  if (stop.stop_requested()) return failed(errors::canceled, "stopped while connecting to {}", connection.name_);
+  if (!connected.ok()) return base::Error(connected.error());
   watch_link(static_cast<int>(mysql_get_socket(connection.raw())));
   TRY(connection.learn_server());
   TRY(connection.execute(connection.server_.is_mariadb ? session_sql_mariadb : session_sql, stop));
@@ -148,6 +168,7 @@ Result<void> Connection::connect(const ConnectionSettings& settings) {
   mysql_options(session, MYSQL_OPT_MAX_ALLOWED_PACKET, &packet_bytes_max);
   mysql_options(session, MYSQL_OPT_LOCAL_INFILE, &local_infile);
   mysql_options(session, MARIADB_OPT_RESTRICTED_AUTH, plugins);
+  mysql_options(session, MARIADB_OPT_IO_WAIT, reinterpret_cast<const void*>(&wait_in_steps));
   mysql_set_local_infile_handler(session, upload_begin, upload_read, upload_end, upload_error, &nothing_offered);
   mysql_options(session, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify);
   if (settings.ssl_mode != "none" && !settings.ssl_mode.empty()) {
@@ -202,6 +223,7 @@ Result<void> Connection::drain(std::vector<std::uint64_t>& counts, const std::st
 }
 
 Result<std::uint64_t> Connection::execute(std::string_view sql, std::stop_token stop) {
+  if (!stop.stop_possible()) stop = own_stop_;
   const Guard guard(*this, stop);
   if (mysql_real_query(raw(), sql.data(), sql.size()) != 0) return failure("run a statement", stop);
   std::vector<std::uint64_t> counts;
@@ -227,6 +249,7 @@ Result<std::vector<std::uint64_t>> Connection::execute_all(const std::vector<std
 }
 
 Result<Rows> Connection::query(std::string_view sql, std::stop_token stop) {
+  if (!stop.stop_possible()) stop = own_stop_;
   const Guard guard(*this, stop);
   if (mysql_real_query(raw(), sql.data(), sql.size()) != 0) return failure("run a query", stop);
   const std::unique_ptr<MYSQL_RES, FreeResult> result(mysql_store_result(raw()));

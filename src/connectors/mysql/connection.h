@@ -94,6 +94,8 @@ class Connection {
   // Whether bytes are there, so that reading a packet begins at once.
   bool has_input() const;
 
+  // Guards the statements and queries that are given no token of their own.
+  void obey(std::stop_token stop) { own_stop_ = std::move(stop); }
   // Ends whatever the session is doing, from any thread; the session is broken afterwards.
   void cancel() const;
 
@@ -123,6 +125,7 @@ class Connection {
   std::unique_ptr<MYSQL, Close> connection_;
   std::unique_ptr<MYSQL_RES, FreeResult> rows_;
   Server server_;
+  std::stop_token own_stop_;
   std::string name_;
   std::uint64_t rows_read_ = 0;
   std::size_t failed_statement_ = 0;

@@ -53,7 +53,11 @@ class Session {
   void send(std::string sql, bool upsert = false);
   base::Result<std::vector<Outcome>> sync();
 
-  void obey(std::stop_token stop) { stop_ = std::move(stop); }  // for the calls that follow
+  // For the calls that follow, those on connection() too.
+  void obey(std::stop_token stop) {
+    stop_ = std::move(stop);
+    connection_.obey(stop_);
+  }
   bool broken() const { return connection_.is_broken(); }
   void cancel() const { connection_.cancel(); }
   bool in_transaction() const;
