@@ -8,7 +8,7 @@ import verdict
 from faults import FAULTS
 from harness import Failure, expect, scenario
 from lake import FileReader, Folder
-from pairs import PAIRS
+from pairs import PAIRS, PostgresSource
 from rig import Lane, deck
 from servers import wait_for
 from watchers import TargetReader
@@ -45,7 +45,8 @@ def readers_can_see(bench):
     database, chance = bench.source(), random.Random(7)
     workloads = [kind() for kind in WORKLOADS]
     database.execute("".join(workload.schema for workload in workloads))
-    writers = [Writer(database, workload, chance, 0) for workload in workloads]
+    source = types.SimpleNamespace(database=database, end_prepared=PostgresSource.end_prepared)
+    writers = [Writer(source, workload, chance, 0) for workload in workloads]
     wait_for("some work", lambda: min(writer.changes for writer in writers) > 2000, 60)
     for writer in writers:
         writer.stop()
