@@ -34,7 +34,8 @@ std::optional<std::uint64_t> figure_of(std::string_view info, std::string_view w
 }
 
 base::Result<std::unique_ptr<Session>> Session::open(const ConnectionSettings& settings, std::stop_token stop) {
-  std::unique_ptr<Session> session(new Session(TRY(Connection::open(settings, std::move(stop)))));
+  std::unique_ptr<Session> session(new Session(TRY(Connection::open(settings, stop))));
+  session->obey(std::move(stop));  // before it asks the server anything
   TRY(session->prepare());
   return session;
 }
@@ -192,9 +193,7 @@ base::Result<std::unique_ptr<Session>> SessionPool::take(const std::stop_token& 
     session->obey(stop);
     if (session->attempt("DO 0").ok()) return session;  // it may have been cut meanwhile
   }
-  std::unique_ptr<Session> session = TRY(Session::open(settings_, stop));
-  session->obey(stop);
-  return session;
+  return Session::open(settings_, stop);
 }
 
 void SessionPool::give_back(std::unique_ptr<Session> session) {
