@@ -105,6 +105,7 @@ bool has_any(const std::string& point, std::initializer_list<const char*> parts)
                      [&](const char* part) { return point.find(part) != std::string::npos; });
 }
 
+bool is_of_shapes(const std::string& point) { return has_any(point, {"engine/shapes.cc", "fill_relay: note"}); }
 bool is_of_suspension(const std::string& point) {
   return has_any(point, {"engine/kept_changes.cc", "Streaming::suspend"});
 }
@@ -127,11 +128,33 @@ void to_suspension(const std::string& point, RunPlan& plan, Chance& chance) {
   plan.workload.pause_max = std::chrono::milliseconds(chance.between(5, 60));
   for (TablePlan& table : plan.tables) table.rows = std::min<std::int64_t>(table.rows, 3);
   plan.refused_every = chance.between(5, 60);
+  plan.workload.alter_share = chance.percent(60) ? std::uint64_t(chance.between(5, 100)) : 0;
+  if (chance.percent(60)) plan.group_changes = 4;  // a replay in many steps
   plan.settings =
       R"({"ErrorBehavior":{"ApplyErrorInsertPolicy":"SUSPEND_TABLE","ApplyErrorUpdatePolicy":"SUSPEND_TABLE"}})";
   if (point.find("give_up") == std::string::npos) return;
   plan.relay_cap = std::uint64_t(chance.between(1'000, 2'500));
   plan.source_log_cap = 1u << 20;
+}
+
+// Transactions of many changes of columns that come again to the relay, when the target that holds them is away.
+void to_changes_again(RunPlan& plan, Chance& chance) {
+  lean_on_shapes(plan, chance);
+  plan.refused_every = 0;
+  plan.refuses_ddl = false;
+  plan.workload.alter_share = 400;
+  plan.workload.drop_share = 0;
+  plan.workload.changes_max = chance.between(4, 12);
+  plan.workload.pause_max = std::chrono::milliseconds(chance.between(50, 400));
+  plan.source_log_cap = 50;
+  plan.weather.source.batch_changes_max = 4;
+  if (plan.tables.size() > 2) plan.tables.resize(2);
+  plan.workload.late_tables = 0;
+  plan.outages.clear();
+  for (int i = 0; i < 8; ++i) {
+    plan.outages.push_back({false, std::chrono::milliseconds(chance.between(300, 3'000)),
+                            std::chrono::milliseconds(chance.between(300, 2'500)), false});
+  }
 }
 
 // What must go before, so that a process gets there at all; by the beginning of the point's name.
@@ -142,6 +165,7 @@ void prepare_for(const std::string& point, RunPlan& plan, Chance& chance) {
   if (is("relay/relay.cc") || is("engine/relay_only.cc") || is("engine/change_queue.cc")) {
     prepare_relay(point, plan, chance);
   }
+  if (is_of_shapes(point)) to_changes_again(plan, chance);
   if (is_of_suspension(point)) to_suspension(point, plan, chance);
   if (is_of_drops(point)) {
     lean_on_shapes(plan, chance);
@@ -157,7 +181,7 @@ void prepare_for(const std::string& point, RunPlan& plan, Chance& chance) {
 
 // Is passed once in a life at most, when what went before has left its traces.
 bool is_rare(const std::string& point) {
-  if (is_of_suspension(point) || is_of_drops(point)) return true;
+  if (is_of_suspension(point) || is_of_drops(point) || is_of_shapes(point)) return true;
   for (const char* part :
        {"Task::run", "Relay::is_torn", "Relay::cut_tail", "Spool::open", "Spool::~Spool", "Load::table_failed",
         "ChangeStream::settle", "ChangeStream::keep_written", "ChangeStream::finish_clear", "ChangeStream::on_clear",
@@ -203,6 +227,48 @@ void lean_on_shapes(RunPlan& plan, Chance& chance) {
   plan.workload.alter_share = std::uint64_t(chance.between(1, chance.percent(30) ? 200 : 40));
   plan.workload.drop_share = chance.percent(60) ? std::uint64_t(chance.between(1, 20)) : 0;
   if (chance.percent(50)) plan.refused_every = chance.between(7, 150);
+}
+
+// Changes of columns that only a look at the catalogue finds, and a process that is killed again and again before they
+// are carried out; or such that stand in a transaction that others do not see yet.
+void lean_on_unreported(RunPlan& plan, Chance& chance) {
+  plan.tells_ddl = false;
+  plan.refused_every = 0;
+  plan.refuses_ddl = false;
+  if (chance.percent(60)) {
+    plan.workload.alter_share = std::uint64_t(chance.between(100, 300));
+    plan.workload.changes_max = chance.between(8, 30);
+    plan.workload.savepoint_share = 0;
+    plan.workload.sessions = 1;
+    if (plan.tables.size() > 2) plan.tables.resize(2);
+    plan.workload.late_tables = 0;
+    plan.lives.clear();
+    for (int i = 0; i < 6; ++i) {
+      LifePlan life;  // stopped, with the tables that were put aside loaded again
+      life.length = std::chrono::milliseconds(chance.between(300, 3'000));
+      life.reload = LifePlan::all_lost;
+      plan.lives.push_back(life);
+    }
+    plan.workload.streamed_share = 70;
+    plan.workload.standby_max = std::chrono::milliseconds(chance.between(500, 3'000));
+    return;
+  }
+  plan.workload.alter_share = std::uint64_t(chance.between(20, 200));
+  plan.workload.changes_max = 1;
+  plan.workload.sessions = 1;
+  plan.workload.drop_share = 0;
+  plan.workload.pause_max = std::chrono::milliseconds(chance.between(50, 400));
+  plan.weather.target.slow_share = 500'000;
+  plan.weather.target.slow_max = std::chrono::milliseconds(chance.between(50, 600));
+  plan.group_changes = 2;
+  plan.lives.clear();
+  const std::int64_t deaths = chance.between(4, 9);
+  for (std::int64_t i = 0; i < deaths; ++i) {
+    LifePlan life;
+    life.end = LifePlan::End::killed;
+    life.length = std::chrono::milliseconds(chance.between(100, 3'000));
+    plan.lives.push_back(life);
+  }
 }
 
 void lean_on_point(RunPlan& plan, Chance& chance) {

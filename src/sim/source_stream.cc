@@ -55,6 +55,10 @@ std::vector<model::TableSchemaPtr> known_shapes(const connect::CapturePlan& plan
 postgres::ShapeSources shape_sources(const SourceSide& side) {
   postgres::ShapeSources sources;
   sources.told = side.server.tells_ddl;
+  sources.pause = [side]() -> Result<void> {
+    side.scheduler.pause(std::chrono::milliseconds(10), {});
+    return side.process.enter();
+  };
   sources.describe = [side](std::uint32_t id) -> Result<model::TableSchemaPtr> {
     TRY(call_source(side, "stream.describe"));
     return side.server.visible(id).schema;

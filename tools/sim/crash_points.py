@@ -33,6 +33,7 @@ CALLS = [
     (r"confirm", r"stream"),
     (r"begin|drop|update|adopt", r"capture|capture\(\)"),
     (r"append|trim", r"relay_"),
+    (r"note|loaded|complete", r"shapes|history_"),
     (r"remove|abort_stale|put", r"store_"),
 ]
 CALL = re.compile(r"(?<![\w.>:])((?:[A-Za-z_]\w*(?:\(\))?(?:\.|->))*)([A-Za-z_]\w*(?:\(\))?)(\.|->)([a-z_]+)\("
@@ -46,6 +47,7 @@ NOT_DRIVEN = {
     "engine/attempt.cc Attempt::begin: adopt(": "CdcStartPosition",
     "engine/attempt.cc Attempt::load_pending: update_table(": "tasks without a load, tables that change under each snapshot",
     "engine/kept_changes.cc replay_kept: flush(": "the simulated database has nothing to flush",
+    "engine/attempt.cc Attempt::open_apply: complete(": "tasks without a load",
     "engine/task.cc Task::drop": "dropping a task",
     "connectors/files/target.cc FileTarget::drop": "dropping a task",
     "connectors/files/target.cc FileTarget::start: notes::forget(": "the state is wiped just before",
