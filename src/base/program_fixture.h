@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -39,7 +40,9 @@ inline pid_t run_program(const std::vector<std::string>& words, const std::strin
   return pid;
 }
 
-// By bare system calls: <sys/socket.h> declares a function `connect`, which our namespace of that name forbids.
+// A port of loopback below those that the kernel gives to outgoing connections: no client of another test can take it
+// before the server listens, or between two starts. By bare system calls: <sys/socket.h> declares a function `connect`,
+// which our namespace of that name forbids.
 inline int free_port() {
   struct InternetAddress {
     std::uint16_t family = 2;         // AF_INET
@@ -47,12 +50,16 @@ inline int free_port() {
     std::uint32_t host = 0x0100007f;  // 127.0.0.1 in network order
     std::uint64_t rest = 0;
   } address;
-  const long handle = syscall(SYS_socket, 2, 1 /* SOCK_STREAM */, 0);
-  unsigned size = sizeof(address);
-  if (syscall(SYS_bind, handle, &address, size) != 0) return 0;
-  syscall(SYS_getsockname, handle, &address, &size);
-  close(static_cast<int>(handle));
-  return (address.port & 0xff) << 8 | address.port >> 8;
+  std::random_device chance;
+  for (int attempt = 0; attempt < 1000; ++attempt) {
+    const int port = std::uniform_int_distribution(15000, 32000)(chance);
+    address.port = static_cast<std::uint16_t>((port & 0xff) << 8 | port >> 8);
+    const long handle = syscall(SYS_socket, 2, 1 /* SOCK_STREAM */, 0);
+    const bool is_free = syscall(SYS_bind, handle, &address, sizeof(address)) == 0;
+    close(static_cast<int>(handle));
+    if (is_free) return port;
+  }
+  return 0;
 }
 
 }  // namespace base_test

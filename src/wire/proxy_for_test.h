@@ -15,8 +15,11 @@
 #include <string>
 
 #include "base/clock.h"
+#include "base/program_fixture.h"
 
 namespace wire {
+
+using base_test::free_port;
 
 inline sockaddr_in loopback(int port) {
   sockaddr_in address{};
@@ -24,16 +27,6 @@ inline sockaddr_in loopback(int port) {
   address.sin_port = htons(static_cast<std::uint16_t>(port));
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   return address;
-}
-
-inline int free_port() {
-  const int descriptor = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address = loopback(0);
-  ::bind(descriptor, reinterpret_cast<sockaddr*>(&address), sizeof address);
-  socklen_t size = sizeof address;
-  ::getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &size);
-  ::close(descriptor);
-  return ntohs(address.sin_port);
 }
 
 inline int shell(const std::string& command) { return std::system(command.c_str()); }

@@ -38,12 +38,14 @@ class Server:
     def __init__(self, folder, settings=(), port=None):
         self.folder = pathlib.Path(folder)
         self.data = self.folder / "data"
+        self.temporary = self.folder / "tmp"  # of its own: a starting server removes the temporary tables it finds
         self.port = port or free_port()
         self.settings = list(settings)
         self.process = None
         self.databases = 0
         self.lock = threading.Lock()
         self.folder.mkdir(parents=True)
+        self.temporary.mkdir()
         self._make()
         self.start()
         root = pymysql.connect(unix_socket=str(self.folder / "sock"), user="root", autocommit=True)
@@ -115,14 +117,17 @@ class MariaDB(Server):
     def _make(self):
         if os.geteuid() == 0:
             os.chown(self.folder, NOBODY, NOBODY)
-        done = subprocess.run(["mariadb-install-db", "--no-defaults", f"--datadir={self.data}", "--skip-test-db",
+            os.chown(self.temporary, NOBODY, NOBODY)
+        done = subprocess.run(["mariadb-install-db", "--no-defaults", f"--datadir={self.data}",
+                               f"--tmpdir={self.temporary}", "--skip-test-db",
                                "--auth-root-authentication-method=normal"], preexec_fn=unprivileged, cwd="/",
                               capture_output=True, text=True)
         if done.returncode != 0:
             raise Failure(f"mariadb-install-db: {done.stdout}{done.stderr}")
 
     def _command(self):
-        return ["/usr/sbin/mariadbd", "--no-defaults", f"--datadir={self.data}", "--log-slave-updates=ON"]
+        return ["/usr/sbin/mariadbd", "--no-defaults", f"--datadir={self.data}", f"--tmpdir={self.temporary}",
+                "--log-slave-updates=ON"]
 
 
 class MySQL(Server):
@@ -137,7 +142,8 @@ class MySQL(Server):
                               check=True).stdout.strip()
         return [f"{root}/usr/lib64/ld-linux-x86-64.so.2", "--library-path", f"{root}/usr/lib/x86_64-linux-gnu",
                 f"{root}/usr/sbin/mysqld", "--no-defaults", f"--basedir={root}/usr", f"--datadir={self.data}",
-                f"--plugin-dir={root}/usr/lib/mysql/plugin", f"--lc-messages-dir={root}/usr/share/mysql",
+                f"--tmpdir={self.temporary}", f"--plugin-dir={root}/usr/lib/mysql/plugin",
+                f"--lc-messages-dir={root}/usr/share/mysql",
                 f"--character-sets-dir={root}/usr/share/mysql/charsets", *(["--user=root"] if os.geteuid() == 0 else [])]
 
     def _make(self):

@@ -8,6 +8,7 @@ import glob
 import hashlib
 import os
 import pathlib
+import secrets
 import shutil
 import signal
 import socket
@@ -54,9 +55,13 @@ def parents():
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Below the ports that the kernel gives to outgoing connections: no client can take it before its server listens,
+    or between two starts."""
+    while True:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            port = 15000 + secrets.randbelow(17000)
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def unprivileged():

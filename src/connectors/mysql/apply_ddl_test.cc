@@ -139,7 +139,9 @@ TEST_P(MysqlApplyDdl, rows_around_changes_of_shape_are_applied_once) {
       if (number == 5) changes.insert(plain, {"3"}).commit();
     };
     for (int number = 0; number <= dies; ++number) step(number);
-    if (dies < 5) EXPECT_TRUE(applied(changes).suspended.empty());
+    if (dies < 5) {
+      EXPECT_TRUE(applied(changes).suspended.empty());
+    }
     Changes whole;
     std::swap(changes, whole);
     open(true);  // what was not committed is gone

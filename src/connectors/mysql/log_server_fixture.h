@@ -112,15 +112,21 @@ class TestServer {
     if (mkdtemp(pattern.data()) == nullptr) return refuse("no temporary folder");
     folder_ = pattern;
     fs::permissions(folder_, fs::perms::all);
+    fs::create_directory(folder_ + "/tmp");  // of its own: a starting server removes the temporary tables it finds
+    fs::permissions(folder_ + "/tmp", fs::perms::all);
     port_ = base_test::free_port();
     return true;
   }
   bool make_mariadb() {
     const std::string install = "/usr/bin/mariadb-install-db";
     if (!fs::exists("/usr/sbin/mariadbd") || !fs::exists(install)) return refuse("no MariaDB server in /usr/sbin");
-    command_ = {"/usr/sbin/mariadbd", "--no-defaults"};
-    const std::vector<std::string> words{install, "--no-defaults", "--datadir=" + data(),
-                                         "--auth-root-authentication-method=normal", "--skip-test-db"};
+    command_ = {"/usr/sbin/mariadbd", "--no-defaults", "--tmpdir=" + folder_ + "/tmp"};
+    const std::vector<std::string> words{install,
+                                         "--no-defaults",
+                                         "--datadir=" + data(),
+                                         "--tmpdir=" + folder_ + "/tmp",
+                                         "--auth-root-authentication-method=normal",
+                                         "--skip-test-db"};
     return base_test::run_program(words, folder_ + "/log", true) >= 0 || refuse("mariadb-install-db failed");
   }
   bool make_mysql() {
@@ -135,6 +141,7 @@ class TestServer {
                 usr + "/sbin/mysqld",
                 "--no-defaults",
                 "--basedir=" + usr,
+                "--tmpdir=" + folder_ + "/tmp",
                 "--plugin-dir=" + usr + "/lib/mysql/plugin",
                 "--lc-messages-dir=" + usr + "/share/mysql",
                 "--character-sets-dir=" + usr + "/share/mysql/charsets",

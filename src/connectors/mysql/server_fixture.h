@@ -100,7 +100,8 @@ class TestServer {
   }
 
   std::vector<std::string> program() const {
-    if (kind_ == Kind::mariadb) return {"/usr/sbin/mariadbd", "--no-defaults", "--datadir=" + folder_ + "/data"};
+    if (kind_ == Kind::mariadb)
+      return {"/usr/sbin/mariadbd", "--no-defaults", "--datadir=" + folder_ + "/data", "--tmpdir=" + folder_ + "/tmp"};
     std::vector<std::string> words = {root_ + "/usr/lib64/ld-linux-x86-64.so.2",
                                       "--library-path",
                                       root_ + "/usr/lib/x86_64-linux-gnu",
@@ -108,6 +109,7 @@ class TestServer {
                                       "--no-defaults",
                                       "--basedir=" + root_ + "/usr",
                                       "--datadir=" + folder_ + "/data",
+                                      "--tmpdir=" + folder_ + "/tmp",
                                       "--plugin-dir=" + root_ + "/usr/lib/mysql/plugin",
                                       "--lc-messages-dir=" + root_ + "/usr/share/mysql",
                                       "--character-sets-dir=" + root_ + "/usr/share/mysql/charsets"};
@@ -120,14 +122,20 @@ class TestServer {
     if (mkdtemp(pattern.data()) == nullptr) return refuse("no temporary folder");
     folder_ = pattern;
     fs::permissions(folder_, fs::perms::all);
+    fs::create_directory(folder_ + "/tmp");  // of its own: a starting server removes the temporary tables it finds
+    fs::permissions(folder_ + "/tmp", fs::perms::all);
     port_ = base_test::free_port();
     std::ofstream(folder_ + "/init.sql") << "CREATE USER IF NOT EXISTS test@'%' IDENTIFIED BY 'secret';\n"
                                             "GRANT ALL ON *.* TO test@'%' WITH GRANT OPTION;\n";
     if (kind_ == Kind::mariadb) {
       const std::string maker = "/usr/bin/mariadb-install-db";
       if (!fs::exists(maker) || !fs::exists("/usr/sbin/mariadbd")) return refuse("no MariaDB server");
-      const std::vector<std::string> words = {maker, "--no-defaults", "--datadir=" + folder_ + "/data",
-                                              "--skip-test-db", "--auth-root-authentication-method=normal"};
+      const std::vector<std::string> words = {maker,
+                                              "--no-defaults",
+                                              "--datadir=" + folder_ + "/data",
+                                              "--tmpdir=" + folder_ + "/tmp",
+                                              "--skip-test-db",
+                                              "--auth-root-authentication-method=normal"};
       return base_test::run_program(words, folder_ + "/log", true) > 0 || refuse("mariadb-install-db failed");
     }
     const char* given = std::getenv("MILLRACE_MYSQL_ROOT");
