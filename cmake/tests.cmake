@@ -10,6 +10,7 @@ function(unit_test name)
   target_include_directories(${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
   target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O0>)
   target_link_libraries(${name} PRIVATE system_openssl ${TEST_DEPENDS} GTest::gtest_main GTest::gtest)
+  precompile(${name} base_test ${MILLRACE_PRECOMPILED} <gtest/gtest.h>)
   add_test(NAME ${name} COMMAND ${name})
 endfunction()
 

@@ -5,4 +5,4 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tools/environment.sh
-exec tools/configure_and_build.sh build "-DCMAKE_BUILD_TYPE=Release" -- "$@"
+exec tools/configure_and_build.sh build -DCMAKE_BUILD_TYPE=Release -DMILLRACE_PRECOMPILE=ON -- "$@"

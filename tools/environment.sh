@@ -8,4 +8,5 @@ PYTHON_HOME=$MILLRACE_CACHE/py-$requirements_key
 PYTHON=$PYTHON_HOME/bin/python
 export MILLRACE_CACHE PYTHON_HOME PYTHON
 export CCACHE_BASEDIR=${CCACHE_BASEDIR:-$PWD} CCACHE_NOHASHDIR=1
+export CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime  # what precompiled headers need
 export PYTHONDONTWRITEBYTECODE=1

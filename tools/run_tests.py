@@ -112,8 +112,10 @@ def e2e(tally, options):
 
 
 def build_fuzz():
-    """With the least priority: beside the scenarios, which wait more than they compute."""
+    """With the least priority: beside the scenarios, which wait more than they compute. -O1 and line tables: what the
+    sanitizers need to name a place, at half the time to compile."""
     return run(["nice", "-n", "19", "tools/configure_and_build.sh", FUZZ_BUILD, "-DCMAKE_BUILD_TYPE=RelWithDebInfo",
+                "-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1 -gline-tables-only -DNDEBUG",
                 "-DCMAKE_C_COMPILER=clang-16", "-DCMAKE_CXX_COMPILER=clang++-16", "-DMILLRACE_FUZZ=ON",
                 "-DMILLRACE_SANITIZE=address,undefined", "-DBUILD_TESTING=OFF", "--", "fuzz_targets"])
 
