@@ -84,7 +84,7 @@ inline std::shared_ptr<model::TableSchema> table_of(const std::string& name, con
 }
 
 inline constexpr const char* null_cell = nullptr;
-inline constexpr const char* unchanged_cell = "\x01unchanged";
+inline constexpr char unchanged_cell[] = "\x01unchanged";  // known by its address
 using Values = std::vector<const char*>;
 
 // Native cells. Positions: each transaction gets the next multiple of 10 as its commit.

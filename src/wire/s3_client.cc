@@ -7,6 +7,7 @@
 
 namespace wire {
 namespace {
+using std::string_view_literals::operator""sv;
 
 using base::Error;
 using base::failed;
@@ -134,9 +135,9 @@ S3Client::S3Client(S3Settings settings, CredentialSource& credentials, HttpClien
   }
   base_url_ = endpoint.substr(0, scheme + 3) + host_;
   // The port that goes without saying is not in the Host header, which is signed.
-  for (const auto& [start, port] : {std::pair("https://", ":443"), std::pair("http://", ":80")}) {
+  for (const auto& [start, port] : {std::pair("https://"sv, ":443"sv), std::pair("http://"sv, ":80"sv)}) {
     if (base_url_.starts_with(start) && host_.ends_with(port)) {
-      host_.resize(host_.size() - std::string_view(port).size());
+      host_.resize(host_.size() - port.size());
     }
   }
 }

@@ -5,6 +5,7 @@
 
 namespace connectors::files {
 namespace {
+using std::string_view_literals::operator""sv;
 
 using connect::OptionKind;
 using connect::OptionSpec;
@@ -279,10 +280,10 @@ void read_partitions(const connect::Options& options, Settings& settings) {
                            : sequence == "DDMMYYYY" ? DateSequence::ddmmyyyy
                                                     : DateSequence::yyyymmdd;
   const std::string& delimiter = options.text("S3Settings.DatePartitionDelimiter");
-  settings.date_delimiter = delimiter == "DASH"         ? "-"
-                            : delimiter == "UNDERSCORE" ? "_"
-                            : delimiter == "NONE"       ? ""
-                                                        : "/";
+  settings.date_delimiter = delimiter == "DASH"         ? "-"sv
+                            : delimiter == "UNDERSCORE" ? "_"sv
+                            : delimiter == "NONE"       ? ""sv
+                                                        : "/"sv;
   settings.time_zone = options.text("S3Settings.DatePartitionTimezone");
 }
 
