@@ -117,7 +117,8 @@ def build_fuzz():
     return run(["nice", "-n", "19", "tools/configure_and_build.sh", FUZZ_BUILD, "-DCMAKE_BUILD_TYPE=RelWithDebInfo",
                 "-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1 -gline-tables-only -DNDEBUG",
                 "-DCMAKE_C_COMPILER=clang-16", "-DCMAKE_CXX_COMPILER=clang++-16", "-DMILLRACE_FUZZ=ON",
-                "-DMILLRACE_SANITIZE=address,undefined", "-DBUILD_TESTING=OFF", "--", "fuzz_targets"])
+                "-DMILLRACE_SANITIZE=address,undefined", "-DBUILD_TESTING=OFF", "-DMILLRACE_PRECOMPILE=ON",
+                "--", "fuzz_targets"])
 
 
 def fuzz(tally, options):

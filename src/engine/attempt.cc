@@ -52,7 +52,6 @@ Result<AttemptEnd> Attempt::run(bool fresh, bool reload, bool through_relay, con
     TRY(refuse_problems());
     TRY(begin(stop));
   } else {
-    touched_ = true;
     TRY(target_->start(true));
     TRY(restore_statistics());
   }
@@ -83,6 +82,7 @@ Result<void> Attempt::open_ends(bool reload, std::stop_token stop) {
   }
   context.journal = target_journal_.get();
   target_ = TRY(environment_.open_target(context));
+  opened_ = true;
   return {};
 }
 
@@ -106,7 +106,6 @@ std::function<void(const std::string&)> Attempt::waiting() {
 
 // First start: the capture's position and its snapshot are one moment; both are recorded before any table is touched.
 Result<void> Attempt::begin(std::stop_token stop) {
-  touched_ = true;
   TaskRecord task;
   task.identifier = definition_.identifier;
   task.definition_hash = definition_.definition_hash;

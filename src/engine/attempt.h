@@ -40,8 +40,8 @@ class Attempt {
   // `fresh`: the ledger says nothing was begun. `reload`: the user asked to load everything anew.
   base::Result<AttemptEnd> run(bool fresh, bool reload, bool through_relay, const Until& until, std::stop_token stop);
 
-  // True once something durable was changed on either side or in the data directory.
-  bool touched() const { return touched_; }
+  // True once both ends have answered: what breaks from then on is worth another attempt.
+  bool opened() const { return opened_; }
   // True once the stream applied or the load finished something: the retry counter starts again.
   bool progressed() const { return progressed_; }
 
@@ -78,7 +78,7 @@ class Attempt {
   std::unique_ptr<connect::Snapshot> snapshot_;
   ControlReport report_;
   bool loaded_now_ = false;
-  bool touched_ = false;
+  bool opened_ = false;
   bool progressed_ = false;
 };
 

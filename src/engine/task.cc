@@ -86,7 +86,7 @@ Result<Outcome> Task::run(StartType start, const Until& until, std::stop_token s
 
 Result<Outcome> Task::Parts::run_attempts(bool fresh, bool reload, const Until& until, std::stop_token stop) {
   bool through_relay = false;
-  bool touched = !fresh;
+  bool opened = !fresh;           // an end that cannot be reached at all is the user's to mend, not ours to wait for
   int failures = 0, replans = 0;  // since something was achieved
   Handover handover;
   for (const auto& [name, kept] : ledger.kept()) handover.replayable.insert(name);
@@ -94,7 +94,7 @@ Result<Outcome> Task::Parts::run_attempts(bool fresh, bool reload, const Until& 
     if (stop.stop_requested()) return Outcome::interrupted;
     Attempt attempt(definition, environment, statistics, ledger, handover);
     Result<AttemptEnd> end = attempt.run(fresh, reload, through_relay, until, stop);
-    touched = touched || attempt.touched();
+    opened = opened || attempt.opened();
     if (attempt.progressed()) failures = replans = 0;
     // What was recorded decides how the next attempt begins.
     TRY(ledger.load());
@@ -110,7 +110,7 @@ Result<Outcome> Task::Parts::run_attempts(bool fresh, bool reload, const Until& 
     if (through_relay || end.error().is(connect::errors::stream_again)) continue;
     // A table went between plan and capture: the next plan is without it.
     const bool plan_is_old = end.error().is(connect::errors::table_missing) && replans++ < replans_max;
-    if ((end.error().kind() != base::Kind::transient && !plan_is_old) || !touched) return end.take_error();
+    if ((end.error().kind() != base::Kind::transient && !plan_is_old) || !opened) return end.take_error();
     failures += 1;
     TRY(wait_to_retry(end.error(), failures, stop));
     if (stop.stop_requested()) return Outcome::interrupted;
@@ -127,7 +127,7 @@ Result<void> Task::Parts::wait_to_retry(const base::Error& error, int failures, 
   const double seconds = std::chrono::duration<double>(length).count();
   environment.log->warning("task", "{}; trying again in {:.1f} s", error.text(), seconds);
   statistics.set_phase("waiting to retry", error.text());
-  TRY(ledger.update_task([](TaskRecord& record) { ++record.restarts; }));
+  if (ledger.task()) TRY(ledger.update_task([](TaskRecord& record) { ++record.restarts; }));
   const std::optional<TaskRecord> record = ledger.task();
   if (record && record->phase == phase::streaming) {
     return outlast_target(definition, environment, statistics, length, stop);

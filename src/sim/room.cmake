@@ -52,6 +52,7 @@ add_custom_command(OUTPUT ${_points_list} ${_copies}
                    DEPENDS ${_pointer} ${_scanned} VERBATIM)
 add_library(sim_points OBJECT ${_copies} ${_points_list})
 target_link_libraries(sim_points PUBLIC sim)
+precompile(sim_points base)
 add_executable(millrace_sim ${CMAKE_SOURCE_DIR}/src/sim/main.cc)
 target_link_libraries(millrace_sim PRIVATE system_openssl sim_points sim)
 unit_test(sim_test SOURCES tests/sim/sim_test.cc DEPENDS sim_points sim)

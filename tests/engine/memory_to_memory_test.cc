@@ -80,17 +80,20 @@ TEST(memory_to_memory, survives_death_at_every_commit) {
   EXPECT_LT(dies_at, 200);
 }
 
-// Each call fails once, after some good ones, with a transient error: the task goes on by itself.
+// Each call fails once, after some good ones, with a transient error: the task goes on by itself, unless it is the very
+// first look at an end, which may be wrongly named.
 TEST(memory_to_memory, goes_on_after_each_transient_failure) {
   for (const char* call :
-       {"source.open", "target.open", "capture.begin", "snapshot.read", "chunk.next", "loader.write", "loader.finish",
-        "target.prepare", "stream.open", "stream.next", "target.apply", "target.publish"}) {
+       {"source.open", "target.open", "target.check", "capture.begin", "snapshot.read", "chunk.next", "loader.write",
+        "loader.finish", "target.prepare", "stream.open", "stream.next", "target.apply", "target.publish"}) {
     for (const int passes : {0, 1}) {
       World world;
       for (int i = 0; i < 10; ++i) world.move_money(i % 3 == 0);
       world.source->fail(call, memory::errors::injected, passes);
       world.target->fail(call, memory::errors::injected, passes);
       auto outcome = world.run();
+      const bool is_end = call == std::string_view("source.open") || call == std::string_view("target.open");
+      EXPECT_EQ(outcome.ok(), passes > 0 || !is_end) << call << " after " << passes;
       if (!outcome.ok()) outcome = world.run();
       for (int i = 0; i < 10; ++i) world.move_money(i % 3 == 0);
       if (outcome.ok()) outcome = world.run();

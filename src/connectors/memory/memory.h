@@ -5,8 +5,9 @@
 //
 // The database is shared with the test that drives it. Threads and order of calls are those of connect/. Calls that a
 // test can make fail (Database::fail) are named "source.open", "snapshot", "chunk.next", "capture.begin",
-// "stream.open", "stream.next", "stream.confirm", "target.open", "target.prepare", "loader.write", "loader.finish",
-// "target.apply" (at its begin) and "target.publish" (after all is prepared); a stream that failed once stays broken.
+// "stream.open", "stream.next", "stream.confirm", "target.open", "target.check", "target.prepare", "loader.write",
+// "loader.finish", "target.apply" (at its begin) and "target.publish" (after all is prepared); a stream that failed
+// once stays broken.
 #pragma once
 
 #include <memory>

@@ -84,6 +84,7 @@ class MemoryTarget final : public connect::Target {
   bool takes_raw(const model::TableSchema&, connect::ReadForm) const override { return false; }
   Result<std::vector<connect::Finding>> check(const std::vector<model::TableSchemaPtr>&, connect::Preparation,
                                               bool) override {
+    TRY(database_->check_fault("target.check"));
     return std::vector<connect::Finding>();
   }
   std::string column_type_text(const model::Column& column) const override {
