@@ -13,7 +13,7 @@ using model::TableSchemaPtr;
 using pgoutput::Message;
 using pgoutput::RelationColumn;
 
-constexpr int visible_pauses_max = 150;  // of ShapeSources::pause
+constexpr int visible_pauses_max = 500;  // of ShapeSources::pause
 
 bool matches(const Message& message, const TableSchema& schema) {
   const std::vector<std::uint32_t> stored = model::stored_columns(schema);
@@ -88,6 +88,30 @@ void take_keys(const TableSchema& from, TableSchema& to) {
   to.old_key = translated(from, from.old_key, to);
   if (to.old_image == model::OldImage::key && to.old_key.empty()) to.old_image = model::OldImage::none;
   to.sequences.clear();
+}
+
+bool is_held(const Survey& survey, std::uint32_t oid, std::uint32_t xid) {
+  const auto locked = survey.locked.find(oid);
+  return locked != survey.locked.end() && locked->second.contains(xid);
+}
+
+bool same_numbers(const TableSchema& a, const TableSchema& b) {
+  return std::equal(a.columns.begin(), a.columns.end(), b.columns.begin(), b.columns.end(),
+                    [](const Column& one, const Column& other) {
+                      return one.ordinal == other.ordinal && one.name == other.name &&
+                             one.type.native_id == other.type.native_id &&
+                             one.type.native_modifier == other.type.native_modifier;
+                    });
+}
+
+bool looks_like(const Relation& relation, const TableSchema& shape) {
+  const std::vector<std::uint32_t> stored = model::stored_columns(shape);
+  return std::equal(stored.begin(), stored.end(), relation.stored.begin(), relation.stored.end(),
+                    [&](std::uint32_t ours, std::uint32_t theirs) {
+                      const Column& one = shape.columns[ours];
+                      const Column& other = relation.schema->columns[theirs];
+                      return one.name == other.name && one.type.native_id == other.type.native_id;
+                    });
 }
 
 bool is_same_shape(TableSchema a, TableSchema b) {
@@ -261,27 +285,41 @@ Result<RelationMap::Outcome> RelationMap::on_relation(const Message& message, Pl
   return changed ? Outcome{shape, false} : Outcome{};
 }
 
+std::vector<bool> RelationMap::in_key_of(std::uint32_t oid, std::uint32_t top_xid, std::size_t columns) {
+  std::vector<bool> in_key;
+  if (const Relation* relation = find(oid, top_xid)) {
+    if (relation->stored.size() == columns) in_key = relation->in_key;
+  }
+  in_key.resize(columns);
+  return in_key;
+}
+
+// A transaction is in the log a moment before others see it, and gives up its locks right behind that.
+Result<Survey> RelationMap::survey_behind(std::uint32_t oid, std::uint32_t xid, bool waits) {
+  Survey survey = TRY(sources_.survey({oid}));
+  const auto is_behind = [&] { return is_held(survey, oid, xid) || is_held(survey, oid, 0); };
+  for (int i = 0; waits && sources_.pause && is_behind() && i < visible_pauses_max; ++i) {
+    TRY(sources_.pause());
+    survey = TRY(sources_.survey({oid}));
+  }
+  return survey;
+}
+
 // The shape of a row description that nothing reported; none when it is not certain.
 Result<RelationMap::Followed> RelationMap::follow(const Message& message, const TableSchemaPtr& known, Place place) {
   const std::uint32_t oid = message.relation;
   if (sources_.survey == nullptr) return Followed{build(message, {}, *known, nullptr)};
-  Survey survey = TRY(sources_.survey({oid}));
-  const auto is_locked = [&] {
-    const auto locked = survey.locked.find(oid);
-    return locked != survey.locked.end() && (locked->second.contains(place.xid) || locked->second.contains(0));
-  };
-  // A whole transaction is in the log a moment before others see it, and gives up its locks right behind that.
-  for (int i = 0; place.top_xid == 0 && sources_.pause && is_locked() && i < visible_pauses_max; ++i) {
-    TRY(sources_.pause());
-    survey = TRY(sources_.survey({oid}));
-  }
+  const Survey survey = TRY(survey_behind(oid, place.xid, place.top_xid == 0));
   const auto found = survey.tables.find(oid);
   // Gone since, and nothing says what became of its columns before: its drop is still to come.
   if (found == survey.tables.end()) return matches(message, *known) ? Followed{as_logged(message, known)} : Followed{};
   const SurveyedTable& now = found->second;
-  if (is_locked()) {
-    if (!matches(message, *known)) return Followed{};
-    doubtful_[oid] = false;
+  const bool is_own = is_held(survey, oid, place.xid);
+  if (is_own || is_held(survey, oid, 0)) {
+    // Its own columns may be others of the same names; a streamed one is asked again at its end.
+    if (!matches(message, *known) || (is_own && place.top_xid == 0)) return Followed{};
+    if (is_own) held_[place.top_xid].insert(oid);
+    if (!is_own) doubtful_[oid] = false;
     return Followed{as_logged(message, known)};
   }
   const auto settled = settled_.find(oid);
@@ -335,13 +373,7 @@ Result<RelationMap::Outcome> RelationMap::on_ddl(const DdlReport& report, Place 
   const bool unclear = partitions_moved(*known, report) || leaves_values_open(*known, report);
   if (!unclear && is_same_shape(*made, *known) && made->partitions == known->partitions) return Outcome{};
   // The server sends a Relation message before the next row: it has the last word on the old image.
-  const std::vector<std::uint32_t> stored = model::stored_columns(*made);
-  std::vector<bool> in_key;
-  if (const Relation* relation = find(report.oid, place.top_xid)) {
-    if (relation->stored.size() == stored.size()) in_key = relation->in_key;
-  }
-  in_key.resize(stored.size());
-  put(report.oid, place, made, made, std::move(in_key));
+  put(report.oid, place, made, made, in_key_of(report.oid, place.top_xid, model::stored_columns(*made).size()));
   return Outcome{made, unclear};
 }
 
@@ -374,6 +406,17 @@ TableSchemaPtr RelationMap::on_later(const connect::LaterShape& later) {
   if (later.shape->columns == known->columns) return nullptr;
   put(oid, Place{}, later.shape, later.shape, std::vector<bool>(model::stored_columns(*later.shape).size()));
   return later.shape;
+}
+
+bool RelationMap::on_noted(const connect::LaterShape& later) {
+  const auto oid = static_cast<std::uint32_t>(later.table_id);
+  const TableSchemaPtr known = schema_of(oid, 0);
+  if (known == nullptr || later.shape == nullptr || same_numbers(*later.shape, *known)) return false;
+  // Nothing is noted of a table that was put aside in the middle of the transaction: rows look as the log says.
+  const auto described = relations_.find(oid);
+  if (described != relations_.end() && !looks_like(described->second, *later.shape)) return false;
+  put(oid, Place{}, later.shape, later.shape, in_key_of(oid, 0, model::stored_columns(*later.shape).size()));
+  return true;
 }
 
 // ---- surveys ----
@@ -484,7 +527,24 @@ RelationMap::Outcome RelationMap::revive(std::uint32_t oid, Place place) {
   return outcome;
 }
 
+Result<std::vector<TableSchemaPtr>> RelationMap::settle_streamed(std::uint32_t top_xid) {
+  std::vector<TableSchemaPtr> unclear;
+  const auto held = held_.find(top_xid);
+  if (held == held_.end()) return unclear;
+  for (const std::uint32_t oid : held->second) {
+    const TableSchemaPtr known = schema_of(oid, top_xid);
+    if (known == nullptr) continue;
+    const Survey survey = TRY(survey_behind(oid, top_xid, true));
+    const auto now = survey.tables.find(oid);
+    const bool is_same =
+        !is_held(survey, oid, top_xid) && now != survey.tables.end() && same_columns(*known, now->second);
+    if (!is_same) unclear.push_back(known);
+  }
+  return unclear;
+}
+
 void RelationMap::end_streamed(std::uint32_t top_xid, bool committed) {
+  held_.erase(top_xid);
   auto orphans = orphans_.extract(top_xid);
   const auto transaction = streamed_.find(top_xid);
   if (transaction == streamed_.end()) return;

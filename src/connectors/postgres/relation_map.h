@@ -6,10 +6,11 @@
 // triggers report in the log itself, number by number (on_ddl). Where nothing reports ("not told"), the log's Relation
 // messages have names and types only; each is compared with the catalogue of now and followed when there is one way to
 // understand it (shape_survey.h) and the values of existing rows are known; otherwise the outcome is "unclear" and the
-// table must be loaded again. What a transaction itself does to a table the catalogue does not show before its end:
-// then a description is believed when nothing in it is new, and the next survey must find the same columns. In both
-// cases a survey of the catalogue, taken at a known place, is compared when the stream has passed that place: whatever
-// was missed is found there, dropped tables too.
+// table must be loaded again. What a transaction itself does to a table the catalogue does not show before its end: a
+// whole transaction is waited for; of a streamed one a description is believed when nothing in it is new, and at its
+// end the catalogue must show the same columns. What an earlier stream has noted is certain behind its transaction
+// (on_noted). In all cases a survey of the catalogue, taken at a known place, is compared when the stream has passed
+// that place: whatever was missed is found there, dropped tables too.
 //
 // Streamed transactions see their own DDL before it is committed: their shapes are kept apart, by subtransaction, until
 // the transaction ends. One thread.
@@ -81,6 +82,9 @@ class RelationMap {
 
   // A change of shape that an earlier stream made here: what changes is the answer, nullptr: nothing.
   model::TableSchemaPtr on_later(const connect::LaterShape& later);
+  // The same when the log told it, at the end of its transaction: whatever the catalogue of now said about the log of
+  // then, this is the shape behind it. True: it is another one than was known.
+  bool on_noted(const connect::LaterShape& later);
 
   // Survey at the end of whole transactions; `passed`: everything below survey_end() has been seen.
   base::Result<void> begin_survey();
@@ -97,6 +101,8 @@ class RelationMap {
   // The relation of a change; nullptr: none of ours.
   Relation* find(std::uint32_t oid, std::uint32_t top_xid);
   model::TableSchemaPtr schema_of(std::uint32_t oid, std::uint32_t top_xid) const;
+  // Before end_streamed, when it was committed: the tables that it may have given other columns under the same names.
+  base::Result<std::vector<model::TableSchemaPtr>> settle_streamed(std::uint32_t top_xid);
   void end_streamed(std::uint32_t top_xid, bool committed);
   void abort_sub(std::uint32_t top_xid, std::uint32_t sub_xid);
 
@@ -110,6 +116,9 @@ class RelationMap {
   struct Followed {
     model::TableSchemaPtr shape;  // nullptr: not certain
   };
+  // Waits a while for what that transaction has done to be seen, when it is in the log.
+  base::Result<Survey> survey_behind(std::uint32_t oid, std::uint32_t xid, bool waits);
+  std::vector<bool> in_key_of(std::uint32_t oid, std::uint32_t top_xid, std::size_t columns);
   base::Result<Followed> follow(const pgoutput::Message& message, const model::TableSchemaPtr& known, Place place);
   model::ColumnType type_of(std::uint32_t type, std::int32_t modifier, std::string native,
                             const model::TableSchema& known, const model::TableSchema* described) const;
@@ -133,6 +142,8 @@ class RelationMap {
   std::optional<Survey> survey_;
   // Tables of which a description was believed that the catalogue could not confirm; true: before the open survey.
   std::map<std::uint32_t, bool> doubtful_;
+  // By streamed transaction: tables that it holds itself, whose descriptions are believed until its end.
+  std::unordered_map<std::uint32_t, std::set<std::uint32_t>> held_;
 };
 
 }  // namespace postgres

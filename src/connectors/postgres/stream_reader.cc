@@ -89,7 +89,6 @@ Change& StreamReader::add_change(Op op, const Message& message, bool counts) {
 
 void StreamReader::on_begin(const Message& message) {
   make_later(message.commit_lsn);
-  later_.erase(message.commit_lsn);  // the log tells it
   begin_transaction(message);
 }
 
@@ -114,9 +113,18 @@ void StreamReader::on_commit(const Message& message) {
   through_ = std::max(through_, message.commit_lsn);
   commit_end_ = std::max(commit_end_, message.commit_lsn);
   batch_.source_time = message.commit_time;
+  settle_noted(message.commit_lsn);
 }
 
-void StreamReader::on_stream_end(const Message& message) {
+// What was noted of a transaction that the log has told.
+void StreamReader::settle_noted(std::uint64_t log) {
+  for (auto noted = later_.lower_bound(log); noted != later_.end() && noted->first == log;
+       noted = later_.erase(noted)) {
+    if (relations_.on_noted(noted->second)) last_ = nullptr;
+  }
+}
+
+Result<void> StreamReader::on_stream_end(const Message& message) {
   Change change;
   change.xid = message.xid;
   last_ = nullptr;
@@ -129,12 +137,20 @@ void StreamReader::on_stream_end(const Message& message) {
     } else {
       relations_.abort_sub(message.xid, message.sub_xid);
     }
-    return;
+    return {};
   }
   make_later(message.commit_lsn);
-  later_.erase(message.commit_lsn);
-  relations_.end_streamed(message.xid, true);
   const bool behind = model::Position{message.commit_lsn, model::sequence_end, ""} <= start_;
+  if (!behind) {
+    for (const model::TableSchemaPtr& unclear : TRY(relations_.settle_streamed(message.xid))) {
+      Change& last = batch_.changes.emplace_back(change);
+      last.op = Op::unclear;
+      last.streamed = true;
+      last.sub_xid = message.xid;
+      last.table = batch_.table_index(unclear, form_of(unclear->name));
+    }
+  }
+  relations_.end_streamed(message.xid, true);
   change.op = behind ? Op::stream_abort : Op::stream_commit;
   change.sub_xid = message.xid;
   change.commit_time = message.commit_time;
@@ -143,6 +159,8 @@ void StreamReader::on_stream_end(const Message& message) {
   through_ = std::max(through_, message.commit_lsn);
   commit_end_ = std::max(commit_end_, message.commit_lsn);
   batch_.source_time = message.commit_time;
+  settle_noted(message.commit_lsn);
+  return {};
 }
 
 void StreamReader::add_outcome(const RelationMap::Outcome& outcome, const Message& message) {
@@ -202,8 +220,9 @@ Result<void> StreamReader::look_around(bool due) {
   if (due) TRY(relations_.begin_survey());
   const std::uint64_t place = through_ > commit_end_ ? through_ : commit_end_ + 1;
   make_later(place + 1);
-  // What was given away may be counted as done already. When nothing is free the next heartbeat makes a place.
-  const bool is_free = place > start_.log && place > own_place_ && place > given_through_;
+  // What was given away may be counted as done already, by an earlier stream, too: no place before what that has noted.
+  // When nothing is free the next heartbeat makes a place.
+  const bool is_free = place > start_.log && place > own_place_ && place > given_through_ && later_.empty();
   if (through_ + 1 < relations_.survey_end() || !is_free) return {};
   const std::vector<RelationMap::Verdict> verdicts = TRY(relations_.end_survey());
   last_ = nullptr;
@@ -374,7 +393,7 @@ Result<void> StreamReader::take(std::string_view bytes) {
       return {};
     case Kind::stream_stop: last_ = nullptr; return {};
     case Kind::stream_commit:
-    case Kind::stream_abort: on_stream_end(message); return {};
+    case Kind::stream_abort: return on_stream_end(message);
     case Kind::origin: return {};
   }
   return {};

@@ -23,7 +23,8 @@ class StreamReader {
 
   // Tables whose cells are canonical whatever the form; before the first message.
   void set_canonical(std::set<model::TableName> tables) { canonical_ = std::move(tables); }
-  // What an earlier stream found out beyond the start, by position; before the first message.
+  // What an earlier stream found out beyond the start, by position; before the first message. One of no table (0) only
+  // takes its place: our own changes stand behind all of them.
   void set_later(const std::vector<connect::LaterShape>& later) {
     for (const connect::LaterShape& shape : later) later_.emplace(shape.log, shape);
   }
@@ -53,7 +54,8 @@ class StreamReader {
   void end_own_transaction(const Message& edge);
   void make_later(std::uint64_t before);
   void on_commit(const Message& message);
-  void on_stream_end(const Message& message);
+  base::Result<void> on_stream_end(const Message& message);
+  void settle_noted(std::uint64_t log);
   model::Change& add_change(model::Op op, const Message& message, bool counts = true);
   model::CellForm form_of(const model::TableName& table) const {
     return canonical_.contains(table) ? model::CellForm::canonical : form_;
