@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "formats/parquet_arrays.h"
 
+#include <array>
 #include <cstring>
 
 namespace formats {
@@ -81,7 +82,45 @@ const char* fixed_misfit(ArrowKind kind, std::int64_t value) {
   }
 }
 
+namespace {
+
+constexpr int register_digits = 18;  // what a 64-bit register holds of any number
+
+constexpr std::array<std::int64_t, register_digits + 1> powers_of_ten = [] {
+  std::array<std::int64_t, register_digits + 1> powers{1};
+  for (std::size_t i = 1; i < powers.size(); ++i) powers[i] = powers[i - 1] * 10;
+  return powers;
+}();
+
+// Plain short numbers, nearly all there are; nothing when the text needs a closer look.
+std::optional<std::int64_t> parse_short_decimal(std::string_view text, int precision, int scale) {
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  const bool negative = at != end && *at == '-';
+  if (negative) ++at;
+  if (at == end || end - at > register_digits || scale > register_digits) return std::nullopt;
+  std::int64_t value = 0;
+  const auto take_digits = [&] {
+    const char* const first = at;
+    for (; at != end && static_cast<unsigned>(*at) - '0' <= 9; ++at) value = value * 10 + (*at - '0');
+    return static_cast<int>(at - first);
+  };
+  const int whole = take_digits();
+  int decimals = 0;
+  if (at != end && *at == '.') {
+    ++at;
+    decimals = take_digits();
+  }
+  const int digits = whole + scale;
+  if (at != end || decimals > scale || digits > precision || digits > register_digits) return std::nullopt;
+  value *= powers_of_ten[static_cast<std::size_t>(scale - decimals)];
+  return negative ? -value : value;
+}
+
+}  // namespace
+
 std::optional<Int128> parse_decimal(std::string_view text, int precision, int scale) {
+  if (const std::optional<std::int64_t> value = parse_short_decimal(text, precision, scale)) return *value;
   const bool negative = !text.empty() && text.front() == '-';
   if (negative) text.remove_prefix(1);
   if (text.empty()) return std::nullopt;

@@ -231,7 +231,7 @@ NetChanges Compactor::finish() {
 
 }  // namespace
 
-NetChanges compact(const ChangeBatch& batch, const std::vector<std::uint32_t>& changes, const CompactOptions& options) {
+NetChanges compact(const ChangeBatch& batch, std::span<const std::uint32_t> changes, const CompactOptions& options) {
   Compactor compactor(batch, options, changes.size());
   for (const std::uint32_t index : changes) {
     if (!compactor.add(batch.changes[index])) {

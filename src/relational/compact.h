@@ -20,6 +20,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <span>
 #include <vector>
 
 #include "model/change.h"
@@ -46,7 +47,7 @@ struct CompactOptions {
 
 // `changes` are indexes into batch.changes: inserts, updates and removes of one table, in order.
 // The result points into the batch's cells and must not outlive it.
-NetChanges compact(const model::ChangeBatch& batch, const std::vector<std::uint32_t>& changes,
+NetChanges compact(const model::ChangeBatch& batch, std::span<const std::uint32_t> changes,
                    const CompactOptions& options);
 
 }  // namespace relational

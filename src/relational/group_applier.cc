@@ -12,6 +12,7 @@ using model::Op;
 
 constexpr int group_attempts_max = 4;
 constexpr auto group_retry_pause = std::chrono::milliseconds(200);
+constexpr std::size_t piece_changes = 8192;
 constexpr std::size_t destinations_max = 4096;  // cached; then all are read again
 
 bool is_barrier(Op op) { return op == Op::truncate || op == Op::schema || op == Op::drop_table; }
@@ -242,8 +243,8 @@ base::Result<bool> GroupApplier::settle(connect::ApplyReport& report) {
   return good;
 }
 
-NetChanges GroupApplier::net_of(const ChangeBatch& batch, const std::vector<std::uint32_t>& changes,
-                                const Destination& to, bool key_change_as_remove) {
+NetChanges GroupApplier::net_of(const ChangeBatch& batch, std::span<const std::uint32_t> changes, const Destination& to,
+                                bool key_change_as_remove) {
   if (!to.key.empty()) return compact(batch, changes, {to.key, key_change_as_remove});
   NetChanges net;
   for (const std::uint32_t index : changes) {
@@ -266,24 +267,35 @@ base::Result<void> GroupApplier::row_by_row(const ChangeBatch& batch, const std:
   return rows->apply(batch, changes, [&](std::uint32_t table) { return known_destination(batch.tables[table]); });
 }
 
+base::Result<bool> GroupApplier::send_in_pieces(const ChangeBatch& batch, std::uint32_t table, const Destination& to,
+                                                bool key_change_as_remove, connect::ApplyReport& report) {
+  const std::span<const std::uint32_t> changes = runs_[table];
+  bool good = true;
+  bool begun = false;
+  for (std::size_t first = 0; first < changes.size() && good; first += piece_changes) {
+    const std::size_t count = std::min(piece_changes, changes.size() - first);
+    NetChanges net = net_of(batch, changes.subspan(first, count), to, key_change_as_remove);
+    good = !net.ordered;
+    if (!good) break;
+    if (!begun) queue_control("SAVEPOINT millrace_set");
+    begun = true;
+    good = TRY(send_sets(batch, table, to, net, report));
+  }
+  if (!begun) return good;
+  good = TRY(settle(report)) && good;
+  if (!good) return undo("millrace_set");
+  queue_control("RELEASE SAVEPOINT millrace_set");
+  return true;
+}
+
 base::Result<void> GroupApplier::flush_independent(const ChangeBatch& batch, bool key_change_as_remove,
                                                    connect::ApplyReport& report) {
   for (const auto& [table, changes] : runs_) {
     const Destination* to = TRY(destination(batch.tables[table], report));
     if (to == nullptr) continue;
-    NetChanges net = net_of(batch, changes, *to, key_change_as_remove);
-    if (net.ordered) {
-      TRY(row_by_row(batch, changes, report));
-      continue;
-    }
     const connect::ApplyReport before = report;
-    queue_control("SAVEPOINT millrace_set");
-    if (TRY(send_sets(batch, table, *to, net, report)) && TRY(settle(report))) {
-      queue_control("RELEASE SAVEPOINT millrace_set");
-      continue;
-    }
+    if (TRY(send_in_pieces(batch, table, *to, key_change_as_remove, report))) continue;
     report = before;
-    TRY(undo("millrace_set"));
     TRY(row_by_row(batch, changes, report));
   }
   return {};

@@ -98,13 +98,13 @@ class GroupApplier {
   // What was queued and not looked at yet; false: a set did not do what it should. Errors: a control statement, a
   // transient refusal.
   base::Result<bool> settle(connect::ApplyReport& report);
-  // Tables that do not depend on each other: each under a savepoint of its own, else row by row.
+  // Tables that do not depend on each other: each as sets under a savepoint of its own, else row by row.
   base::Result<void> flush_independent(const model::ChangeBatch& batch, bool key_change_as_remove,
                                        connect::ApplyReport& report);
   base::Result<void> row_by_row(const model::ChangeBatch& batch, const std::vector<std::uint32_t>& changes,
                                 connect::ApplyReport& report);
   // Without a key only a run of nothing but inserts can go as a set.
-  static NetChanges net_of(const model::ChangeBatch& batch, const std::vector<std::uint32_t>& changes,
+  static NetChanges net_of(const model::ChangeBatch& batch, std::span<const std::uint32_t> changes,
                            const Destination& to, bool key_change_as_remove);
   // Removes whose missing rows are ignored; not when they are counted, one by one.
   bool ignores_missing() const {
@@ -144,6 +144,9 @@ class GroupApplier {
   // Undone as a whole; what suspended the tables is written on the target.
   base::Result<void> give_up(const ApplyState& before);
   base::Result<void> flush(const model::ChangeBatch& batch, connect::ApplyReport& report);
+  // Each piece is queued before the next is made, so that the target works meanwhile. False: undone, nothing is queued.
+  base::Result<bool> send_in_pieces(const model::ChangeBatch& batch, std::uint32_t table, const Destination& to,
+                                    bool key_change_as_remove, connect::ApplyReport& report);
   base::Result<void> barrier(const model::ChangeBatch& batch, std::size_t& index, connect::ApplyReport& report);
   void note_done(const model::ChangeBatch& batch, const model::Change& change);
   void note_place(const model::Change& change);

@@ -154,16 +154,12 @@ base::Result<void> Applier::flush_runs(const ChangeBatch& batch, connect::ApplyR
 base::Result<bool> Applier::send_sets(const ChangeBatch& batch, std::uint32_t table, const relational::Destination& to,
                                       NetChanges& net, connect::ApplyReport& report) {
   SetWriter writer(batch, static_cast<const Destination&>(to), batch.forms[table], *session_);
-  std::size_t bytes = 0;
   const auto send = [&](std::vector<Statement>&& statements, bool is_remove) -> base::Result<bool> {
     for (Statement& statement : statements) {
-      bytes += statement.sql.size();
       session_->send(std::move(statement.sql), statement.upsert);
       expected_.push_back(
           {Expected::What::set, statement.rows, is_remove && ignores_missing() ? &to.schema->source_name : nullptr});
-      if (bytes < session_->statement_bytes()) continue;
-      bytes = 0;
-      if (!TRY(settle(report))) return false;
+      if (session_->queued_bytes() >= session_->statement_bytes() && !TRY(settle(report))) return false;
     }
     return true;
   };

@@ -126,10 +126,14 @@ base::Result<Session::Loaded> Session::load(const std::string& sql, std::string_
   return loaded;
 }
 
-void Session::send(std::string sql, bool upsert) { sent_.push_back({std::move(sql), upsert}); }
+void Session::send(std::string sql, bool upsert) {
+  queued_bytes_ += sql.size();
+  sent_.push_back({std::move(sql), upsert});
+}
 
 base::Result<std::vector<Outcome>> Session::sync() {
   const std::vector<Sent> sent = std::exchange(sent_, {});
+  queued_bytes_ = 0;
   std::vector<Outcome> outcomes;
   std::vector<std::string> together;
   std::size_t bytes = 0;

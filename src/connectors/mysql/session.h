@@ -65,6 +65,7 @@ class Session {
   // What one statement may weigh, and what statements sent together should.
   std::size_t packet_bytes() const { return packet_bytes_; }
   std::size_t statement_bytes() const { return statement_bytes_; }
+  std::size_t queued_bytes() const { return queued_bytes_; }  // sent since the last sync
   const Server& server() const { return connection_.server(); }
   Connection& connection() { return connection_; }
 
@@ -86,6 +87,7 @@ class Session {
   std::vector<Sent> sent_;
   std::size_t packet_bytes_ = 1u << 20;
   std::size_t statement_bytes_ = 1u << 20;
+  std::size_t queued_bytes_ = 0;
   bool takes_files_ = false;
 };
 

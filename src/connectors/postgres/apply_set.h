@@ -25,7 +25,7 @@ struct Sent {
 };
 
 struct SetLimits {
-  std::size_t rows_max = 50'000;
+  std::size_t rows_max = 4'000;
   std::size_t bytes_max = 8u << 20;
   std::size_t copy_rows_min = 500;         // fewer rows are inserted in the pipeline: one round trip instead of three
   std::size_t large_bytes_min = 4u << 20;  // of one row
