@@ -64,11 +64,13 @@ void ControlReport::add_slot(Phase phase, const TaskStatus& status, base::WallMi
     slot_end_ = now / length * length + length;
     records_before_ = bytes_before_ = 0;
   }
-  if (now >= slot_end_) {
+  if (now >= slot_end_) {  // what came since the last report is the new slot's
     slot_end_ = now / length * length + length;
-    records_before_ = records;
-    bytes_before_ = bytes;
+    records_before_ = records_reported_;
+    bytes_before_ = bytes_reported_;
   }
+  records_reported_ = records;
+  bytes_reported_ = bytes;
   const std::int64_t latency = is_load ? 0 : std::max<std::int64_t>(status.target_latency_micros, 0) / second_micros;
   facts["timeslot"] = base::utc_text(slot_end_, 0);
   facts["timeslot_duration"] = std::to_string(slot_minutes_);

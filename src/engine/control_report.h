@@ -30,6 +30,7 @@ class ControlReport {
   Phase phase_ = Phase::not_running;
   base::WallMicros slot_end_ = 0;
   std::uint64_t records_before_ = 0, bytes_before_ = 0;  // of the slot
+  std::uint64_t records_reported_ = 0, bytes_reported_ = 0;
 };
 
 }  // namespace engine

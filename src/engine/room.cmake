@@ -32,6 +32,7 @@ room(engine
 unit_test(engine_test
   SOURCES
     src/engine/change_queue_test.cc
+    src/engine/control_report_test.cc
     src/engine/group_test.cc
     src/engine/pace_test.cc
     src/engine/retry_test.cc
