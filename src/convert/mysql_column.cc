@@ -4,6 +4,8 @@
 #include <array>
 #include <charconv>
 
+#include "convert/definition.h"
+
 namespace convert {
 namespace {
 
@@ -233,14 +235,17 @@ std::string read_bracketed(TokenReader& in) {
   return whole.size() >= 2 ? whole.substr(1, whole.size() - 2) : std::string();
 }
 
-void skip_references(TokenReader& in) {
+// The rules of a column's own foreign key.
+std::string read_references(TokenReader& in) {
   MysqlTable table;
   in.take_table(table);
   if (in.is_symbol('(')) in.skip_group();
+  const std::size_t rules = in.position();
   while (in.take_word("MATCH") || in.take_words("ON", "DELETE") || in.take_words("ON", "UPDATE")) {
     in.next();
     if (!in.take_word("NULL") && !in.take_word("DEFAULT")) in.take_word("ACTION");
   }
+  return in.source_since(rules);
 }
 
 bool read_generation(TokenReader& in, ColumnDefinition& out) {
@@ -316,7 +321,7 @@ bool read_attribute(TokenReader& in, ColumnDefinition& out) {
   } else if (in.take_word("VIRTUAL") || in.take_word("VISIBLE")) {
     return true;
   } else if (in.take_word("REFERENCES")) {
-    skip_references(in);
+    out.reference_rules = read_references(in);
   } else if (in.take_word("COLUMN_FORMAT") || in.take_word("STORAGE") || in.take_word("SRID") ||
              in.take_word("REF_SYSTEM_ID") || in.take_word("ENGINE_ATTRIBUTE") ||
              in.take_word("SECONDARY_ENGINE_ATTRIBUTE")) {
@@ -352,6 +357,11 @@ bool read_value(TokenReader& in, std::string& out) {
     return true;
   }
   const Token& first = in.next();
+  // Whatever the session's quotes and escapes were: as every server of the family reads it.
+  if (kind == TokenKind::text && in.position() == start + 1) {
+    out = quote_text(Language::mysql, first.value);
+    return true;
+  }
   if (kind == TokenKind::word) {
     // _latin1'x', X'41', N'x'; now(3)
     if (in.peek().kind == TokenKind::text && in.peek().source.data() != nullptr &&

@@ -64,9 +64,10 @@ struct ColumnDefinition {
   std::string character_set;  // empty: not said
   std::string collation;      // empty: not said
   std::string comment;
-  std::string generation;      // SQL of a generated column, without the brackets; empty: an ordinary column
-  bool is_stored = false;      // generated and stored
-  bool is_row_period = false;  // MariaDB: GENERATED ALWAYS AS ROW START or END
+  std::string generation;       // SQL of a generated column, without the brackets; empty: an ordinary column
+  bool is_stored = false;       // generated and stored
+  bool is_row_period = false;   // MariaDB: GENERATED ALWAYS AS ROW START or END
+  std::string reference_rules;  // of a foreign key behind REFERENCES: "ON DELETE CASCADE"
 };
 
 struct IndexPart {

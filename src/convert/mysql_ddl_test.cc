@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include "convert/definition.h"
+
 namespace convert {
 namespace {
 
@@ -137,6 +139,22 @@ TEST(MysqlDdl, TypesAreWrittenAsTheServerDoes) {
   EXPECT_EQ(column("a vector(3)"), "a vector(3)");
   EXPECT_EQ(column("a inet6", true), "a inet6");
   EXPECT_EQ(column("a somethingnew(3)"), "a somethingnew(3)");
+}
+
+TEST(MysqlDdl, ForeignKeysActOrNot) {
+  const auto rules = [](std::string_view sql) { return parse(sql).columns.at(0).reference_rules; };
+  EXPECT_TRUE(convert::acts(rules("CREATE TABLE t (a int REFERENCES p (id) on delete set null, b int)")));
+  EXPECT_TRUE(convert::acts(rules("CREATE TABLE t (a int REFERENCES p (id) MATCH FULL ON UPDATE cascade)")));
+  EXPECT_FALSE(convert::acts(rules("CREATE TABLE t (a int REFERENCES p (id) ON DELETE NO ACTION ON UPDATE RESTRICT)")));
+  EXPECT_FALSE(convert::acts(rules("CREATE TABLE t (a int COMMENT 'CASCADE')")));
+  const auto of_key = [](std::string_view how) {
+    return parse("ALTER TABLE t ADD FOREIGN KEY (a) REFERENCES p (id) " + std::string(how)).actions.at(0).index.rules;
+  };
+  EXPECT_TRUE(convert::acts(of_key("ON DELETE\tSET\n  NULL, ALGORITHM=INPLACE")));
+  EXPECT_TRUE(convert::acts(of_key("ON DELETE SET -- as ever\n NULL")));
+  EXPECT_TRUE(convert::acts(of_key("ON DELETE /*!50000 CASCADE */")));
+  EXPECT_FALSE(convert::acts(of_key("ON DELETE RESTRICT;")));
+  EXPECT_FALSE(convert::acts(of_key("")));
 }
 
 TEST(MysqlDdl, ColumnsHaveAttributes) {
@@ -407,7 +425,7 @@ TEST(MysqlDdl, TheDialectMatters) {
   const std::string_view sql = "ALTER TABLE \"a b\" ADD \"c\" varchar(9) DEFAULT 'x\\', ADD d int COMMENT 'y'";
   const Statement made = parse_mysql(sql, {.ansi_quotes = true, .no_backslash_escapes = true});
   EXPECT_EQ(names(made.tables), "a b");
-  EXPECT_EQ(actions_of(made), "+c varchar(9) default 'x\\'; +d int comment y");
+  EXPECT_EQ(actions_of(made), "+c varchar(9) default 'x\\\\'; +d int comment y");
   EXPECT_EQ(parse(sql).kind, StatementKind::unknown);
   EXPECT_EQ(actions_of(maria("ALTER TABLE t ADD a int /*M!100301 COMMENT 'm' */ /*!80000 COMMENT 'n' */")),
             "+a int comment m");
