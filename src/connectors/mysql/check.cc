@@ -10,6 +10,7 @@
 #include "connectors/mysql/cells.h"
 #include "connectors/mysql/character_set.h"
 #include "connectors/mysql/types.h"
+#include "convert/definition.h"
 
 namespace mysql {
 namespace {
@@ -179,13 +180,8 @@ void check_columns(const model::TableSchema& table, bool stream, Findings& findi
   }
 }
 
-bool cascades(const model::ForeignKey& key) {
-  return key.rules.find("CASCADE") != std::string::npos || key.rules.find("SET NULL") != std::string::npos ||
-         key.rules.find("SET DEFAULT") != std::string::npos;
-}
-
 void check_tables(const Server& server, const SourceCheck& what, Findings& findings) {
-  const bool logs_cascades = !server.is_mariadb && server.version >= logs_cascades_version;
+  const bool is_all_logged = logs_cascades(server.is_mariadb, static_cast<int>(server.version));
   for (const model::TableSchemaPtr& table : what.plan.tables) {
     const std::string object = "table " + table->name.text();
     check_columns(*table, what.stream, findings);
@@ -198,7 +194,7 @@ void check_tables(const Server& server, const SourceCheck& what, Findings& findi
                    "Select it in a full-load task.");
     }
     for (const model::ForeignKey& key : table->foreign_keys) {
-      if (logs_cascades || !cascades(key)) continue;
+      if (is_all_logged || !convert::acts(key.rules)) continue;
       findings.add(Severity::refusal, object,
                    fmt::format("foreign key {} ({}): what it changes by itself is not in this server's log", key.name,
                                key.rules),
@@ -222,6 +218,8 @@ Result<void> check_prepared(Connection& connection, Findings& findings) {
 }
 
 }  // namespace
+
+bool logs_cascades(bool is_mariadb, int version) { return !is_mariadb && version >= logs_cascades_version; }
 
 Result<std::vector<Finding>> check_source(Connection& connection, const SourceCheck& what) {
   Findings findings;

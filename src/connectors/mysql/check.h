@@ -18,6 +18,9 @@ struct SourceCheck {
   bool stream = false;
 };
 
+// Whether the binlog has what foreign keys change by themselves.
+bool logs_cascades(bool is_mariadb, int version);
+
 base::Result<std::vector<connect::Finding>> check_source(Connection& connection, const SourceCheck& what);
 
 }  // namespace mysql

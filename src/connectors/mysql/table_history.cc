@@ -5,6 +5,8 @@
 #include <cctype>
 
 #include "connectors/mysql/alter_shape.h"
+#include "connectors/mysql/check.h"
+#include "convert/definition.h"
 
 namespace mysql {
 
@@ -84,6 +86,15 @@ void TableHistory::put_aside(KnownTable& table, Outcomes& outcomes) {
   outcomes.push_back({Op::unclear, table.schema});
 }
 
+bool TableHistory::adds_unlogged_changes(const convert::Action& action) const {
+  constexpr int takes_references = 90000;  // MySQL passed over REFERENCES behind a column before
+  if (logs_cascades(server_.is_mariadb, server_.version)) return false;
+  const bool has_key = action.kind == convert::ActionKind::add_index &&
+                       action.index.kind == convert::IndexKind::foreign_key && convert::acts(action.index.rules);
+  const bool takes_column = server_.is_mariadb || server_.version >= takes_references;
+  return has_key || (takes_column && convert::acts(action.column.reference_rules));
+}
+
 void TableHistory::drop(KnownTable& table, Outcomes& outcomes) {
   if (table.is_gone) return;
   table.is_gone = true;
@@ -128,6 +139,12 @@ Result<void> TableHistory::on_alter(const convert::Statement& ddl, std::string_v
     if (KnownTable* const other = known(name_of(ddl.tables[i], schema)); other != nullptr) put_aside(*other, outcomes);
   }
   if (table == nullptr || table->is_unclear || table->is_gone) return {};
+  const bool is_followed = std::none_of(ddl.actions.begin(), ddl.actions.end(),
+                                        [&](const convert::Action& action) { return adds_unlogged_changes(action); });
+  if (!is_followed) {
+    put_aside(*table, outcomes);
+    return {};
+  }
   const TableSchemaPtr now = TRY(describe_(name));
   std::optional<model::TableSchema> after = altered(*table->schema, ddl.actions, now.get(), table->last_ordinal);
   if (!after) {

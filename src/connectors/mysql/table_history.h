@@ -57,6 +57,8 @@ class TableHistory {
   model::TableName name_of(const convert::MysqlTable& ref, std::string_view schema) const;
   KnownTable* known(const model::TableName& name);
   void put_aside(KnownTable& table, Outcomes& outcomes);
+  // A foreign key whose changes of the table will not be in the log.
+  bool adds_unlogged_changes(const convert::Action& action) const;
   void drop(KnownTable& table, Outcomes& outcomes);
   void on_renames(const std::vector<std::pair<model::TableName, model::TableName>>& renames, Outcomes& outcomes);
   void on_create(const convert::Statement& ddl, const model::TableName& name, Outcomes& outcomes);
