@@ -4,11 +4,19 @@ room(relational
   relational/compact.cc
   relational/group_applier.cc
   relational/group_ddl.cc
+  relational/landed_condition.cc
+  relational/landed_default.cc
+  relational/landed_names.cc
+  relational/landed_objects.cc
   relational/load_notes.cc
   relational/row_applier.cc
   relational/row_change.cc
   relational/row_key.cc
   relational/shape_change.cc
-  DEPENDS base model connect)
+  DEPENDS base model connect convert)
 
-unit_test(relational_test SOURCES src/relational/compact_test.cc DEPENDS relational)
+unit_test(relational_test
+  SOURCES
+  src/relational/compact_test.cc
+  src/relational/landed_objects_test.cc
+  DEPENDS relational)

@@ -48,16 +48,9 @@ model::TableName landed(const TableSchema& table, const model::TableName& source
   return name;
 }
 
-std::vector<std::string> landed_columns(const TableSchema& table, const std::vector<std::string>& source_names) {
-  std::vector<std::string> landing;
-  for (const std::string& name : source_names) {
-    const auto column = std::find_if(table.columns.begin(), table.columns.end(), [&](const model::Column& candidate) {
-      return candidate.source_name.empty() ? candidate.name == name : candidate.source_name == name;
-    });
-    if (column == table.columns.end()) return {};
-    landing.push_back(column->name);
-  }
-  return landing;
+bool has_columns(const TableSchema& table, const std::vector<std::string>& names) {
+  return std::all_of(names.begin(), names.end(),
+                     [&](const std::string& name) { return table.find_column(name).has_value(); });
 }
 
 }  // namespace relational

@@ -18,7 +18,7 @@ std::vector<std::uint32_t> row_key(const model::TableSchema& table);
 bool keeps_column_names(const model::TableSchema& table);
 // The schema a source-side name lands in: renamed together with its table.
 model::TableName landed(const model::TableSchema& table, const model::TableName& source_object);
-// The target's names of columns that are called so at the source, in that order; empty when one of them is not there.
-std::vector<std::string> landed_columns(const model::TableSchema& table, const std::vector<std::string>& source_names);
+// Whether the target's table has columns of these names.
+bool has_columns(const model::TableSchema& table, const std::vector<std::string>& names);
 
 }  // namespace relational

@@ -233,6 +233,13 @@ void take_keys(const TableSchema& from, TableSchema& to) {
     std::vector<std::uint32_t> indexes = translated(from, key, to);
     if (!indexes.empty()) to.unique_keys.push_back(std::move(indexes));
   }
+  to.sequences.clear();
+  for (model::Sequence sequence : from.sequences) {
+    const std::vector<std::uint32_t> column = translated(from, {sequence.column}, to);
+    if (column.empty()) continue;
+    sequence.column = column[0];
+    to.sequences.push_back(std::move(sequence));
+  }
 }
 
 // The catalogue's definitions under our ordinals.

@@ -29,6 +29,8 @@ class Applier final : public relational::GroupApplier {
   Applier(const connect::Context& context, ConnectionSettings settings, const ControlTables& control);
 
   void take(const ControlTables::Ownership& owned);
+  // At a clean stop: AUTO_INCREMENT columns go on behind what the source has given out.
+  void set_counters();
 
  protected:
   base::Result<void> open() override;

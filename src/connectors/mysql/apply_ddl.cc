@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "connectors/mysql/apply.h"
+#include "connectors/mysql/counters.h"
 #include "connectors/mysql/describe.h"
 #include "connectors/mysql/target_errors.h"
 
@@ -106,6 +107,15 @@ base::Result<void> Applier::run_ddl(const model::TableSchema& table, const std::
   if (error.kind() == base::Kind::transient) return error;
   suspend_for_ddl(table, std::move(error), report);
   return {};
+}
+
+void Applier::set_counters() {
+  if (open_) return;
+  std::vector<model::TableSchemaPtr> tables;
+  for (const auto& [name, table] : known_) {
+    if (!state_.suspended.contains(name)) tables.push_back(table);
+  }
+  mysql::set_counters(settings_, tables, *log_);
 }
 
 base::Result<void> Applier::truncate(const model::ChangeBatch& batch, const std::vector<const Change*>& changes,

@@ -53,6 +53,19 @@ bool has_word(const std::string& text, std::string_view word) {
   return std::search(text.begin(), text.end(), word.begin(), word.end(), same) != text.end();
 }
 
+// MySQL gives expressions as if they stood in a literal: \' and \\ for the characters themselves.
+std::string expression_of(const Server& server, const std::string& given) {
+  if (server.is_mariadb) return given;
+  std::string text;
+  for (std::size_t at = 0; at < given.size(); ++at) {
+    const bool is_escaped =
+        given[at] == '\\' && at + 1 < given.size() && (given[at + 1] == '\'' || given[at + 1] == '\\');
+    if (is_escaped) ++at;
+    text += given[at];
+  }
+  return text;
+}
+
 // Behind DEFAULT in CREATE TABLE. MariaDB gives the SQL, MySQL the value (bit values as SQL) or an expression.
 std::string default_of(const Server& server, const Row& row, const std::string& extra) {
   if (null_at(row, 4)) return "";
@@ -61,7 +74,7 @@ std::string default_of(const Server& server, const Row& row, const std::string& 
   if (server.is_mariadb) {
     if (given == "NULL") return "";
   } else if (has_word(extra, "DEFAULT_GENERATED")) {
-    text = has_word(given, "CURRENT_TIMESTAMP") ? given : "(" + given + ")";
+    text = has_word(given, "CURRENT_TIMESTAMP") ? given : "(" + expression_of(server, given) + ")";
   } else if (!given.starts_with("b'")) {
     text = quote_literal(given);
   }
@@ -86,7 +99,7 @@ Column column_of(const Server& server, const Row& row) {
   column.collation = text_at(row, 7);
   const std::string extra = text_at(row, 8);
   column.comment = text_at(row, 9);
-  column.generation = text_at(row, 10);
+  column.generation = expression_of(server, text_at(row, 10));
   column.generated = has_word(extra, "GENERATED") && !column.generation.empty();
   if (column.generated)
     column.generation = fmt::format("({}) {}", column.generation, has_word(extra, "VIRTUAL") ? "VIRTUAL" : "STORED");
@@ -193,7 +206,8 @@ Result<void> read_indexes(Connection& connection, const std::vector<TableName>& 
     if (indexes.empty() || indexes.back().table != table || indexes.back().name != text_at(row, 2)) {
       indexes.push_back({table, text_at(row, 2), text_at(row, 7), number_at(row, 3) == 0, {}});
     }
-    indexes.back().parts.push_back({text_at(row, 4), text_at(row, 8), text_at(row, 5), text_at(row, 6) == "D"});
+    indexes.back().parts.push_back({text_at(row, 4), expression_of(connection.server(), text_at(row, 8)),
+                                    text_at(row, 5), text_at(row, 6) == "D"});
   }
   for (const Index& index : indexes) {
     const auto table = tables.find(index.table);
@@ -206,15 +220,18 @@ Result<void> read_checks(Connection& connection, const std::vector<TableName>& n
   const Server& server = connection.server();
   if (!server.is_mariadb && server.version < 80016) return {};
   const std::string of_table = server.is_mariadb ? " AND c.TABLE_NAME = t.TABLE_NAME" : "";
+  const char* const is_on = server.is_mariadb ? "'YES'" : "t.ENFORCED";
   for (const Row& row : TRY(connection.query(
-           fmt::format("SELECT t.TABLE_SCHEMA, t.TABLE_NAME, c.CONSTRAINT_NAME, c.CHECK_CLAUSE "
+           fmt::format("SELECT t.TABLE_SCHEMA, t.TABLE_NAME, c.CONSTRAINT_NAME, c.CHECK_CLAUSE, {} "
                        "FROM information_schema.TABLE_CONSTRAINTS t JOIN information_schema.CHECK_CONSTRAINTS c "
                        "ON c.CONSTRAINT_SCHEMA = t.CONSTRAINT_SCHEMA AND c.CONSTRAINT_NAME = t.CONSTRAINT_NAME{} "
                        "WHERE t.CONSTRAINT_TYPE = 'CHECK' AND {} ORDER BY 1, 2, 3",
-                       of_table, names_in("t.TABLE_SCHEMA, t.TABLE_NAME", names))))) {
+                       is_on, of_table, names_in("t.TABLE_SCHEMA, t.TABLE_NAME", names))))) {
     const auto table = tables.find({text_at(row, 0), text_at(row, 1)});
     if (table == tables.end()) continue;
-    table->second->checks.push_back({text_at(row, 2), false, false, "CHECK (" + text_at(row, 3) + ")"});
+    const char* const rest = text_at(row, 4) == "NO" ? " NOT ENFORCED" : "";
+    table->second->checks.push_back(
+        {text_at(row, 2), false, false, "CHECK (" + expression_of(server, text_at(row, 3)) + ")" + rest});
   }
   return {};
 }

@@ -3,8 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include "connectors/mysql/target_schema.h"
-
 namespace {
 
 using model::Type;
@@ -89,19 +87,6 @@ TEST(Literal, matches_are_as_exact_as_the_bytes) {
             "`c` = 'a' AND CAST(CONVERT(`c` USING utf8mb4) AS BINARY) = X'61'")
       << "blanks at the end";
   EXPECT_EQ(match(column_of("json"), "1"), "CAST(CONVERT(`c` USING utf8mb4) AS BINARY) = X'31'");
-}
-
-TEST(LiteralDefault, of_another_family) {
-  EXPECT_EQ(mysql::literal_default("'it''s'::text"), "'it''s'");
-  EXPECT_EQ(mysql::literal_default("'a\\b'"), "'a\\\\b'");
-  EXPECT_EQ(mysql::literal_default("7"), "7");
-  EXPECT_EQ(mysql::literal_default("'7'::bigint"), "'7'");
-  EXPECT_EQ(mysql::literal_default("'-1.5'::numeric(5,2)"), "'-1.5'");
-  EXPECT_EQ(mysql::literal_default("true"), "1");
-  for (const char* computed :
-       {"now()", "'now'::timestamp", "nextval('a'::regclass)", "'a'::text || 'b'::text", "1 + 1"}) {
-    EXPECT_EQ(mysql::literal_default(computed), "") << computed;
-  }
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "connectors/mysql/cells.h"
 #include "connectors/mysql/describe.h"
 #include "connectors/mysql/target_errors.h"
+#include "relational/landed_objects.h"
 #include "relational/row_key.h"
 
 namespace mysql {
@@ -121,14 +122,13 @@ base::Result<bool> has_orphans(Session& session, const TableSchema& table, const
 base::Result<void> add_foreign_key(Session& session, const TableSchema& table, const model::ForeignKey& foreign,
                                    const std::vector<TableSchemaPtr>& tables, std::vector<std::string>& skipped) {
   const std::string what = fmt::format("table {}: foreign key {}", table.name.text(), foreign.name);
-  const auto parent = std::find_if(tables.begin(), tables.end(), [&](const TableSchemaPtr& other) {
-    return other->source_name == foreign.referenced;
-  });
-  const std::vector<std::string> columns = relational::landed_columns(table, foreign.columns);
-  const std::vector<std::string> referenced = parent == tables.end()
-                                                  ? std::vector<std::string>()
-                                                  : relational::landed_columns(**parent, foreign.referenced_columns);
-  if (columns.empty() || referenced.size() != columns.size()) {
+  const auto parent = std::find_if(tables.begin(), tables.end(),
+                                   [&](const TableSchemaPtr& other) { return other->name == foreign.referenced; });
+  const std::vector<std::string>& columns = foreign.columns;
+  const std::vector<std::string>& referenced = foreign.referenced_columns;
+  const bool is_whole = parent != tables.end() && relational::has_columns(table, columns) &&
+                        relational::has_columns(**parent, referenced) && columns.size() == referenced.size();
+  if (!is_whole) {
     skipped.push_back(what + ": the table or a column it refers to is not part of the task");
     return {};
   }
@@ -215,11 +215,14 @@ base::Result<void> finish_table(Session& session, const Dialect& dialect, const 
                                 std::vector<std::string>& skipped) {
   const TableSchemaPtr there = TRY(describe_one(session, table.name));
   if (there == nullptr) return base::failed(target_errors::missing_object, "table {}", table.name.text());
+  if (secondary) {
+    relational::add_skipped(table, relational::in_words_of(relational::Language::mysql, table).remarks, skipped);
+  }
   std::vector<ObjectClause> clauses;
   // Of an index that is the row's key more than one may ask; without it each change would read the table.
   for (ObjectClause& object : secondary_clauses(dialect, table)) {
     const bool is_key = object.clause.starts_with("ADD UNIQUE") || object.clause.starts_with("ADD PRIMARY");
-    const bool is_counter = object.clause.starts_with("MODIFY");
+    const bool is_counter = object.clause.starts_with("MODIFY") || object.clause.starts_with("AUTO_INCREMENT");
     if (!secondary && !is_key) continue;
     if (!is_counter && has_object(*there, object.name)) continue;
     clauses.push_back(std::move(object));
@@ -232,11 +235,17 @@ base::Result<void> finish_table(Session& session, const Dialect& dialect, const 
 base::Result<void> finish_foreign_keys(Session& session, const std::vector<TableSchemaPtr>& tables,
                                        std::vector<std::string>& skipped) {
   for (const TableSchemaPtr& table : tables) {
-    if (table->family != family_name || table->foreign_keys.empty()) continue;
+    if (table->foreign_keys.empty()) continue;
+    const relational::LandedKeys landed =
+        relational::foreign_keys_in_words_of(relational::Language::mysql, *table, tables);
+    relational::add_skipped(*table, landed.remarks, skipped);
     const TableSchemaPtr there = TRY(describe_one(session, table->name));
     if (there == nullptr) continue;
-    for (const model::ForeignKey& foreign : table->foreign_keys) {
-      if (has_object(*there, foreign.name)) continue;
+    for (const model::ForeignKey& foreign : landed.keys) {
+      // Its index may be called the same.
+      const bool is_there = std::any_of(there->foreign_keys.begin(), there->foreign_keys.end(),
+                                        [&](const model::ForeignKey& made) { return made.name == foreign.name; });
+      if (is_there) continue;
       TRY(add_foreign_key(session, *table, foreign, tables, skipped));
     }
   }

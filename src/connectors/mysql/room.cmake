@@ -26,6 +26,7 @@ room(connectors_mysql
   connectors/mysql/comparable.cc
   connectors/mysql/connection.cc
   connectors/mysql/control_tables.cc
+  connectors/mysql/counters.cc
   connectors/mysql/describe.cc
   connectors/mysql/destination.cc
   connectors/mysql/errors.cc

@@ -66,8 +66,11 @@ class MysqlTarget final : public connect::Target {
     return applier_.apply(batch, stop);
   }
   base::Result<void> advance(const model::Position& through) override { return applier_.advance(through); }
-  base::Result<void> tick() override { return {}; }   // nothing here depends on time
-  base::Result<void> flush() override { return {}; }  // apply() is durable on return
+  base::Result<void> tick() override { return {}; }  // nothing here depends on time
+  base::Result<void> flush() override {
+    applier_.set_counters();
+    return {};  // apply() is durable on return
+  }
   base::Result<void> hold(const TableSchemaPtr& table, bool is_shape_known) override {
     if (is_shape_known) applier_.hold(table);
     return {};

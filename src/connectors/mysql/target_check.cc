@@ -8,6 +8,8 @@
 #include "connectors/mysql/destination.h"
 #include "connectors/mysql/prepare.h"
 #include "connectors/mysql/target_errors.h"
+#include "relational/landed_names.h"
+#include "relational/landed_objects.h"
 #include "relational/row_key.h"
 
 namespace mysql {
@@ -121,17 +123,16 @@ base::Result<void> check_rights(Session& session, const std::vector<model::Table
 
 // ---- tables
 
-std::size_t characters_of(const std::string& name) {
-  return static_cast<std::size_t>(
-      std::count_if(name.begin(), name.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
-}
+bool is_beyond_basic_plane(char c) { return static_cast<unsigned char>(c) >= 0xF0; }
 
 void check_names(const TableSchema& table, std::vector<Finding>& findings) {
   const auto check = [&](const std::string& what, const std::string& name) {
-    if (characters_of(name) <= name_characters_max && !name.empty() && name.back() != ' ') return;
+    const bool has_room = relational::characters_of(name) <= name_characters_max && !name.empty();
+    if (has_room && name.back() != ' ' && std::none_of(name.begin(), name.end(), is_beyond_basic_plane)) return;
     findings.push_back({Severity::refusal, table_object(table),
-                        fmt::format("the name of {} has no place: {} characters at most, and no blank at the end", what,
-                                    name_characters_max),
+                        fmt::format("the name of {} has no place: {} characters at most, none beyond U+FFFF, and no "
+                                    "blank at the end",
+                                    what, name_characters_max),
                         "give it another name in the table mappings"});
   };
   check("schema " + table.name.schema, table.name.schema);
@@ -254,6 +255,12 @@ base::Result<std::vector<Finding>> check_target(Session& session, const std::vec
                           "rename one of them in the table mappings"});
     }
     check_definitions(dialect, *table, plan, findings);
+    if (plan.secondary) {
+      using relational::Language;
+      relational::add_findings(*table, relational::in_words_of(Language::mysql, *table).remarks, findings);
+      relational::add_findings(*table, relational::foreign_keys_in_words_of(Language::mysql, *table, tables).remarks,
+                               findings);
+    }
     check_types(*table, findings);
     check_names(*table, findings);
     if (plan.preparation != connect::Preparation::drop_and_create) TRY(check_existing(session, *table, findings));

@@ -5,6 +5,7 @@
 
 #include "connectors/mysql/cells.h"
 #include "connectors/mysql/types.h"
+#include "relational/landed_objects.h"
 #include "relational/row_key.h"
 
 namespace mysql {
@@ -33,8 +34,12 @@ std::vector<std::uint32_t> key_columns(const TableSchema& table) {
 bool is_key_column(const TableSchema& table, const Column& column) {
   const std::vector<std::uint32_t> key = key_columns(table);
   const auto is_same = [&](std::uint32_t index) { return &table.columns[index] == &column; };
-  return std::any_of(key.begin(), key.end(), is_same) ||
-         std::any_of(table.primary_key.begin(), table.primary_key.end(), is_same);
+  if (std::any_of(key.begin(), key.end(), is_same)) return true;
+  if (std::any_of(table.primary_key.begin(), table.primary_key.end(), is_same)) return true;
+  // What refers to a key has that key's values, and needs its type.
+  return std::any_of(table.foreign_keys.begin(), table.foreign_keys.end(), [&](const model::ForeignKey& foreign) {
+    return std::find(foreign.columns.begin(), foreign.columns.end(), column.name) != foreign.columns.end();
+  });
 }
 
 bool holds_text(const std::string& type) {
@@ -67,17 +72,29 @@ std::string similar_collation(const Dialect& dialect, const std::string& collati
 }
 
 bool is_quoted_or_figure(std::string_view text) {
-  return text.starts_with('\'') || text.starts_with("b'") || text.starts_with('-') ||
+  return text.starts_with('\'') || text.starts_with("b'") || text.starts_with('-') || text.starts_with("X'") ||
          (!text.empty() && text[0] >= '0' && text[0] <= '9');
 }
 
-// Computed defaults stand in brackets on MySQL, and need none on MariaDB.
-std::string default_clause(const Dialect& dialect, const std::string& expression) {
+// Computed defaults stand in brackets on MySQL, as do those of large values, and need none on MariaDB.
+std::string default_clause(const Dialect& dialect, const std::string& expression, bool in_brackets) {
+  if (in_brackets && !expression.starts_with('(')) return " DEFAULT (" + expression + ")";
   std::string upper = expression.substr(0, 17);
   std::transform(upper.begin(), upper.end(), upper.begin(), [](unsigned char c) { return std::toupper(c); });
   const bool is_plain = is_quoted_or_figure(expression) || expression.starts_with('(') || upper.starts_with("NULL") ||
                         upper.starts_with("CURRENT_TIMESTAMP") || upper == "TRUE" || upper == "FALSE";
   return is_plain || dialect.server.is_mariadb ? " DEFAULT " + expression : " DEFAULT (" + expression + ")";
+}
+
+// A column of our own family whose type a mapping rule has changed: what the source says of it may not fit.
+bool is_bent(const TableSchema& table, const Column& column) {
+  return table.family == family_name && !keeps_native(table, column);
+}
+
+// Of a type whose default is a computed one to the server, whatever it says.
+bool is_large(const Dialect& dialect, const TableSchema& table, const Column& column) {
+  const std::string type = landing_type(dialect, table, column);
+  return type == "longtext" || type == "longblob";
 }
 
 std::string body_of(const Dialect& dialect, const TableSchema& table, const Column& column, bool counts) {
@@ -86,14 +103,15 @@ std::string body_of(const Dialect& dialect, const TableSchema& table, const Colu
   if (!collation.empty()) {
     text += fmt::format(" CHARACTER SET {} COLLATE {}", character_set_of(collation), collation);
   }
-  const bool is_native = keeps_native(table, column);
-  if (is_native && column.generated && keeps_column_names(table)) {
+  if (keeps_native(table, column) && column.generated && keeps_column_names(table)) {
     return text + " GENERATED ALWAYS AS " + column.generation;
   }
-  text += column.nullable ? " NULL" : " NOT NULL";
-  if (is_native && column.identity != model::Identity::none) return counts ? text + " AUTO_INCREMENT" : text;
-  if (is_native && !column.default_expression.empty()) text += default_clause(dialect, column.default_expression);
-  return text;
+  text += column.nullable || column.generated ? " NULL" : " NOT NULL";
+  if (is_bent(table, column)) return text;
+  if (column.identity != model::Identity::none) return counts ? text + " AUTO_INCREMENT" : text;
+  if (column.default_expression.empty()) return text;
+  const bool in_brackets = table.family != family_name && is_large(dialect, table, column);
+  return text + default_clause(dialect, column.default_expression, in_brackets);
 }
 
 std::string comment_of(const std::string& comment) {
@@ -103,6 +121,11 @@ std::string comment_of(const std::string& comment) {
 // A column that counts by itself must lead a key at any time.
 bool counts_from_start(const TableSchema& table, const Column& column) {
   return !table.primary_key.empty() && &table.columns[table.primary_key[0]] == &column;
+}
+
+std::string column_definition(const Dialect& dialect, const TableSchema& table, const Column& column) {
+  return fmt::format("{} {}{}", quote_identifier(column.name),
+                     body_of(dialect, table, column, counts_from_start(table, column)), comment_of(column.comment));
 }
 
 std::string index_clause(const model::SecondaryObject& index) {
@@ -152,12 +175,11 @@ std::string landing_collation(const Dialect& dialect, const TableSchema& table, 
   return similar_collation(dialect, column.collation);
 }
 
-std::string column_definition(const Dialect& dialect, const TableSchema& table, const Column& column) {
-  return fmt::format("{} {}{}", quote_identifier(column.name),
-                     body_of(dialect, table, column, counts_from_start(table, column)), comment_of(column.comment));
-}
-
-std::string create_statement(const Dialect& dialect, const TableSchema& table) {
+std::string create_statement(const Dialect& dialect, const TableSchema& mapped) {
+  TableSchema table = relational::in_words_of(relational::Language::mysql, mapped).table;
+  if (table.family != family_name) {
+    for (Column& column : table.columns) column.default_expression.clear();  // after the load: one may be refused
+  }
   std::string text = fmt::format("CREATE TABLE {} (", quoted(table.name));
   for (std::size_t i = 0; i < table.columns.size(); ++i) {
     if (i != 0) text += ", ";
@@ -176,16 +198,34 @@ std::string create_statement(const Dialect& dialect, const TableSchema& table) {
   return is_partitioned ? text + " " + table.partitioning : text;
 }
 
-std::vector<ObjectClause> secondary_clauses(const Dialect& dialect, const TableSchema& table) {
+std::vector<ObjectClause> secondary_clauses(const Dialect& dialect, const TableSchema& mapped) {
+  const TableSchema table = relational::in_words_of(relational::Language::mysql, mapped).table;
   std::vector<ObjectClause> clauses;
-  if (table.family != family_name || !keeps_column_names(table)) return clauses;
+  if (!keeps_column_names(table)) return clauses;
   for (const model::SecondaryObject& index : table.indexes) clauses.push_back({index.name, index_clause(index)});
   for (const Column& column : table.columns) {
-    const bool counts = column.identity != model::Identity::none && keeps_native(table, column);
+    const bool counts = column.identity != model::Identity::none && !is_bent(table, column);
     if (!counts || counts_from_start(table, column)) continue;
     clauses.push_back({"AUTO_INCREMENT of " + column.name,
                        fmt::format("MODIFY COLUMN {} {}{}", quote_identifier(column.name),
                                    body_of(dialect, table, column, true), comment_of(column.comment))});
+  }
+  for (const Column& column : table.columns) {
+    if (table.family == family_name || column.default_expression.empty()) continue;
+    const std::string& given = column.default_expression;
+    const std::string name = "default of " + column.name;
+    if (is_large(dialect, table, column)) {  // MySQL takes ALTER COLUMN for it, and does nothing
+      clauses.push_back({name, "MODIFY COLUMN " + column_definition(dialect, table, column)});
+      continue;
+    }
+    const bool is_said = is_quoted_or_figure(given) || given.starts_with('(');
+    clauses.push_back({name, fmt::format("ALTER COLUMN {} SET DEFAULT {}", quote_identifier(column.name),
+                                         is_said ? given : "(" + given + ")")});
+  }
+  for (const model::Sequence& sequence : table.sequences) {
+    if (!sequence.last_value || is_bent(table, table.columns[sequence.column])) continue;
+    clauses.push_back({"next value of " + table.columns[sequence.column].name,
+                       fmt::format("AUTO_INCREMENT = {}", static_cast<std::uint64_t>(*sequence.last_value) + 1)});
   }
   for (const model::SecondaryObject& check : table.checks) {
     clauses.push_back(
@@ -196,47 +236,27 @@ std::vector<ObjectClause> secondary_clauses(const Dialect& dialect, const TableS
 
 // ---- from one shape to the other
 
-// PostgreSQL's literals: 'it''s'::text, 5, '5'::bigint, true. No backslash means anything in them.
-std::string literal_default(std::string_view expression) {
-  if (expression == "true") return "1";
-  if (expression == "false") return "0";
-  const std::size_t cast = expression.rfind("::");
-  if (expression.starts_with('\'')) {
-    const std::size_t end = expression.rfind('\'');
-    const std::string_view rest = expression.substr(end + 1);
-    if (end == 0 || !(rest.empty() || (rest.starts_with("::") && cast == end + 1))) return "";
-    std::string inner;
-    for (std::size_t at = 1; at < end; ++at) {
-      if (expression[at] == '\'' && expression[++at] != '\'') return "";
-      inner += expression[at];
-    }
-    for (const std::string_view moving : {"now", "today", "tomorrow", "yesterday"}) {
-      if (inner.find(moving) != std::string::npos) return "";
-    }
-    return quote_literal(inner);
-  }
-  const std::string_view figure = cast == std::string_view::npos ? expression : expression.substr(0, cast);
-  const bool is_figure = !figure.empty() && figure.find_first_not_of("-.0123456789") == std::string_view::npos;
-  return is_figure ? std::string(figure) : "";
-}
-
 namespace {
 
 void add_column(const Dialect& dialect, const TableSchema& after, const Column& column, std::string& clauses,
                 relational::SchemaChange& change) {
-  std::string text = column_definition(dialect, after, column);
-  const std::string& given = column.default_expression;
+  const bool is_ours = after.family == family_name;
+  Column landing = column;
+  if (!is_ours) {
+    const std::optional<relational::LandedDefault> said =
+        relational::landed_default(relational::Language::mysql, after, column);
+    const bool is_known = column.default_expression.empty() || (said && said->is_literal);
+    if (!is_known) change.not_derivable = fmt::format("new column {} has a computed default", column.name);
+    landing.default_expression = said ? said->sql : "";
+  }
+  const std::string& given = landing.default_expression;
   if (column.identity != model::Identity::none) {
     change.not_derivable = fmt::format("new identity column {}", column.name);
-  } else if (!given.empty() && !column.generated) {
-    const bool is_native = keeps_native(after, column);
-    const std::string literal = is_native ? "" : literal_default(given);
-    if (is_native ? !is_quoted_or_figure(given) && !given.starts_with("NULL") : literal.empty()) {
-      change.not_derivable = fmt::format("new column {} has a computed default", column.name);
-    } else if (!is_native) {
-      text += " DEFAULT " + literal;
-    }
+  } else if (is_ours && !given.empty() && !column.generated) {
+    const bool is_known = keeps_native(after, column) && (is_quoted_or_figure(given) || given.starts_with("NULL"));
+    if (!is_known) change.not_derivable = fmt::format("new column {} has a computed default", column.name);
   }
+  const std::string text = column_definition(dialect, after, landing);
   clauses += (clauses.empty() ? "ADD COLUMN " : ", ADD COLUMN ") + text;
 }
 
@@ -266,16 +286,19 @@ relational::SchemaChange schema_change(const Dialect& dialect, TableSchema befor
     change.not_derivable = relational::unclear_columns;
     return change;
   }
+  const TableSchema said_before = relational::in_words_of(relational::Language::mysql, before).table;
+  const TableSchema said_after = relational::in_words_of(relational::Language::mysql, after).table;
   std::string clauses;
   for (const Column& old : before.columns) {
     if (relational::by_ordinal(after, old.ordinal) != nullptr) continue;
     clauses += fmt::format("{}DROP COLUMN {}", clauses.empty() ? "" : ", ", quote_identifier(old.name));
   }
-  for (const Column& column : after.columns) {
-    if (const Column* old = relational::by_ordinal(before, column.ordinal)) {
-      alter_column(dialect, before, *old, after, column, clauses);
+  for (std::size_t i = 0; i < after.columns.size(); ++i) {
+    const Column& column = said_after.columns[i];
+    if (const Column* old = relational::by_ordinal(said_before, column.ordinal)) {
+      alter_column(dialect, said_before, *old, said_after, column, clauses);
     } else {
-      add_column(dialect, after, column, clauses, change);
+      add_column(dialect, after, after.columns[i], clauses, change);
     }
   }
   if (!clauses.empty()) change.statements.push_back(fmt::format("ALTER TABLE {} {}", quoted(after.name), clauses));

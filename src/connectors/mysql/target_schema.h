@@ -3,8 +3,9 @@
 // The target's DDL, made from mapped table schemas. Statements as text, every identifier quoted; pure but for
 // read_dialect; any thread. Native parts (types, collations, defaults, index and constraint tails) come from the
 // source's own catalogue and are taken as they are when the table's family is ours and this server knows them; MySQL
-// and MariaDB differ in some. Text of other families gets a collation that tells all texts apart, also those that
-// differ in blanks at their end: two keys of the source never are one here.
+// and MariaDB differ in some. A table of another family is said in our words (relational/landed_objects.h). Text of
+// other families gets a collation that tells all texts apart, also those that differ in blanks at their end: two keys
+// of the source never are one here.
 #pragma once
 
 #include <set>
@@ -31,8 +32,6 @@ std::string landing_type(const Dialect& dialect, const model::TableSchema& table
 // The collation it gets; empty: it holds no text.
 std::string landing_collation(const Dialect& dialect, const model::TableSchema& table, const model::Column& column);
 
-// A column as CREATE and ALTER TABLE say it.
-std::string column_definition(const Dialect& dialect, const model::TableSchema& table, const model::Column& column);
 // CREATE TABLE with the keys that rows are found by.
 std::string create_statement(const Dialect& dialect, const model::TableSchema& table);
 
@@ -45,8 +44,5 @@ std::vector<ObjectClause> secondary_clauses(const Dialect& dialect, const model:
 
 // One ALTER TABLE, which the server does as a whole or not at all.
 relational::SchemaChange schema_change(const Dialect& dialect, model::TableSchema before, model::TableSchema after);
-
-// The default of another family's column as a literal of ours; empty: it is none.
-std::string literal_default(std::string_view expression);
 
 }  // namespace mysql

@@ -350,17 +350,20 @@ TEST_P(MysqlTarget, check_names_missing_rights_and_clashes) {
   db_->run("GRANT SELECT ON target.* TO poor@'%'");
   const auto poor = mysql_test::target_on(server(), around_.context, "poor");
   const auto same = table_of("T", {"id bigint", "v text", "V text"});
-  const auto findings = poor->check({table_of("t", {"id bigint"}), same}, Preparation::drop_and_create, true);
+  const auto smiling = table_of("t😀", {"id bigint"});
+  const auto findings = poor->check({table_of("t", {"id bigint"}), same, smiling}, Preparation::drop_and_create, true);
   ASSERT_TRUE(findings.ok()) << findings.error().text();
-  bool rights = false, names = false;
+  bool rights = false, names = false, plane = false;
   for (const connect::Finding& finding : findings.value()) {
     rights = rights || finding.remedy ==
                            "GRANT INSERT, UPDATE, DELETE, CREATE, DROP, ALTER, INDEX, REFERENCES ON `target`.* TO "
                            "'poor'@'%';";
     names = names || finding.problem.find("two columns differ in the case") != std::string::npos;
+    plane = plane || finding.problem.find("the name of table t😀 has no place") != std::string::npos;
   }
   EXPECT_TRUE(rights);
   EXPECT_TRUE(names);
+  EXPECT_TRUE(plane);
   db_->run("DROP USER poor");
 }
 

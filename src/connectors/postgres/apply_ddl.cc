@@ -8,6 +8,7 @@
 #include "connectors/postgres/apply.h"
 #include "connectors/postgres/apply_schema.h"
 #include "connectors/postgres/target_errors.h"
+#include "relational/landed_objects.h"
 
 namespace postgres {
 
@@ -84,8 +85,10 @@ base::Result<std::set<std::string>> Applier::read_columns(const model::TableName
 base::Result<void> Applier::set_sequences() {
   if (open_) return {};
   TRY(open());
-  for (const auto& [name, table] : known_) {
-    if (table->family != "postgresql" || state_.suspended.contains(name)) continue;
+  for (const auto& [name, mapped] : known_) {
+    if (state_.suspended.contains(name) || mapped->sequences.empty()) continue;
+    const relational::LandedTable landed = relational::in_words_of(relational::Language::postgresql, *mapped);
+    const model::TableSchema* table = &landed.table;
     const std::string target = quote_name(table->name);
     for (const model::Sequence& sequence : table->sequences) {
       if (sequence.column >= table->columns.size()) continue;

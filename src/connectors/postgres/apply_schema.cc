@@ -7,6 +7,7 @@
 
 #include "connectors/postgres/session.h"
 #include "connectors/postgres/target_schema.h"
+#include "relational/landed_objects.h"
 
 namespace postgres {
 namespace {
@@ -30,21 +31,16 @@ void add_renames(const TableSchema& before, const TableSchema& after, SchemaChan
   change.statements.insert(change.statements.end(), second.begin(), second.end());
 }
 
-// Of another family: a literal in which nothing is escaped means the same here. What follows it (ON UPDATE of MySQL)
-// concerns later rows. Empty: it is none.
-std::string foreign_literal(std::string_view expression) {
-  const std::string_view literal = expression.substr(0, expression.find(" ON UPDATE "));
-  const bool is_plain = literal.find('\\') == std::string_view::npos;
-  return is_plain && is_literal(literal) ? std::string(literal) : "";
-}
-
 void add_column(const TableSchema& after, const Column& column, SchemaChange& change) {
   const std::string& given = column.default_expression;
   const bool is_ours = after.family == "postgresql";
-  const std::string literal = !is_ours ? foreign_literal(given) : is_literal(given) ? given : "";
+  // Only of another family's table.
+  const std::optional<relational::LandedDefault> said =
+      relational::landed_default(relational::Language::postgresql, after, column);
+  const bool is_known = given.empty() || (is_ours ? is_literal(given) : said && said->is_literal);
   if (column.identity != model::Identity::none) {
     change.not_derivable = fmt::format("new identity column {}", column.name);
-  } else if (!given.empty() && literal.empty() && (is_ours || !given.starts_with("NULL ON UPDATE "))) {
+  } else if (!is_known) {
     change.not_derivable = fmt::format("new column {} has a computed default", column.name);
   }
   std::string text = fmt::format("ALTER TABLE {} ADD COLUMN {} {}", quote_name(after.name), quote_name(column.name),
@@ -53,8 +49,8 @@ void add_column(const TableSchema& after, const Column& column, SchemaChange& ch
     if (!column.collation.empty()) text += " COLLATE " + column.collation;
     if (column.generated) text += " GENERATED ALWAYS AS (" + column.generation + ") STORED";
     if (!given.empty()) text += " DEFAULT " + given;
-  } else if (!literal.empty()) {
-    text += " DEFAULT " + literal;
+  } else if (!is_ours && said && !said->sql.empty()) {
+    text += " DEFAULT " + said->sql;
   }
   if (!column.nullable && !column.generated) text += " NOT NULL";
   change.statements.push_back(text);

@@ -7,6 +7,7 @@
 
 #include "connectors/postgres/target_errors.h"
 #include "connectors/postgres/target_schema.h"
+#include "relational/landed_objects.h"
 #include "relational/row_key.h"
 
 namespace postgres {
@@ -137,6 +138,14 @@ base::Result<bool> object_exists(Session& session, const TableSchema& table, con
                 {table.name.schema, table.name.table, name});
 }
 
+// An index may be called the same.
+base::Result<bool> foreign_key_exists(Session& session, const TableSchema& table, const std::string& name) {
+  return exists(session,
+                "SELECT 1 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = "
+                "c.relnamespace WHERE k.contype = 'f' AND n.nspname = $1 AND c.relname = $2 AND k.conname = $3",
+                {table.name.schema, table.name.table, name});
+}
+
 // Under a savepoint; a refusal is noted, not passed on, unless it is transient.
 base::Result<bool> attempt_object(Session& session, const std::vector<std::string>& statements, const std::string& what,
                                   std::vector<std::string>& skipped) {
@@ -154,12 +163,9 @@ base::Result<bool> attempt_object(Session& session, const std::vector<std::strin
   return true;
 }
 
-// In the target's names; empty when one of them is not there.
-std::string landed_list(const TableSchema& table, const std::vector<std::string>& source_names) {
+std::string name_list(const std::vector<std::string>& names) {
   std::string list;
-  for (const std::string& name : relational::landed_columns(table, source_names)) {
-    list += (list.empty() ? "" : ", ") + quote_name(name);
-  }
+  for (const std::string& name : names) list += (list.empty() ? "" : ", ") + quote_name(name);
   return list;
 }
 
@@ -282,8 +288,11 @@ base::Result<Prepared> prepare_table(Session& session, const TableSchema& table,
   return *found;
 }
 
-base::Result<void> finish_table(Session& session, const TableSchema& table, bool secondary,
+base::Result<void> finish_table(Session& session, const TableSchema& mapped, bool secondary,
                                 std::vector<std::string>& skipped) {
+  const relational::LandedTable landed = relational::in_words_of(relational::Language::postgresql, mapped);
+  const TableSchema& table = landed.table;
+  if (secondary) relational::add_skipped(table, landed.remarks, skipped);
   const std::string doing = "finishing table " + table.name.text();
   TRY(session.run("SET maintenance_work_mem = '256MB'", doing));
   TRY(in_transaction(session, doing, [&]() -> base::Result<void> {
@@ -306,22 +315,24 @@ base::Result<void> finish_table(Session& session, const TableSchema& table, bool
 base::Result<void> finish_foreign_keys(Session& session, const std::vector<TableSchemaPtr>& tables,
                                        std::vector<std::string>& skipped) {
   for (const TableSchemaPtr& table : tables) {
-    if (table->family != "postgresql") continue;
-    for (const model::ForeignKey& foreign : table->foreign_keys) {
+    const relational::LandedKeys landed =
+        relational::foreign_keys_in_words_of(relational::Language::postgresql, *table, tables);
+    relational::add_skipped(*table, landed.remarks, skipped);
+    for (const model::ForeignKey& foreign : landed.keys) {
       const std::string what = fmt::format("table {}: foreign key {}", table->name.text(), foreign.name);
-      if (TRY(object_exists(session, *table, foreign.name))) continue;
-      const auto parent = std::find_if(tables.begin(), tables.end(), [&](const TableSchemaPtr& other) {
-        return other->source_name == foreign.referenced;
-      });
-      const std::string columns = landed_list(*table, foreign.columns);
-      const std::string referenced = parent == tables.end() ? "" : landed_list(**parent, foreign.referenced_columns);
-      if (columns.empty() || referenced.empty()) {
+      if (TRY(foreign_key_exists(session, *table, foreign.name))) continue;
+      const auto parent = std::find_if(tables.begin(), tables.end(),
+                                       [&](const TableSchemaPtr& other) { return other->name == foreign.referenced; });
+      const bool is_whole = parent != tables.end() && relational::has_columns(*table, foreign.columns) &&
+                            relational::has_columns(**parent, foreign.referenced_columns);
+      if (!is_whole) {
         skipped.push_back(what + ": the table or a column it refers to is not part of the task");
         continue;
       }
-      const std::string text = fmt::format("ALTER TABLE {} ADD CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {} ({}) {}",
-                                           quote_name(table->name), quote_name(foreign.name), columns,
-                                           quote_name((*parent)->name), referenced, foreign.rules);
+      const std::string text =
+          fmt::format("ALTER TABLE {} ADD CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {} ({}) {}",
+                      quote_name(table->name), quote_name(foreign.name), name_list(foreign.columns),
+                      quote_name((*parent)->name), name_list(foreign.referenced_columns), foreign.rules);
       const bool partitioned = !table->partitioning.empty();
       bool made = false;
       TRY(in_transaction(session, what, [&]() -> base::Result<void> {

@@ -87,7 +87,14 @@ void take_keys(const TableSchema& from, TableSchema& to) {
   }
   to.old_key = translated(from, from.old_key, to);
   if (to.old_image == model::OldImage::key && to.old_key.empty()) to.old_image = model::OldImage::none;
-  to.sequences.clear();
+  std::vector<model::Sequence> sequences;
+  for (model::Sequence sequence : from.sequences) {
+    const Column* column = column_numbered(&to, from.columns[sequence.column].ordinal);
+    if (column == nullptr) continue;
+    sequence.column = static_cast<std::uint32_t>(column - to.columns.data());
+    sequences.push_back(std::move(sequence));
+  }
+  to.sequences = std::move(sequences);
 }
 
 bool is_held(const Survey& survey, std::uint32_t oid, std::uint32_t xid) {

@@ -6,6 +6,7 @@
 #include "connectors/postgres/prepare.h"
 #include "connectors/postgres/target_errors.h"
 #include "connectors/postgres/target_schema.h"
+#include "relational/landed_objects.h"
 #include "relational/row_key.h"
 
 namespace postgres {
@@ -79,9 +80,9 @@ base::Result<void> check_quiet(Session& session, const std::vector<model::TableS
 }
 
 void check_definitions(const TableSchema& table, const CheckPlan& plan, std::vector<Finding>& findings) {
-  if (table.family != "postgresql") return;
   const bool has_definitions = !table.indexes.empty() || !table.checks.empty() || !table.partitioning.empty();
-  if (plan.secondary && has_definitions && !relational::keeps_column_names(table)) {
+  const bool is_ours = table.family == "postgresql";
+  if (plan.secondary && is_ours && has_definitions && !relational::keeps_column_names(table)) {
     findings.push_back({Severity::warning, table_object(table),
                         "columns are renamed, so its secondary indexes, checks and partitioning are not carried over",
                         "create them on the target by hand"});
@@ -126,6 +127,12 @@ base::Result<std::vector<Finding>> check_target(Session& session, const std::vec
                           "rename one of them in the table mappings"});
     }
     check_definitions(*table, plan, findings);
+    if (plan.secondary) {
+      using relational::Language;
+      relational::add_findings(*table, relational::in_words_of(Language::postgresql, *table).remarks, findings);
+      relational::add_findings(
+          *table, relational::foreign_keys_in_words_of(Language::postgresql, *table, tables).remarks, findings);
+    }
     check_names(*table, findings);
     if (plan.preparation == connect::Preparation::drop_and_create) continue;
     const base::Result<std::optional<Prepared>> found = examine(session, *table);

@@ -96,7 +96,8 @@ ObjectStatement default_object(const TableSchema& table, const Column& column, c
 void add_column_objects(const TableSchema& table, std::vector<ObjectStatement>& objects) {
   for (std::uint32_t i = 0; i < table.columns.size(); ++i) {
     const Column& column = table.columns[i];
-    if (column.generated || !keeps_native(table, column)) continue;
+    const bool is_bent = table.family == "postgresql" && !keeps_native(table, column);  // by a mapping rule
+    if (column.generated || is_bent) continue;
     const auto fed = std::find_if(table.sequences.begin(), table.sequences.end(),
                                   [&](const model::Sequence& sequence) { return sequence.column == i; });
     const model::Sequence* sequence = fed == table.sequences.end() ? nullptr : &*fed;
@@ -198,7 +199,6 @@ std::string identity_index_statement(const TableSchema& table) {
 
 std::vector<ObjectStatement> secondary_statements(const TableSchema& table) {
   std::vector<ObjectStatement> objects;
-  if (table.family != "postgresql") return objects;
   const std::string target = quote_name(table.name);
   if (keeps_column_names(table)) {
     for (const model::SecondaryObject& index : table.indexes) {

@@ -2,7 +2,8 @@
 //
 // The target's DDL, made from mapped table schemas. Pure: statements as text, every identifier quoted; any thread.
 // Native parts (types, defaults, index and constraint tails) come from the source's own catalogue functions and are
-// taken as they are when the table's family is PostgreSQL.
+// taken as they are when the table's family is PostgreSQL. A table of another family has them in our words
+// (relational/landed_objects.h) where secondary_statements is asked.
 #pragma once
 
 #include <string>
