@@ -75,7 +75,9 @@ class Applier final : public relational::GroupApplier {
   base::Result<std::string> shape_of(const model::TableName& table);
   // Commits what stands before the change in hand, with a note of it.
   base::Result<void> commit_part(const std::string& shape, connect::ApplyReport& report);
-  base::Result<std::optional<Refusal>> alter_under_lock(const std::vector<std::string>& statements);
+  base::Result<std::optional<Refusal>> alter_under_lock(const model::TableName& table,
+                                                        const std::vector<std::string>& statements);
+  base::Result<std::string> with_dependents(const model::TableName& table, const std::string& statement);
 
   const ConnectionSettings settings_;
   const std::stop_token stop_;  // of the whole task

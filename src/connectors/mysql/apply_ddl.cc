@@ -3,11 +3,13 @@
 // The parts of Applier that carry out what is not a row: truncate, changed shapes, dropped tables; see apply.h for how
 // a group survives statements that commit by themselves.
 #include <algorithm>
+#include <set>
 
 #include "connectors/mysql/apply.h"
 #include "connectors/mysql/counters.h"
 #include "connectors/mysql/describe.h"
 #include "connectors/mysql/target_errors.h"
+#include "convert/mysql_ddl.h"
 
 namespace mysql {
 
@@ -61,8 +63,34 @@ base::Result<void> Applier::commit_part(const std::string& shape, connect::Apply
   return {};
 }
 
+// The source dropped a column, and with it, or before, the checks and keys that use it: empty when there are none.
+base::Result<std::string> Applier::with_dependents(const model::TableName& table, const std::string& statement) {
+  std::set<std::string> dropped;
+  for (const convert::Action& action : convert::parse_mysql(statement, {}).actions) {
+    if (action.kind == convert::ActionKind::drop_column) dropped.insert(action.name);
+  }
+  const std::string head = fmt::format("ALTER TABLE {} ", quoted(table));
+  if (dropped.empty() || !statement.starts_with(head)) return std::string();
+  const auto is_dropped = [&](const std::string& column) { return dropped.contains(column); };
+  std::string clauses;
+  for (const model::TableSchemaPtr& there : TRY(describe_tables(session_->connection(), {table}))) {
+    for (const model::SecondaryObject& check : there->checks) {
+      const bool uses = std::any_of(dropped.begin(), dropped.end(), [&](const std::string& column) {
+        return check.definition.find(quote_identifier(column)) != std::string::npos;
+      });
+      if (uses) clauses += fmt::format("DROP CONSTRAINT {}, ", quote_identifier(check.name));
+    }
+    for (const model::ForeignKey& key : there->foreign_keys) {
+      const bool uses = std::any_of(key.columns.begin(), key.columns.end(), is_dropped);
+      if (uses) clauses += fmt::format("DROP FOREIGN KEY {}, ", quote_identifier(key.name));
+    }
+  }
+  return clauses.empty() ? std::string() : head + clauses + statement.substr(head.size());
+}
+
 // Another process that takes over waits for the lock; one that had it before has raised the epoch.
-base::Result<std::optional<Refusal>> Applier::alter_under_lock(const std::vector<std::string>& statements) {
+base::Result<std::optional<Refusal>> Applier::alter_under_lock(const model::TableName& table,
+                                                               const std::vector<std::string>& statements) {
   TRY(control_.lock_task(*session_));
   const auto altered = [&]() -> base::Result<std::optional<Refusal>> {
     const Outcome held = TRY(session_->attempt(control_.hold_sql(epoch_, position_)));
@@ -70,6 +98,8 @@ base::Result<std::optional<Refusal>> Applier::alter_under_lock(const std::vector
       return base::failed(codes_.superseded, "epoch {} of the task has ended", epoch_);
     for (const std::string& statement : statements) {
       Outcome outcome = TRY(session_->attempt(statement));
+      const std::string whole = outcome.refusal ? TRY(with_dependents(table, statement)) : "";
+      if (!whole.empty()) outcome = TRY(session_->attempt(whole));
       if (outcome.refusal) return std::optional<Refusal>(std::move(outcome.refusal));
     }
     return std::optional<Refusal>();
@@ -92,7 +122,7 @@ base::Result<void> Applier::run_ddl(const model::TableSchema& table, const std::
   std::optional<Refusal> refusal;
   if (!is_made) {
     TRY(commit_part(note, report));
-    if (!shape.empty()) refusal = TRY(alter_under_lock(statements));
+    if (!shape.empty()) refusal = TRY(alter_under_lock(table.name, statements));
     TRY(begin_group(*position_));
   }
   // From here on the change counts as made: a row that stands where it is, in a run, is still to come.

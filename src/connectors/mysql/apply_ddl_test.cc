@@ -62,6 +62,26 @@ TEST_P(MysqlApplyDdl, columns_are_added_dropped_renamed_and_altered) {
   EXPECT_EQ(db_->one("SELECT count(*) FROM information_schema.tables WHERE table_schema = 'target'"), "0");
 }
 
+TEST_P(MysqlApplyDdl, what_uses_a_dropped_column_goes_with_it) {
+  db_->run(
+      "CREATE TABLE c (id bigint PRIMARY KEY, p bigint, n int, m int, CONSTRAINT larger CHECK (n > m), "
+      "CONSTRAINT positive CHECK (m > 0), CONSTRAINT f FOREIGN KEY (p) REFERENCES t (id))");
+  open();
+  const auto before = table_of("c", {"id bigint", "p bigint", "n int", "m int"});
+  auto after = table_of("c", {"id bigint", "p bigint", "n int", "m int"});
+  after->columns.erase(after->columns.begin() + 1, after->columns.begin() + 3);
+  Changes changes;
+  changes.begin()
+      .other(model::Op::schema, before)
+      .insert(before, {"1", "1", "3", "2"})
+      .other(model::Op::schema, after)
+      .insert(after, {"2", "1"})
+      .commit();
+  EXPECT_TRUE(applied(changes).suspended.empty());
+  EXPECT_EQ(all("c", "id, m"), "(1,2) (2,1)");
+  EXPECT_NE(db_->try_run("INSERT INTO c VALUES (3, 0)"), "") << "the other check stays";
+}
+
 // The process dies at each step of a group that a schema change cuts in two.
 TEST_P(MysqlApplyDdl, a_group_with_a_schema_change_is_applied_once_whenever_the_process_dies) {
   auto after = table_of("t", {"id bigint", "v varchar(2000)", "n int"});
