@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a scenario works with: a Bench with servers, databases, folders and tasks that run the real binary.
 
-    @scenario("postgres.load_and_stream")
-    def load_and_stream(bench):
+    @scenario("postgres.some_tables")
+    def some_tables(bench):
         source, target = bench.source(), bench.target()
         source.execute("CREATE TABLE t (id int PRIMARY KEY)")
         task = bench.task(source, target.endpoint("target"))

@@ -86,25 +86,6 @@ def load_parquet(bench):
     expect_same(found, wanted, "DuckDB's totals")
 
 
-@scenario("files.stream_and_resume")
-def stream_and_resume(bench):
-    """Changes before, during and after a stop: the files hold each once, in order."""
-    source = bench.source()
-    fill(source, 300)
-    folder, lake = bench.lake(IncludeOpForFullLoad=True)
-    source.execute("ALTER TABLE orders REPLICA IDENTITY FULL")
-    task = bench.task(source, lake)
-    task.catch_up()
-    for round_number in range(3):
-        source.execute(f"INSERT INTO orders (id, customer, note) SELECT g, 1, 'new' FROM generate_series("
-                       f"{1000 + round_number * 10}, {1009 + round_number * 10}) g")
-        source.execute(f"UPDATE orders SET note = 'round {round_number}' WHERE id % 7 = {round_number}")
-        source.execute(f"DELETE FROM orders WHERE id % 50 = {round_number}")
-        task.catch_up()
-        expect_same(rebuilt(csv_rows(folder, "public/orders")), text_state(source, "orders", COLUMNS),
-                    f"rows after round {round_number}")
-
-
 @scenario("files.kill_and_resume")
 def kill_and_resume(bench):
     """kill -9 while files are written: no half file is visible, nothing is lost or doubled."""

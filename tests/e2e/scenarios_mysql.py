@@ -6,10 +6,9 @@ import datetime
 import re
 
 import psycopg2
-import pyarrow.parquet
 import pymysql
 
-from harness import expect_same, read_csv, scenario, select, transform
+from harness import expect_same, scenario, select, transform
 from mysql_servers import MariaDB, MySQL, MysqlDatabase
 from servers import wait_for
 
@@ -17,31 +16,6 @@ from servers import wait_for
 def sources(bench):
     for server in (bench.mariadb(), bench.mysql()):
         yield server.engine_name, bench.source(server)
-
-
-@scenario("mysql.load_and_stream")
-def load_and_stream(bench):
-    """Both servers to PostgreSQL: rows from before and after the start, transactions that are undone, a key that changes."""
-    for name, source in sources(bench):
-        target = bench.target()
-        source.execute("CREATE TABLE t (id int PRIMARY KEY, a varchar(40), n decimal(10,2), d datetime(3), b blob);"
-                       "INSERT INTO t VALUES (1, 'one', 1.50, '2024-02-29 23:59:59.125', x'00ff'), (2, 'zwei ü', NULL, NULL, '')")
-        task = bench.task(source, target, [select(source.name)])
-        task.catch_up()
-        query = f"SELECT id, a, n, d, b FROM {source.name}.t ORDER BY id"
-
-        def same(what):
-            ours = [tuple(row) for row in source.execute("SELECT id, a, n, d, b FROM t ORDER BY id")]
-            theirs = [tuple(bytes(cell) if isinstance(cell, memoryview) else cell for cell in row)
-                      for row in target.execute(query)]
-            expect_same(theirs, ours, f"{name}: {what}")
-        same("after the load")
-        source.execute("INSERT INTO t VALUES (3, 'three', -7, '1970-01-01', 'abc'); UPDATE t SET a = 'eins' WHERE id = 1;"
-                       "UPDATE t SET id = 20 WHERE id = 2; START TRANSACTION; INSERT INTO t VALUES (9, 'gone', 0, NULL, NULL);"
-                       "ROLLBACK; START TRANSACTION; INSERT INTO t VALUES (10, 'ten', 0, NULL, NULL); SAVEPOINT a;"
-                       "DELETE FROM t WHERE id = 1; ROLLBACK TO a; DELETE FROM t WHERE id = 3; COMMIT")
-        task.catch_up()
-        same("after the changes")
 
 
 # Columns that both servers have, and values for them: each row of VALUES is one row of the table.
@@ -286,29 +260,6 @@ def same_rows(replica, source):
         return rows_of(replica, "t") == rows_of(source, "t")
     except pymysql.err.Error:  # not even the schema has come
         return False
-
-
-@scenario("mysql.files")
-def files(bench):
-    """To a folder of files: load, changes and transactions, as CSV and Parquet."""
-    for name, source in sources(bench):
-        for form in ("csv", "parquet"):
-            source.execute("DROP TABLE IF EXISTS t; CREATE TABLE t (id int PRIMARY KEY, a varchar(20), n decimal(10,2), d datetime(6));"
-                           "INSERT INTO t VALUES (1, 'one', 1.5, '2024-02-29 12:00:00.5'), (2, NULL, NULL, NULL)")
-            folder, lake = bench.lake(f"lake-{name}-{form}", DataFormat=form, IncludeOpForFullLoad=True)
-            task = bench.task(source, lake, [select(source.name)])
-            task.catch_up()
-            source.execute("UPDATE t SET a = 'eins' WHERE id = 1; START TRANSACTION; INSERT INTO t VALUES (3, 'three', 3, NULL);"
-                           "DELETE FROM t WHERE id = 2; COMMIT")
-            task.catch_up()
-            found = []
-            for path in sorted((folder / source.name / "t").glob(f"*.{form}"), key=lambda path: (path.name[0] != "L", path.name)):
-                if form == "csv":
-                    found += [tuple(row[:3]) for row in read_csv(path)]
-                else:
-                    found += [tuple(str(cell) for cell in list(row.values())[:3]) for row in pyarrow.parquet.read_table(path).to_pylist()]
-            expect_same([(op, number) for op, number, _ in found], [("I", "1"), ("I", "2"), ("U", "1"), ("I", "3"), ("D", "2")],
-                        f"{name}, {form}")
 
 
 DDL_STEPS = [

@@ -21,39 +21,6 @@ def full_load(bench):
                 "primary keys")
 
 
-@scenario("postgres.load_and_stream")
-def load_and_stream(bench):
-    """Changes made while loading and while streaming arrive."""
-    source, target = bench.source(), bench.target()
-    source.execute(ACCOUNTS.format(rows=5000))
-    task = bench.task(source, target)
-    run = task.start()
-    for number in range(50):
-        source.execute(f"INSERT INTO accounts VALUES ({100000 + number}, 'new', 1, now())")
-        source.execute(f"UPDATE accounts SET balance = balance + 1 WHERE id % 50 = {number}")
-        source.execute(f"DELETE FROM accounts WHERE id = {number * 7 + 1}")
-    source.execute("INSERT INTO accounts VALUES (-1, 'last', 0, now())")
-    run.wait_until("the last row", lambda: target.one("SELECT to_regclass('public.accounts')") and
-                   target.one("SELECT count(*) FROM accounts WHERE id = -1"))
-    expect_equal(source, target, ["accounts"])
-    run.interrupt()
-
-
-@scenario("postgres.resume")
-def resume(bench):
-    """Stopped and started again several times; a key that changes, a row that comes back."""
-    source, target = bench.source(), bench.target()
-    source.execute(ACCOUNTS.format(rows=100))
-    task = bench.task(source, target)
-    task.catch_up()
-    for number in range(4):
-        source.execute(f"UPDATE accounts SET id = id + 1000 WHERE id = {number + 1}")
-        source.execute(f"DELETE FROM accounts WHERE id = {number + 10}")
-        source.execute(f"INSERT INTO accounts VALUES ({number + 10}, 'again', 1, now())")
-        task.catch_up()
-        expect_equal(source, target, ["accounts"])
-
-
 @scenario("postgres.start_over_is_refused")
 def start_over(bench):
     """start-replication over existing state ends with 2; reload-target loads again."""
@@ -105,21 +72,6 @@ def odd_names(bench):
     expect_equal(source, target, pairs)
 
 
-@scenario("postgres.no_key")
-def no_key(bench):
-    """A table without a key: equal rows keep their number through updates and deletes."""
-    source, target = bench.source(), bench.target()
-    source.execute("CREATE TABLE log (a int, b text); ALTER TABLE log REPLICA IDENTITY FULL;"
-                   "INSERT INTO log SELECT g % 3, NULL FROM generate_series(1, 30) g")
-    task = bench.task(source, target)
-    task.catch_up()
-    source.execute("DELETE FROM log WHERE ctid = (SELECT ctid FROM log WHERE a = 1 LIMIT 1);"
-                   "UPDATE log SET b = 'x' WHERE ctid = (SELECT ctid FROM log WHERE a = 2 LIMIT 1);"
-                   "INSERT INTO log VALUES (0, NULL), (0, NULL)")
-    task.catch_up()
-    expect_equal(source, target, ["log"])
-
-
 @scenario("postgres.source_updates_never_fail")
 def source_updates_never_fail(bench):
     """A table without identity in the selection: the application's own UPDATE and DELETE go on working."""
@@ -144,20 +96,6 @@ def toast(bench):
                    "UPDATE doc SET n = 0, raw = NULL WHERE id = 4; UPDATE doc SET id = 100 WHERE id = 5")
     task.catch_up()
     expect_equal(source, target, ["doc"])
-
-
-@scenario("postgres.truncate")
-def truncate(bench):
-    """TRUNCATE keeps its place between the other changes."""
-    source, target = bench.source(), bench.target()
-    source.execute(ACCOUNTS.format(rows=100))
-    task = bench.task(source, target)
-    task.catch_up()
-    source.execute("INSERT INTO accounts VALUES (-1, 'a', 1, now()); TRUNCATE accounts;"
-                   "INSERT INTO accounts VALUES (-2, 'b', 2, now())")
-    task.catch_up()
-    expect_equal(source, target, ["accounts"])
-    expect_same(target.one("SELECT count(*) FROM accounts"), 1, "rows")
 
 
 @scenario("postgres.renames")
@@ -315,19 +253,6 @@ def two_phase(bench):
     connection.close()
     task.catch_up()
     expect_same(target.execute("SELECT id FROM p"), [(1,)], "rows")
-
-
-@scenario("postgres.ddl_add_column")
-def ddl_add_column(bench):
-    """A nullable column added at the source arrives with its values."""
-    source, target = bench.source(), bench.target()
-    source.execute(ACCOUNTS.format(rows=20))
-    task = bench.task(source, target)
-    task.catch_up()
-    source.execute("INSERT INTO accounts VALUES (-1, 'before', 1, now());"
-                   "ALTER TABLE accounts ADD COLUMN extra text; INSERT INTO accounts VALUES (-2, 'after', 1, now(), 'extra')")
-    task.catch_up()
-    expect_equal(source, target, ["accounts"])
 
 
 @scenario("postgres.drop_removes_everything")
