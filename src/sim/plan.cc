@@ -288,7 +288,9 @@ RunPlan draw_plan(std::uint64_t seed) {
   if (chance.percent(40)) draw_files(plan, chance);
   if (plan.target == TargetKind::database && chance.percent(50)) {
     lean_on_shapes(plan, chance);
-    if (chance.percent(50)) lean_on_unreported(plan, chance);
+    const std::uint64_t kind = chance.below(100);
+    if (kind < 35) lean_on_unreported(plan, chance);
+    if (kind >= 35 && kind < 65) lean_on_target_ahead(plan, chance);
   } else if (chance.percent(70)) {
     lean_on_point(plan, chance);
   }

@@ -137,24 +137,14 @@ void to_suspension(const std::string& point, RunPlan& plan, Chance& chance) {
   plan.source_log_cap = 1u << 20;
 }
 
-// Transactions of many changes of columns that come again to the relay, when the target that holds them is away.
-void to_changes_again(RunPlan& plan, Chance& chance) {
-  lean_on_shapes(plan, chance);
+// One session, two tables, and a target that refuses nothing: what is in the way is DDL alone.
+void keep_to_ddl(RunPlan& plan) {
   plan.refused_every = 0;
   plan.refuses_ddl = false;
-  plan.workload.alter_share = 400;
-  plan.workload.drop_share = 0;
-  plan.workload.changes_max = chance.between(4, 12);
-  plan.workload.pause_max = std::chrono::milliseconds(chance.between(50, 400));
-  plan.source_log_cap = 50;
-  plan.weather.source.batch_changes_max = 4;
-  if (plan.tables.size() > 2) plan.tables.resize(2);
+  plan.workload.sessions = 1;
   plan.workload.late_tables = 0;
-  plan.outages.clear();
-  for (int i = 0; i < 8; ++i) {
-    plan.outages.push_back({false, std::chrono::milliseconds(chance.between(300, 3'000)),
-                            std::chrono::milliseconds(chance.between(300, 2'500)), false});
-  }
+  if (plan.tables.size() > 2) plan.tables.resize(2);
+  plan.lives.clear();
 }
 
 // What must go before, so that a process gets there at all; by the beginning of the point's name.
@@ -165,7 +155,11 @@ void prepare_for(const std::string& point, RunPlan& plan, Chance& chance) {
   if (is("relay/relay.cc") || is("engine/relay_only.cc") || is("engine/change_queue.cc")) {
     prepare_relay(point, plan, chance);
   }
-  if (is_of_shapes(point)) to_changes_again(plan, chance);
+  if (is_of_shapes(point)) {
+    lean_on_shapes(plan, chance);
+    lean_on_target_ahead(plan, chance);
+    plan.lives.clear();
+  }
   if (is_of_suspension(point)) to_suspension(point, plan, chance);
   if (is_of_drops(point)) {
     lean_on_shapes(plan, chance);
@@ -181,7 +175,7 @@ void prepare_for(const std::string& point, RunPlan& plan, Chance& chance) {
 
 // Is passed once in a life at most, when what went before has left its traces.
 bool is_rare(const std::string& point) {
-  if (is_of_suspension(point) || is_of_drops(point) || is_of_shapes(point)) return true;
+  if (is_of_suspension(point) || is_of_drops(point)) return true;
   for (const char* part :
        {"Task::run", "Relay::is_torn", "Relay::cut_tail", "Spool::open", "Spool::~Spool", "Load::table_failed",
         "ChangeStream::settle", "ChangeStream::keep_written", "ChangeStream::finish_clear", "ChangeStream::on_clear",
@@ -233,16 +227,11 @@ void lean_on_shapes(RunPlan& plan, Chance& chance) {
 // are carried out; or such that stand in a transaction that others do not see yet.
 void lean_on_unreported(RunPlan& plan, Chance& chance) {
   plan.tells_ddl = false;
-  plan.refused_every = 0;
-  plan.refuses_ddl = false;
+  keep_to_ddl(plan);
   if (chance.percent(60)) {
     plan.workload.alter_share = std::uint64_t(chance.between(100, 300));
     plan.workload.changes_max = chance.between(8, 30);
     plan.workload.savepoint_share = 0;
-    plan.workload.sessions = 1;
-    if (plan.tables.size() > 2) plan.tables.resize(2);
-    plan.workload.late_tables = 0;
-    plan.lives.clear();
     for (int i = 0; i < 6; ++i) {
       LifePlan life;  // stopped, with the tables that were put aside loaded again
       life.length = std::chrono::milliseconds(chance.between(300, 3'000));
@@ -250,23 +239,51 @@ void lean_on_unreported(RunPlan& plan, Chance& chance) {
       plan.lives.push_back(life);
     }
     plan.workload.streamed_share = 70;
-    plan.workload.standby_max = std::chrono::milliseconds(chance.between(500, 3'000));
+    // Longer, now and then, than anybody waits for what a transaction did to be seen.
+    plan.workload.standby_max = std::chrono::milliseconds(chance.between(500, chance.percent(20) ? 9'000 : 3'000));
     return;
   }
   plan.workload.alter_share = std::uint64_t(chance.between(20, 200));
   plan.workload.changes_max = 1;
-  plan.workload.sessions = 1;
   plan.workload.drop_share = 0;
   plan.workload.pause_max = std::chrono::milliseconds(chance.between(50, 400));
   plan.weather.target.slow_share = 500'000;
   plan.weather.target.slow_max = std::chrono::milliseconds(chance.between(50, 600));
   plan.group_changes = 2;
-  plan.lives.clear();
   const std::int64_t deaths = chance.between(4, 9);
   for (std::int64_t i = 0; i < deaths; ++i) {
     LifePlan life;
     life.end = LifePlan::End::killed;
     life.length = std::chrono::milliseconds(chance.between(100, 3'000));
+    plan.lives.push_back(life);
+  }
+}
+
+// A target that has more than its answers said, and is away now and then while streams begin behind it: changes of
+// columns come again, in part, to the relay; those that the log does not tell, too.
+void lean_on_target_ahead(RunPlan& plan, Chance& chance) {
+  keep_to_ddl(plan);
+  plan.source_log_cap = 50;
+  plan.workload.alter_share = std::uint64_t(chance.between(100, 400));
+  plan.workload.drop_share = chance.percent(30) ? std::uint64_t(chance.between(10, 80)) : 0;
+  plan.workload.changes_max = chance.between(1, 8);
+  plan.workload.pause_max = std::chrono::milliseconds(chance.between(20, 400));
+  plan.weather.source.batch_changes_max = 4;
+  plan.weather.target.lost_answer_share = std::uint64_t(chance.between(20'000, 300'000));
+  plan.outages.clear();
+  for (int i = 0; i < 6; ++i) {
+    plan.outages.push_back({false, std::chrono::milliseconds(chance.between(300, 5'000)),
+                            std::chrono::milliseconds(chance.between(200, 2'500)), false});
+  }
+  const std::int64_t lives = chance.between(3, 8);
+  for (std::int64_t i = 0; i < lives; ++i) {
+    LifePlan life = death("engine/shapes.cc ShapeHistory::write: commit(change)", chance.between(0, 40), chance);
+    if (chance.percent(50)) {
+      life.end = LifePlan::End::killed;
+      life.point.clear();
+    }
+    life.length = std::chrono::milliseconds(chance.between(300, 5'000));
+    life.reload = LifePlan::all_lost;
     plan.lives.push_back(life);
   }
 }

@@ -32,6 +32,7 @@ room(sim SOURCES
   sim/checks/lake_content.cc
   sim/checks/lake_names.cc
   sim/checks/memory.cc
+  sim/checks/owner.cc
   sim/checks/positions.cc
   sim/checks/rebuild.cc
   DEPENDS base model formats wire connect relational mapping relay engine connectors_postgres connectors_files)

@@ -114,6 +114,7 @@ Result<void> TargetServer::commit(std::uint64_t epoch, const std::optional<model
   if (position) position_ = position;
   if (replayed) replayed_[replayed->first] = replayed->second;
   commits_ += 1;
+  if (epoch != epoch_) commits_replaced_ += 1;
   return {};
 }
 

@@ -67,6 +67,8 @@ class TargetServer {
   bool is_ended(std::uint64_t epoch) const { return epoch <= ended_epoch_; }
   base::Result<void> forget_position(std::uint64_t epoch);
   std::uint64_t commits() const { return commits_; }
+  // Of owners that a newer one had replaced.
+  std::uint64_t commits_replaced() const { return commits_replaced_; }
 
  private:
   struct Undo {
@@ -82,7 +84,7 @@ class TargetServer {
   std::map<model::TableName, Table> tables_;
   std::optional<model::Position> position_;
   std::uint64_t epoch_ = 0, ended_epoch_ = 0;
-  std::uint64_t commits_ = 0;
+  std::uint64_t commits_ = 0, commits_replaced_ = 0;
   std::vector<Undo> undo_;
   std::vector<model::TableName> pending_exceptions_;
   std::set<model::TableName> exceptions_;

@@ -18,7 +18,6 @@ class Workload {
 
   void fill();  // the tables and their first rows
   void run_session(const std::stop_token& stop);
-  bool is_done() const { return left_ == 0; }
   std::int64_t bank_total() const { return bank_total_; }
 
  private:

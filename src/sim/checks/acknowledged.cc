@@ -53,6 +53,7 @@ std::vector<std::unique_ptr<Check>> all_checks(const Servers& servers) {
     checks.push_back(check_key_order(servers));
     checks.push_back(check_bank(servers));
     checks.push_back(check_foreign_keys(servers));
+    checks.push_back(check_owner(servers));
   }
   checks.push_back(check_memory(servers));
   checks.push_back(check_positions(servers));

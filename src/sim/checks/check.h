@@ -78,6 +78,7 @@ std::unique_ptr<Check> check_equality(const Servers& servers);
 std::unique_ptr<Check> check_key_order(const Servers& servers);
 std::unique_ptr<Check> check_bank(const Servers& servers);
 std::unique_ptr<Check> check_foreign_keys(const Servers& servers);
+std::unique_ptr<Check> check_owner(const Servers& servers);
 std::unique_ptr<Check> check_memory(const Servers& servers);
 std::unique_ptr<Check> check_positions(const Servers& servers);
 std::unique_ptr<Check> check_acknowledged(const Servers& servers);
