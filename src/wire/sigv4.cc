@@ -33,16 +33,6 @@ std::string hex(std::string_view bytes) {
   return out;
 }
 
-// "20150830T123600Z"
-std::string stamp(base::WallMicros now) {
-  std::string out;
-  for (const char c : base::utc_text(now, 0)) {
-    if (c >= '0' && c <= '9') out += c;
-    if (c == ' ') out += 'T';
-  }
-  return out + "Z";
-}
-
 // Outer blanks go, inner runs become one.
 std::string squeezed(std::string_view value) {
   std::string out;
@@ -88,32 +78,53 @@ std::string md5_base64(std::string_view bytes) {
   return {reinterpret_cast<const char*>(out), static_cast<std::size_t>(size)};
 }
 
+std::string signing_time(base::WallMicros time) {
+  std::string out;
+  for (const char c : base::utc_text(time, 0)) {
+    if (c >= '0' && c <= '9') out += c;
+    if (c == ' ') out += 'T';
+  }
+  return out + "Z";
+}
+
+std::string joined_names(const std::map<std::string, std::string>& headers) {
+  std::string names;
+  for (const auto& [name, value] : headers) names += (names.empty() ? "" : ";") + name;
+  return names;
+}
+
+std::string canonical_request(std::string_view method, std::string_view path, std::string_view encoded_query,
+                              const std::map<std::string, std::string>& headers, std::string_view payload_sha256) {
+  std::string out = fmt::format("{}\n{}\n{}\n", method, path, encoded_query);
+  for (const auto& [name, value] : headers) out += name + ":" + squeezed(value) + "\n";
+  return out + "\n" + joined_names(headers) + "\n" + std::string(payload_sha256);
+}
+
+std::string SigningPlace::text() const { return time.substr(0, 8) + "/" + region + "/" + service + "/aws4_request"; }
+
+std::string signature_of(std::string_view canonical, std::string_view secret_key, const SigningPlace& place) {
+  const std::string to_sign = "AWS4-HMAC-SHA256\n" + place.time + "\n" + place.text() + "\n" + sha256_hex(canonical);
+  std::string key = hmac_sha256("AWS4" + std::string(secret_key), place.time.substr(0, 8));
+  for (const std::string_view part :
+       {std::string_view(place.region), std::string_view(place.service), std::string_view("aws4_request")}) {
+    key = hmac_sha256(key, part);
+  }
+  return hex(hmac_sha256(key, to_sign));
+}
+
 std::map<std::string, std::string> sign(const SigningInput& input, const Credentials& credentials,
                                         const SigningScope& scope) {
   std::map<std::string, std::string> headers = input.headers;
-  const std::string time = stamp(scope.now);
-  headers["x-amz-date"] = time;
+  const SigningPlace place{signing_time(scope.now), scope.region, scope.service};
+  headers["x-amz-date"] = place.time;
   if (input.send_payload_hash) headers["x-amz-content-sha256"] = input.payload_sha256;
   if (!credentials.session_token.empty()) headers["x-amz-security-token"] = credentials.session_token;
-
-  std::string canonical = input.method + "\n" + input.path + "\n" + encode_query(input.query) + "\n";
-  std::string names;
-  for (const auto& [name, value] : headers) {
-    canonical += name + ":" + squeezed(value) + "\n";
-    names += (names.empty() ? "" : ";") + name;
-  }
-  canonical += "\n" + names + "\n" + input.payload_sha256;
-
-  const std::string day = time.substr(0, 8);
-  const std::string place = day + "/" + scope.region + "/" + scope.service + "/aws4_request";
-  const std::string to_sign = "AWS4-HMAC-SHA256\n" + time + "\n" + place + "\n" + sha256_hex(canonical);
-  std::string key = hmac_sha256("AWS4" + credentials.secret_key, day);
-  for (const std::string_view part :
-       {std::string_view(scope.region), std::string_view(scope.service), std::string_view("aws4_request")}) {
-    key = hmac_sha256(key, part);
-  }
-  headers["authorization"] = "AWS4-HMAC-SHA256 Credential=" + credentials.access_key + "/" + place +
-                             ", SignedHeaders=" + names + ", Signature=" + hex(hmac_sha256(key, to_sign));
+  const std::string names = joined_names(headers);
+  const std::string signature = signature_of(
+      canonical_request(input.method, input.path, encode_query(input.query), headers, input.payload_sha256),
+      credentials.secret_key, place);
+  headers["authorization"] = "AWS4-HMAC-SHA256 Credential=" + credentials.access_key + "/" + place.text() +
+                             ", SignedHeaders=" + names + ", Signature=" + signature;
   return headers;
 }
 

@@ -42,6 +42,21 @@ struct SigningScope {
 std::map<std::string, std::string> sign(const SigningInput& input, const Credentials& credentials,
                                         const SigningScope& scope);
 
+// The steps of which a signature is made, for whoever checks one. `headers`: those that are signed, names in lower
+// case.
+std::string canonical_request(std::string_view method, std::string_view path, std::string_view encoded_query,
+                              const std::map<std::string, std::string>& headers, std::string_view payload_sha256);
+struct SigningPlace {
+  std::string time;  // "20150830T123600Z"
+  std::string region;
+  std::string service;
+  std::string text() const;  // "20150830/us-east-1/dms/aws4_request"
+};
+// Lower-case hex.
+std::string signature_of(std::string_view canonical, std::string_view secret_key, const SigningPlace& place);
+std::string joined_names(const std::map<std::string, std::string>& headers);  // "host;x-amz-date"
+std::string signing_time(base::WallMicros time);                              // "20150830T123600Z"
+
 // Everything but A-Z a-z 0-9 - . _ ~ becomes %XX; '/' too unless kept.
 std::string percent_encode(std::string_view text, bool keep_slash);
 // "a=1&b=" sorted by encoded name, then value: the form that is signed, and sent.
