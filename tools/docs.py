@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""docs.py [--check]: writes docs/errors.md and the tables of docs/mappings.md from the sources, and
+"""docs.py [--check]: writes docs/errors.md and the tables of docs/mappings.md and docs/api.md from the sources, and
 docs/task-settings.md as the program itself says it; --check only compares the former (a unit test compares the latter).
 
 Every code is declared once, as `inline constexpr base::Code name{"room.name", Kind::x, "advice"}`, and every word of the
@@ -16,6 +16,7 @@ TOP = pathlib.Path(__file__).resolve().parent.parent
 PAGE = TOP / "docs/errors.md"
 SETTINGS = TOP / "docs/task-settings.md"
 MAPPINGS = TOP / "docs/mappings.md"
+API = TOP / "docs/api.md"
 HEAD = """# Error codes
 
 Written by `./dev docs` from the sources; do not edit. An error names the object, then says why; its code is stable, and
@@ -78,13 +79,31 @@ def mapping_tables():
     return {name: f"| {name} | | test |\n|---|---|---|\n" + "".join(rows) for name, rows in sections.items()}
 
 
-def mappings_page():
-    tables = mapping_tables()
-    return TABLE.sub(lambda found: f"<!-- table: {found[1]} -->\n{tables[found[1]]}<!-- /table -->\n", MAPPINGS.read_text())
+def with_tables(path, tables):
+    return TABLE.sub(lambda found: f"<!-- table: {found[1]} -->\n{tables[found[1]]}<!-- /table -->\n", path.read_text())
+
+
+ROLES = {"reads": "reader", "runs": "operator", "changes": "administrator"}
+OFFERED = re.compile(r'OperationRow\{\s*"(\w+)",\s*\w+,\s*Effect::(\w+)(?:,\s*' + TEXT + r")?\s*\}", re.S)
+
+
+def operation_table():
+    """All operations of the API and what each does here, from src/api/model.inc and the rows of src/server."""
+    model = (TOP / "src/api/model.inc").read_text().partition("constexpr Operation all_operations[]")[2]
+    offered = {}
+    for path in sorted((TOP / "src/server").glob("*.cc")):
+        for name, effect, remark in OFFERED.findall(path.read_text()):
+            offered[name] = (ROLES[effect], joined(remark))
+    rows = []
+    for name in re.findall(r'\{"(\w+)"', model):
+        role, remark = offered.get(name, ("", "not offered"))
+        rows.append(f"| `{name}` | {role} | {remark} |\n")
+    return "| operation | role | here |\n|---|---|---|\n" + "".join(rows)
 
 
 def main():
-    pages = {PAGE: page(), MAPPINGS: mappings_page()}
+    pages = {PAGE: page(), MAPPINGS: with_tables(MAPPINGS, mapping_tables()),
+             API: with_tables(API, {"operations": operation_table()})}
     if "--check" in sys.argv:
         stale = [path for path, text in pages.items() if not path.exists() or path.read_text() != text]
         for path in stale:

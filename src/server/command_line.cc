@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+namespace server {
+namespace {
+
+constexpr const char* serve_footer =
+    R"(Clients of the AWS Database Migration Service talk to it with a key that `millrace user add` makes:
+
+  millrace user add me --role administrator --data-dir /var/lib/millrace
+  millrace serve --data-dir /var/lib/millrace
+  aws dms describe-endpoints --endpoint-url https://127.0.0.1:8086
+
+With the certificate made at the first start, clients must be told to trust DIR/tls/certificate.pem
+(AWS_CA_BUNDLE). Ctrl-C ends the server; tasks go on running, and the next server finds them.)";
+
+constexpr const char* user_footer =
+    R"(Roles: an administrator may do everything, an operator look at everything and start, stop and test, a reader look.
+
+  millrace user add me --role administrator
+  millrace user add job --role operator --hours 12 --json
+  millrace user list
+  millrace user remove job)";
+
+void add_data_dir(CLI::App* command, Command& out) {
+  command->add_option("--data-dir", out.data_dir, "folder of everything durable of the server")->capture_default_str();
+}
+
+void add_serve(CLI::App& app, Command& out) {
+  CLI::App* serve = app.add_subcommand("serve", "Run the server that AWS clients talk to");
+  add_data_dir(serve, out);
+  serve->add_option("--listen", out.listen, "HOST:PORT; port 0: any that is free")->capture_default_str();
+  serve->add_flag("--plain-http", out.plain_http, "without TLS; on a loopback address only");
+  CLI::Option* certificate = serve->add_option("--tls-cert", out.certificate, "certificate chain, PEM");
+  CLI::Option* key = serve->add_option("--tls-key", out.key, "its private key, PEM");
+  certificate->needs(key);
+  key->needs(certificate);
+  serve->add_option("--store", out.store, "sqlite: a file in the data directory")->check(CLI::IsMember({"sqlite"}));
+  serve->add_option("--webhook", out.webhook, "http(s) URL to which events of subscriptions are posted");
+  serve->add_option("--rate", out.limits.each_second, "calls a second that a key may make")
+      ->check(CLI::Range(1.0, 1e6))
+      ->capture_default_str();
+  serve->add_option("--burst", out.limits.burst, "calls that it may make at once")
+      ->check(CLI::Range(1.0, 1e6))
+      ->capture_default_str();
+  serve->footer(serve_footer);
+  serve->callback([&out] { out.kind = Command::Kind::serve; });
+}
+
+void add_user_commands(CLI::App& app, Command& out) {
+  CLI::App* user = app.add_subcommand("user", "Make and remove access keys of the server");
+  user->require_subcommand(1);
+  user->footer(user_footer);
+  CLI::App* add = user->add_subcommand("add", "Make a key and print it, once");
+  add->add_option("NAME", out.user, "whose key it is")->required();
+  add->add_option("--role", out.role, "administrator, operator or reader")
+      ->required()
+      ->check(CLI::IsMember({"administrator", "operator", "reader"}));
+  add->add_option("--hours", out.hours, "the key expires then, and comes with a session token")
+      ->check(CLI::Range(1, 8760));
+  add->add_flag("--json", out.json, "as JSON");
+  add_data_dir(add, out);
+  add->callback([&out] { out.kind = Command::Kind::add_user; });
+  CLI::App* list = user->add_subcommand("list", "Print the users, their keys and roles");
+  add_data_dir(list, out);
+  list->callback([&out] { out.kind = Command::Kind::list_users; });
+  CLI::App* remove = user->add_subcommand("remove", "Make a user's key worthless");
+  remove->add_option("NAME", out.user, "whose key it is")->required();
+  add_data_dir(remove, out);
+  remove->callback([&out] { out.kind = Command::Kind::remove_user; });
+}
+
+constexpr const char* task_footer =
+    R"(The key is that of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; the server is --server, or
+AWS_ENDPOINT_URL_DATABASE_MIGRATION_SERVICE, or https://127.0.0.1:8086.
+
+  millrace task list
+  millrace task start shop --wait
+  millrace task tables shop
+  millrace task logs shop
+  millrace task stop shop --wait)";
+
+void add_task_commands(CLI::App& app, Command& out) {
+  CLI::App* task = app.add_subcommand("task", "List, start and stop the tasks of a server");
+  task->require_subcommand(1);
+  task->footer(task_footer);
+  task->callback([&out] { out.kind = Command::Kind::task; });
+  const auto add = [&](const char* name, const char* about, TaskCommand::Verb verb) {
+    CLI::App* command = task->add_subcommand(name, about);
+    command->add_option("--server", out.task.server, "URL of the server");
+    command->add_option("--ca", out.task.ca_file, "certificate to trust, PEM");
+    if (verb != TaskCommand::Verb::list)
+      command->add_option("NAME", out.task.name, "identifier of the task")->required();
+    command->callback([&out, verb] { out.task.verb = verb; });
+    return command;
+  };
+  add("list", "Print the tasks", TaskCommand::Verb::list)->add_flag("--json", out.task.json, "as the API answers");
+  add("tables", "Print the table statistics of a task", TaskCommand::Verb::tables)
+      ->add_flag("--json", out.task.json, "as the API answers");
+  add("logs", "Print the end of a task's log", TaskCommand::Verb::logs);
+  CLI::App* start = add("start", "Start a task, or let it go on", TaskCommand::Verb::start);
+  start->add_option("--type", out.task.type, "start-replication, resume-processing or reload-target");
+  start->add_flag("--wait", out.task.wait, "until it runs or has ended");
+  CLI::App* stop = add("stop", "Stop a task", TaskCommand::Verb::stop);
+  stop->add_flag("--wait", out.task.wait, "until it has stopped");
+}
+
+}  // namespace
+
+std::variant<Command, int> parse_command_line(int argc, const char* const* argv) {
+  constexpr int exit_bad_input = 2;
+  Command command;
+  CLI::App app("The server of Millrace.", "millrace");
+  app.require_subcommand(1);
+  add_serve(app, command);
+  add_user_commands(app, command);
+  add_task_commands(app, command);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& thrown) {
+    return app.exit(thrown, std::cout, std::cerr) == 0 ? 0 : exit_bad_input;
+  }
+  return command;
+}
+
+}  // namespace server

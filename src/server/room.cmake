@@ -1,0 +1,15 @@
+room(server
+  SOURCES server/sqlite.cc server/store.cc server/seal.cc server/child.cc server/ground.cc server/resources.cc
+          server/endpoints.cc server/connections.cc server/certificates.cc server/instances.cc server/subnet_groups.cc
+          server/tags.cc server/account.cc server/subscriptions.cc server/courier.cc server/tasks.cc server/task_life.cc
+          server/runs.cc server/replications.cc server/supervisor.cc server/metrics.cc server/front.cc
+          server/connection.cc server/http.cc server/users.cc server/client.cc
+  DEPENDS api
+  LINKS SQLite::SQLite3 OpenSSL::SSL OpenSSL::Crypto nlohmann_json::nlohmann_json cpp-httplib
+  PRECOMPILED_BY api)
+
+add_executable(millrace-server src/server/main.cc src/server/command_line.cc)
+target_link_libraries(millrace-server PRIVATE server CLI11::CLI11)
+set_target_properties(millrace-server PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
+
+unit_test(server_test SOURCES src/server/store_test.cc src/server/front_test.cc src/server/http_test.cc DEPENDS server)

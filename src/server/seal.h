@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Secrets at rest: AES-256-GCM under the server's key, bound to what they belong to (its ARN or access key), so that a
+// sealed text moved to another row does not open. Immutable; any thread.
+//
+// The key: MILLRACE_KEY (64 hexadecimal digits), else the file `key` of the data directory, made on first use with mode
+// 0600. How it fails: server.bad_key, server.sealed_damaged.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace server {
+
+class Seal {
+ public:
+  static base::Result<Seal> of_data_dir(const std::string& data_dir);
+  static base::Result<Seal> of_digits(std::string_view digits);
+
+  std::string close(std::string_view secret, std::string_view belongs_to) const;
+  base::Result<std::string> open(std::string_view sealed, std::string_view belongs_to) const;
+
+ private:
+  explicit Seal(std::string key) : key_(std::move(key)) {}
+
+  std::string key_;
+};
+
+// That many bytes nobody can guess, in lower-case hex.
+std::string random_hex(std::size_t bytes);
+
+}  // namespace server
