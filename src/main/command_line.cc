@@ -135,6 +135,7 @@ void add_run(CLI::App& app, Command& out) {
                   "schema.table (repeatable): insist that this suspended table is one whose changes were kept");
   run->add_option("--progress", out.progress, "auto (bars on a terminal, else plain), plain, json, none")
       ->transform(CLI::CheckedTransformer(modes).description(""));
+  run->add_option("--report", out.report, "file that is replaced each second with the state of the run, as JSON");
   run->footer(run_footer);
   run->callback([&out] { out.kind = Command::Kind::run; });
 }
@@ -217,12 +218,24 @@ void add_others(CLI::App& app, Command& out) {
   drop->footer(drop_footer);
   drop->callback([&out] { out.kind = Command::Kind::drop; });
 
+  CLI::App* worker = app.add_subcommand("worker", "Answer a question of the server")->group("");
+  worker->callback([&out] { out.kind = Command::Kind::worker; });
+  // Named here for the list of commands: they are another program's, see is_for_server.
+  app.add_subcommand("serve", "Run the server that AWS clients talk to");
+  app.add_subcommand("user", "Make and remove access keys of the server");
+  app.add_subcommand("task", "List, start and stop the tasks of a server");
+
   CLI::App* help = app.add_subcommand("help", "Explain endpoint members, task settings or error codes");
   help->add_option("TOPIC", out.topic, "endpoint, settings, errors, or one error code");
   help->callback([&out] { out.kind = Command::Kind::help; });
 }
 
 }  // namespace
+
+bool is_for_server(int argc, const char* const* argv) {
+  const std::string_view word = argc > 1 ? argv[1] : "";
+  return word == "serve" || word == "user" || word == "task";
+}
 
 std::variant<Command, int> parse_command_line(int argc, const char* const* argv) {
   constexpr int exit_bad_input = 2;

@@ -15,12 +15,13 @@ namespace main_program {
 inline constexpr std::string_view version_text = "millrace 0.1.0";
 
 struct Command {
-  enum class Kind { run, check, status, validate, drop, help, settings, mappings_explain, mappings_test };
+  enum class Kind { run, check, status, validate, drop, help, settings, mappings_explain, mappings_test, worker };
   Kind kind = Kind::help;
   std::string task_file;
   std::string data_dir = "millrace-data";
   std::string start_type;  // empty: start-replication or resume-processing, as the data directory says
   std::string until;
+  std::string report;                      // file that says how the run goes and ended
   std::vector<std::string> reload_tables;  // "schema.table", source names
   std::vector<std::string> resume_tables;
   ProgressMode progress = ProgressMode::automatic;
@@ -32,6 +33,9 @@ struct Command {
   std::string topic;      // help, settings explain
   enum class SettingsVerb { print_default, explain, show } settings = SettingsVerb::explain;
 };
+
+// Whether the words are for the server's program: `millrace serve`, `millrace user`, `millrace task`.
+bool is_for_server(int argc, const char* const* argv);
 
 std::variant<Command, int> parse_command_line(int argc, const char* const* argv);
 

@@ -2,16 +2,19 @@
 #include "main/commands.h"
 
 #include <cstdio>
+#include <iostream>
 
 #include "engine/errors.h"
 #include "main/errors.h"
 #include "main/help_pages.h"
 #include "main/mapping_commands.h"
 #include "main/reports.h"
+#include "main/run_report.h"
 #include "main/session.h"
 #include "main/settings_pages.h"
 #include "main/signals.h"
 #include "main/time_text.h"
+#include "main/worker.h"
 
 namespace main_program {
 namespace {
@@ -98,8 +101,15 @@ base::Result<int> run_task(const Command& command) {
   engine::Task task(document.definition, session->environment());
   TRY(bring_back(command, start, task));
   ProgressPrinter printer(command.progress, session->clock());
+  RunReport report(command.report, session->clock(), session->disk(), log);
   auto outcome = with_signals([&](const std::stop_token& stop) { return task.run(start, until, stop); },
-                              [&](const std::stop_token& stop) { return printer.run(task, stop); });
+                              [&](const std::stop_token& stop) -> base::Result<void> {
+                                base::TaskGroup reporting(stop);
+                                reporting.spawn("report", [&](std::stop_token end) { return report.run(task, end); });
+                                TRY(printer.run(task, stop));
+                                return reporting.join();
+                              });
+  report.end(task, outcome);
   if (!outcome.ok()) {
     log.error("main", "the task ended: {}", outcome.error().text());
     return outcome.take_error();
@@ -178,6 +188,12 @@ base::Result<int> show_settings(const Command& command) {
   return exit_done;
 }
 
+base::Result<int> answer_server() {
+  std::string question;
+  while (std::getline(std::cin, question)) print(TRY(answer_of(question)));
+  return exit_done;
+}
+
 }  // namespace
 
 int exit_code_of(const base::Error& error) {
@@ -199,6 +215,7 @@ base::Result<int> run_command(const Command& command) {
     case Command::Kind::settings: return show_settings(command);
     case Command::Kind::mappings_explain: return explain_mappings(command);
     case Command::Kind::mappings_test: return test_mappings(command);
+    case Command::Kind::worker: return answer_server();
   }
   return base::failed(base::errors::bug, "unknown command");
 }

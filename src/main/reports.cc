@@ -234,6 +234,8 @@ std::string status_json(const engine::State& state) {
   return dump(out);
 }
 
+std::string statistics_json(const engine::TableRecord& table) { return dump(statistics_row(table)); }
+
 std::string difference_text(const engine::Difference& difference) {
   return fmt::format("{} {} {}{}\n", difference.table.text(), difference.kind, difference.key,
                      difference.details.empty() ? "" : " " + difference.details);

@@ -18,6 +18,8 @@ std::string plan_json(const engine::Plan& plan, const std::vector<std::string>& 
 std::string status_text(const engine::State& state);
 // The shape of DescribeTableStatistics; times are seconds since 1970, as in the API.
 std::string status_json(const engine::State& state);
+// One table of it.
+std::string statistics_json(const engine::TableRecord& table);
 
 std::string difference_text(const engine::Difference& difference);
 std::string validation_text(const engine::ValidationReport& report);

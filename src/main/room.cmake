@@ -16,7 +16,7 @@ room(main_room
   SOURCES main/time_text.cc main/endpoint.cc main/task_document.cc main/data_dir.cc main/log_file.cc main/signals.cc
           main/connectors.cc main/progress.cc main/table_text.cc main/reports.cc main/command_line.cc
           main/help_pages.cc main/log_levels.cc main/session.cc main/settings_pages.cc main/commands.cc
-          main/mapping_commands.cc main/mapping_pages.cc main/mapping_rows.cc
+          main/mapping_commands.cc main/worker.cc main/run_report.cc main/mapping_pages.cc main/mapping_rows.cc
   DEPENDS engine ${connector_rooms}
   LINKS spdlog::spdlog CLI11::CLI11 nlohmann_json::nlohmann_json)
 # connectors.cc lists each connector whose register.h is there: compile it again when one appears.
@@ -29,6 +29,8 @@ add_executable(millrace src/main/main.cc)
 target_link_libraries(millrace PRIVATE system_openssl main_room)
 # PyArrow lives in a folder of its own; the binary finds it there.
 set_target_properties(millrace PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
+
+add_dependencies(millrace millrace-server)
 
 unit_test(main_test
   SOURCES src/main/task_document_test.cc src/main/progress_test.cc src/main/data_dir_test.cc

@@ -26,11 +26,6 @@ base::Result<std::string> read_task_file(base::Disk& disk, const std::string& pa
   return text;
 }
 
-std::optional<std::string> environment_variable(const std::string& name) {
-  const char* value = std::getenv(name.c_str());
-  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
-}
-
 std::vector<std::string> secrets_of(const Endpoint& endpoint, Side side) {
   std::vector<std::string> secrets;
   for (const connect::OptionSpec& spec : endpoint_options(*endpoint.connector, side)) {
@@ -40,6 +35,11 @@ std::vector<std::string> secrets_of(const Endpoint& endpoint, Side side) {
 }
 
 }  // namespace
+
+std::optional<std::string> environment_variable(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+}
 
 base::Result<TaskDocument> read_task_document(const std::string& path) {
   base::PosixDisk disk;

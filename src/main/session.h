@@ -8,6 +8,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/clock.h"
@@ -25,6 +26,7 @@ class Session {
 
   TaskDocument& document() { return document_; }
   base::SystemClock& clock() { return clock_; }
+  base::Disk& disk() { return disk_; }
   base::Log& log() { return *log_; }
   engine::StateStore& store() { return *store_; }
   DataDir& data_dir() { return *data_dir_; }
@@ -43,6 +45,9 @@ class Session {
   std::unique_ptr<base::Log> log_;
   std::unique_ptr<engine::StateStore> store_;
 };
+
+// Of this process; nullopt: it has none of that name.
+std::optional<std::string> environment_variable(const std::string& name);
 
 // The task file alone, checked; touches nothing else.
 base::Result<TaskDocument> read_task_document(const std::string& path);
