@@ -144,16 +144,18 @@ Result<void> ChunkReader::finish(const std::stop_token& stop) {
   return {};
 }
 
+Result<std::optional<RowView>> ChunkReader::next_row(const std::stop_token& stop) {
+  Result<std::optional<RowView>> read = session_->next_row(stop);
+  if (read.ok()) return read;
+  base::Error error = read_failure(*session_, read.take_error(), table_);
+  if (!session_->is_broken()) TRY(finish(stop));
+  return error;
+}
+
 Result<bool> ChunkReader::next_rows(model::RowBatch& out, std::stop_token stop) {
   std::size_t seen = 0, weighed = 0;
   while (session_ && weighed < batch_weight_max) {
-    Result<std::optional<RowView>> read = session_->next_row(stop);
-    if (!read.ok()) {
-      base::Error error = read_failure(*session_, read.take_error(), table_);
-      if (!session_->is_broken()) TRY(finish(stop));
-      return error;
-    }
-    const std::optional<RowView>& row = *read;
+    const std::optional<RowView> row = TRY(next_row(stop));
     if (!row) {
       TRY(finish(stop));
       break;
@@ -175,7 +177,7 @@ Result<bool> ChunkReader::next_rows(model::RowBatch& out, std::stop_token stop) 
 Result<bool> ChunkReader::next_raw(std::string& out, std::stop_token stop) {
   out.clear();
   while (session_ && out.size() < raw_bytes_max) {
-    const std::optional<RowView> row = TRY(session_->next_row(stop));
+    const std::optional<RowView> row = TRY(next_row(stop));
     if (!row) {
       TRY(finish(stop));
       break;

@@ -52,6 +52,8 @@ class ChunkReader final : public connect::ChunkReader {
     model::Type type;
     std::string name;
   };
+  // The session is given back when the read fails.
+  base::Result<std::optional<RowView>> next_row(const std::stop_token& stop);
   // False: the row is left out.
   bool add_row(const RowView& row, model::RowBatch& out);
   bool add_value(const Field& field, std::string_view text, model::ColumnVector& column, std::string& why);

@@ -73,4 +73,8 @@ unit_test(mysql_target_test
   src/connectors/mysql/literal_test.cc
   src/connectors/mysql/target_test.cc
   DEPENDS connectors_mysql)
-unit_test(mysql_history_test SOURCES src/connectors/mysql/table_history_test.cc DEPENDS connectors_mysql)
+unit_test(mysql_history_test
+  SOURCES
+  src/connectors/mysql/snapshot_test.cc
+  src/connectors/mysql/table_history_test.cc
+  DEPENDS connectors_mysql)
