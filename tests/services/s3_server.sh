@@ -36,7 +36,7 @@ choice() {
 
 install_versitygw() {
   [ -x "$program" ] && return
-  GOBIN=$work/bin GOPATH=$work/go GOCACHE=$work/cache GOFLAGS=-modcacherw nice "$(which_go)" install -trimpath \
+  GOBIN=$work/bin GOPATH=${GOPATH:-$work/go} GOCACHE=${GOCACHE:-$work/cache} GOFLAGS=-modcacherw nice "$(which_go)" install -trimpath \
     -ldflags "-s -w" "github.com/versity/versitygw/cmd/versitygw@$version"
   mv "$work/bin/versitygw" "$program.new"
   mv "$program.new" "$program"
