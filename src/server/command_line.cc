@@ -25,8 +25,19 @@ constexpr const char* user_footer =
   millrace user list
   millrace user remove job)";
 
+// A URL with a password is better given as MILLRACE_STORE, or the password as PGPASSWORD: others see command lines.
+std::string store_name(const std::string& given) {
+  const bool is_url = given.starts_with("postgres://") || given.starts_with("postgresql://");
+  return given == "sqlite" || is_url ? "" : "neither sqlite nor a URL that begins with postgres://";
+}
+
 void add_data_dir(CLI::App* command, Command& out) {
   command->add_option("--data-dir", out.data_dir, "folder of everything durable of the server")->capture_default_str();
+  command
+      ->add_option("--store", out.store, "sqlite (a file in the data directory), or postgres://USER@HOST:PORT/DATABASE")
+      ->check(store_name)
+      ->envname("MILLRACE_STORE")
+      ->capture_default_str();
 }
 
 void add_serve(CLI::App& app, Command& out) {
@@ -38,7 +49,6 @@ void add_serve(CLI::App& app, Command& out) {
   CLI::Option* key = serve->add_option("--tls-key", out.key, "its private key, PEM");
   certificate->needs(key);
   key->needs(certificate);
-  serve->add_option("--store", out.store, "sqlite: a file in the data directory")->check(CLI::IsMember({"sqlite"}));
   serve->add_option("--webhook", out.webhook, "http(s) URL to which events of subscriptions are posted");
   serve->add_option("--rate", out.limits.each_second, "calls a second that a key may make")
       ->check(CLI::Range(1.0, 1e6))

@@ -20,6 +20,13 @@ inline constexpr Code in_use{"server.in_use", Kind::input,
 inline constexpr Code store_failed{"server.store_failed", Kind::task,
                                    "The server's store could not be read or written; check the disk and its space. "
                                    "Nothing was changed that was not acknowledged."};
+inline constexpr Code store_unclear{"server.store_unclear", Kind::task,
+                                    "The connection to the store broke while a change was written, and nobody knows "
+                                    "whether it was: look, and ask for it again where it is missing."};
+inline constexpr Code store_in_use{"server.store_in_use", Kind::input,
+                                   "A server with another data directory owns the store. Stop it there; one that died "
+                                   "gives it up after half a minute. Its tasks have their state in its data directory: "
+                                   "start the server with that one where it still exists."};
 inline constexpr Code store_newer{"server.store_newer", Kind::input,
                                   "The store was written by a newer release of Millrace; use that release."};
 inline constexpr Code store_taken{"server.store_taken", Kind::task,

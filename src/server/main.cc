@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -69,7 +70,20 @@ Result<DataDir> locked_folder(const std::string& given) {
   return out;
 }
 
-std::string store_file(const std::string& data_dir) { return data_dir + "/store.sqlite"; }
+// Of a server, with the lock on its folder held.
+Result<Owner> owner_of(const std::string& data_dir) {
+  char host[256] = "";
+  ::gethostname(host, sizeof host - 1);
+  return Owner{TRY(made_once(data_dir + "/server.id")), fmt::format("the server of {} on {}", data_dir, host)};
+}
+
+Result<std::unique_ptr<Store>> open_store(const Command& command, const std::string& data_dir, const Seal& seal,
+                                          const std::optional<Owner>& owner) {
+  ::unsetenv("MILLRACE_STORE");  // as MILLRACE_KEY
+  auto database =
+      command.store == "sqlite" ? TRY(open_sqlite(data_dir + "/store.sqlite")) : TRY(open_postgres(command.store));
+  return Store::open(std::move(database), seal.mark(), owner);
+}
 
 bool is_loopback(const std::string& host) { return host == "localhost" || host == "::1" || host.starts_with("127."); }
 
@@ -144,7 +158,7 @@ Result<int> serve(const Command& command) {
   const ListenSettings settings = TRY(listen_settings(command, folder.path));
   const Seal seal = TRY(Seal::of_data_dir(folder.path));
   ::unsetenv("MILLRACE_KEY");  // no thread is there yet; children must not have it
-  const auto store = TRY(Store::open(store_file(folder.path), true));
+  const auto store = TRY(open_store(command, folder.path, seal, TRY(owner_of(folder.path))));
   base::SystemClock clock;
   base::SystemRandom random;
   ConsoleLog log;
@@ -181,13 +195,14 @@ Result<int> serve(const Command& command) {
   group.request_stop();
   supervisor.wake();
   TRY(group.join());
+  TRY(store->release());
   return 0;
 }
 
 Result<int> user_command(const Command& command) {
   const std::string folder = TRY(made_folder(command.data_dir));
   const Seal seal = TRY(Seal::of_data_dir(folder));
-  const auto store = TRY(Store::open(store_file(folder), false));
+  const auto store = TRY(open_store(command, folder, seal, std::nullopt));
   if (command.kind == Command::Kind::list_users) {
     for (const User& user : TRY(store->users())) {
       std::printf("%-24s %-24s %-14s %s\n", user.name.c_str(), user.access_key.c_str(), user.role.c_str(),

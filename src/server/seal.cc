@@ -10,6 +10,7 @@
 
 #include "base/disk.h"
 #include "server/errors.h"
+#include "wire/sigv4.h"
 
 namespace server {
 namespace {
@@ -37,7 +38,15 @@ int digit_of(char c) {
   return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-base::Result<std::string> read_or_make(const std::string& path) {
+}  // namespace
+
+std::string random_hex(std::size_t bytes) {
+  std::string out;
+  for (const char c : random_bytes(bytes)) out += fmt::format("{:02x}", static_cast<unsigned char>(c));
+  return out;
+}
+
+base::Result<std::string> made_once(const std::string& path) {
   base::PosixDisk disk;
   if (!TRY(disk.exists(path))) {
     // Written under another name first: a crash leaves no half key. Of two who make it at once one gives it its name.
@@ -56,14 +65,6 @@ base::Result<std::string> read_or_make(const std::string& path) {
   return text;
 }
 
-}  // namespace
-
-std::string random_hex(std::size_t bytes) {
-  std::string out;
-  for (const char c : random_bytes(bytes)) out += fmt::format("{:02x}", static_cast<unsigned char>(c));
-  return out;
-}
-
 base::Result<Seal> Seal::of_digits(std::string_view digits) {
   std::string key;
   for (std::size_t i = 0; i + 1 < digits.size() && i < 2 * key_bytes; i += 2) {
@@ -77,8 +78,10 @@ base::Result<Seal> Seal::of_digits(std::string_view digits) {
 
 base::Result<Seal> Seal::of_data_dir(const std::string& data_dir) {
   if (const char* given = std::getenv("MILLRACE_KEY")) return of_digits(given);
-  return of_digits(TRY(read_or_make(data_dir + "/key")));
+  return of_digits(TRY(made_once(data_dir + "/key")));
 }
+
+std::string Seal::mark() const { return wire::sha256_hex("millrace key " + key_); }
 
 std::string Seal::close(std::string_view secret, std::string_view belongs_to) const {
   const std::string nonce = random_bytes(nonce_bytes);

@@ -21,6 +21,8 @@ class Seal {
 
   std::string close(std::string_view secret, std::string_view belongs_to) const;
   base::Result<std::string> open(std::string_view sealed, std::string_view belongs_to) const;
+  // Tells one key from another, and nothing of it.
+  std::string mark() const;
 
  private:
   explicit Seal(std::string key) : key_(std::move(key)) {}
@@ -30,5 +32,8 @@ class Seal {
 
 // That many bytes nobody can guess, in lower-case hex.
 std::string random_hex(std::size_t bytes);
+
+// The 64 hexadecimal digits in that file; drawn when there is none yet, with mode 0600.
+base::Result<std::string> made_once(const std::string& path);
 
 }  // namespace server

@@ -3,8 +3,11 @@
 // Everything that the server must remember, behind atomic commits: resources of the API (endpoints, tasks...), their
 // tags and references, events, access keys. A commit that returned is durable; one that failed changed nothing.
 //
-// One file (SQLite, WAL, synchronous=FULL). Several processes may read it and add access keys; only the owner commits
-// resources: opening for ownership raises an epoch, and a commit under an older epoch is refused (server.store_taken).
+// A file, or a schema of a PostgreSQL server (database.h). Several processes may read it and add access keys; only the
+// owner commits resources: opening for ownership raises an epoch, and a commit under an older epoch is refused
+// (server.store_taken). Where servers of several machines could share it, the owner holds a lease, which it renews, and
+// another one is refused until the lease has ended (server.store_in_use). A server is the same as before when its data
+// directory is: the lock on it says that the earlier process is gone.
 // All methods may be called from any thread. Whoever reads, decides and then commits holds `deciding` meanwhile, so
 // that two decisions never rest on the same state.
 #pragma once
@@ -20,8 +23,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "base/thread.h"
-
-struct sqlite3;
+#include "server/database.h"
 
 namespace server {
 
@@ -71,11 +73,16 @@ struct Filter {
   std::vector<std::string> values;
 };
 
+struct Owner {
+  std::string id;     // of the data directory
+  std::string place;  // in words: which machine and folder
+};
+
 class Store {
  public:
-  // Raises the epoch when `own`.
-  static base::Result<std::unique_ptr<Store>> open(const std::string& path, bool own);
-  ~Store();
+  // No owner: to read, and to add access keys. All secrets are sealed under one key: another one is server.bad_key.
+  static base::Result<std::unique_ptr<Store>> open(std::unique_ptr<Database> database, const std::string& key_mark,
+                                                   const std::optional<Owner>& owner);
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
 
@@ -93,6 +100,9 @@ class Store {
   base::Result<std::vector<Event>> events_behind(std::int64_t number, std::size_t limit);
   base::Result<std::int64_t> last_event();  // its number; 0: none
   base::Result<void> commit(const Change& change);
+  // The owner's lease; to be renewed every few seconds.
+  base::Result<void> renew();
+  base::Result<void> release();
 
   // A value made once, the first time it is asked for.
   base::Result<std::string> fact(const std::string& name, const std::function<std::string()>& make);
@@ -104,15 +114,21 @@ class Store {
   base::Mutex deciding;
 
  private:
-  explicit Store(sqlite3* database) : database_(database) {}
-  base::Result<void> establish(bool own) REQUIRES(mutex_);
+  explicit Store(std::unique_ptr<Database> database) : database_(std::move(database)) {}
+  base::Result<void> check_key(const std::string& mark) REQUIRES(mutex_);
+  base::Result<std::string> fact_of(const std::string& name, const std::string& otherwise) REQUIRES(mutex_);
+  base::Result<void> make_tables() REQUIRES(mutex_);
+  base::Result<void> take(const Owner& owner) REQUIRES(mutex_);
+  base::Result<void> learn_outcome(base::Error lost) REQUIRES(mutex_);
+  Statement statement(std::string sql) REQUIRES(mutex_) { return Statement(*database_, std::move(sql)); }
   base::Result<void> write_all(const Change& change) REQUIRES(mutex_);
   base::Result<void> write_resource(const Resource& resource) REQUIRES(mutex_);
   base::Result<void> remove_resource(const std::string& kind, const std::string& id) REQUIRES(mutex_);
 
   base::Mutex mutex_;
-  sqlite3* database_;
+  const std::unique_ptr<Database> database_;
   std::int64_t epoch_ = 0;
+  std::int64_t attempts_ GUARDED_BY(mutex_) = 0;  // of commits
 };
 
 }  // namespace server

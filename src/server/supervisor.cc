@@ -30,6 +30,7 @@ constexpr int crashes_max = 5;
 constexpr double crash_window_seconds = 600;
 constexpr int drops_max = 3;
 constexpr base::Nanos drop_pause = std::chrono::seconds(3);
+constexpr base::Nanos lease_pause = std::chrono::seconds(5);
 constexpr base::Nanos ending_time_max = std::chrono::minutes(10);
 
 // The server's own lock tells whether a task has a process: it is taken before the process is started and inherited by
@@ -103,6 +104,10 @@ void Supervisor::wake() {
 Result<void> Supervisor::run(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     const Result<bool> busy = look();
+    if (const Result<void> renewed = renew_lease(); !renewed.ok()) {
+      ground_.log.error("supervisor", "{}", renewed.error().text());
+      if (renewed.error().is(errors::store_taken)) return renewed;
+    }
     if (!busy.ok()) ground_.log.error("supervisor", "{}", busy.error().text());
     if (!busy.ok() && busy.error().is(errors::store_taken)) return base::Result<bool>(busy).take_error();
     ground_.worker.rest(worker_idle);
@@ -110,6 +115,14 @@ Result<void> Supervisor::run(const std::stop_token& stop) {
     if (!awake_) changed_.wait(mutex_, busy.ok() && *busy ? soon : later);
     awake_ = false;
   }
+  return {};
+}
+
+Result<void> Supervisor::renew_lease() {
+  const base::Nanos now = ground_.clock.monotonic();
+  if (now < renewed_ + lease_pause) return {};
+  TRY(ground_.store.renew());
+  renewed_ = now;
   return {};
 }
 

@@ -32,6 +32,7 @@ class Supervisor {
   void wake();
 
  private:
+  base::Result<void> renew_lease();
   base::Result<bool> look();  // true: something is on its way, look again soon
   base::Result<void> look_at_task(Resource task);
   base::Result<void> go_on(Resource& task);
@@ -61,6 +62,8 @@ class Supervisor {
     base::Nanos next{};
   };
   std::map<std::string, Drop> drops_;  // how often it was tried to remove what a deleted task left
+
+  base::Nanos renewed_{};  // the lease of the store
 
   base::Mutex mutex_;
   base::Condition changed_;

@@ -27,7 +27,7 @@ class FixedClock final : public base::Clock {
 struct TestWorld {
   TestWorld() : folder((std::filesystem::temp_directory_path() / ("millrace-server-" + random_hex(8))).string()) {
     std::filesystem::create_directory(folder);
-    store = Store::open(folder + "/store.sqlite", true).take();
+    store = Store::open(open_sqlite(folder + "/store.sqlite").take(), seal.mark(), Owner{"a", "here"}).take();
     ground = std::make_unique<Ground>(Ground{.store = *store,
                                              .seal = seal,
                                              .clock = clock,

@@ -60,9 +60,10 @@ def check_answer(http_response, model, **_):
 class ApiServer:
     """`millrace serve` in a folder of the bench; tasks that it starts end with the bench."""
 
-    def __init__(self, bench, *arguments):
+    def __init__(self, bench, *arguments, store="sqlite", folder="server"):
         self.bench, self.arguments = bench, arguments
-        self.data = bench.folder / "server"
+        self.environment = {**os.environ, "MILLRACE_STORE": store}
+        self.data = bench.folder / folder
         self.port = 0
         self.process = None
         self.starts = 0
@@ -70,18 +71,18 @@ class ApiServer:
 
     def add_user(self, name, role="administrator", *arguments):
         done = subprocess.run([self.bench.binary, "user", "add", name, "--role", role, "--json", "--data-dir", str(self.data),
-                               *arguments], capture_output=True, text=True, timeout=30)
+                               *arguments], capture_output=True, text=True, timeout=30, env=self.environment)
         if done.returncode != 0:
             raise Failure(f"millrace user add: {done.stdout}{done.stderr}")
         return json.loads(done.stdout)
 
     def start(self):
         self.starts += 1
-        output = self.bench.folder / f"server-{self.starts}.log"
+        output = self.bench.folder / f"{self.data.name}-{self.starts}.log"
         with open(output, "wb") as log:
             self.process = subprocess.Popen([self.bench.binary, "serve", "--data-dir", str(self.data), "--listen",
                                              f"127.0.0.1:{self.port}", *self.arguments], stdout=log, stderr=log,
-                                            stdin=subprocess.DEVNULL)
+                                            stdin=subprocess.DEVNULL, env=self.environment)
 
         def listens():
             if self.process.poll() is not None:
