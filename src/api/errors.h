@@ -23,8 +23,9 @@ inline constexpr base::Code too_few_zones{"api.ReplicationSubnetGroupDoesNotCove
                                           "Name at least two subnets."};
 inline constexpr base::Code invalid_certificate{"api.InvalidCertificateFault", base::Kind::input,
                                                 "Give one certificate in PEM form."};
-inline constexpr base::Code sns_no_authorization{"api.SNSNoAuthorizationFault", base::Kind::input,
-                                                 "Start the server with --webhook URL: events are posted there."};
+inline constexpr base::Code sns_no_authorization{
+    "api.SNSNoAuthorizationFault", base::Kind::input,
+    "Start the server with --webhook URL or --sns-endpoint URL: events are sent there."};
 inline constexpr base::Code sns_invalid_topic{"api.SNSInvalidTopicFault", base::Kind::input,
                                               "Give a topic's ARN: arn:aws:sns:region:account:name."};
 

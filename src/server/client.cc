@@ -8,8 +8,7 @@
 
 #include "base/json.h"
 #include "server/errors.h"
-#include "wire/http.h"
-#include "wire/sigv4.h"
+#include "server/signed_call.h"
 
 namespace server {
 namespace {
@@ -81,20 +80,8 @@ class ApiClient {
     if (key_.access_key.empty()) {
       return base::failed(errors::bad_usage, "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set");
     }
-    wire::SigningInput signing;
-    signing.method = method;
-    signing.path = path;
-    signing.headers = std::move(headers);
-    signing.headers["host"] = url_.substr(std::min(url_.find("://") + 3, url_.size()));
-    signing.payload_sha256 = wire::sha256_hex(body);
-    signing.send_payload_hash = false;
-    const auto sent = wire::sign(signing, key_, {variable("AWS_DEFAULT_REGION", "us-east-1"), "dms", clock_.wall()});
-    wire::HttpRequest request;
-    request.method = method;
-    request.url = url_ + path;
-    request.headers.assign(sent.begin(), sent.end());
-    request.body = body;
-    auto answer = client_.send(request, {});
+    const wire::SigningScope scope{variable("AWS_DEFAULT_REGION", "us-east-1"), "dms", clock_.wall()};
+    auto answer = send_signed(client_, {method, url_, path, std::move(headers), body}, key_, scope, {});
     if (!answer.ok()) return base::failed(errors::not_reached, "{}", url_).because(answer.take_error());
     return answer;
   }

@@ -40,6 +40,10 @@ void add_data_dir(CLI::App* command, Command& out) {
       ->capture_default_str();
 }
 
+std::string web_address(const std::string& given) {
+  return given.starts_with("http://") || given.starts_with("https://") ? "" : "no http(s) URL: " + given;
+}
+
 void add_serve(CLI::App& app, Command& out) {
   CLI::App* serve = app.add_subcommand("serve", "Run the server that AWS clients talk to");
   add_data_dir(serve, out);
@@ -49,7 +53,15 @@ void add_serve(CLI::App& app, Command& out) {
   CLI::Option* key = serve->add_option("--tls-key", out.key, "its private key, PEM");
   certificate->needs(key);
   key->needs(certificate);
-  serve->add_option("--webhook", out.webhook, "http(s) URL to which events of subscriptions are posted");
+  CLI::Option* webhook =
+      serve->add_option("--webhook", out.webhook, "http(s) URL to which events of subscriptions are posted")
+          ->check(web_address);
+  serve
+      ->add_option("--sns-endpoint", out.sns_endpoint,
+                   "http(s) URL of SNS, or of what speaks its API; events are published to the subscription's topic, "
+                   "with the credentials of the environment, profile or machine")
+      ->check(web_address)
+      ->excludes(webhook);
   serve->add_option("--rate", out.limits.each_second, "calls a second that a key may make")
       ->check(CLI::Range(1.0, 1e6))
       ->capture_default_str();

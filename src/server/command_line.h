@@ -23,6 +23,7 @@ struct Command {
   std::string key;
   std::string store = "sqlite";
   std::string webhook;
+  std::string sns_endpoint;
   Front::Limits limits{};
   std::string user;
   std::string role = "administrator";

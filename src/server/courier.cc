@@ -3,8 +3,11 @@
 
 #include <algorithm>
 
+#include "base/json.h"
 #include "server/account.h"
 #include "server/errors.h"
+#include "server/signed_call.h"
+#include "wire/xml.h"
 
 namespace server {
 namespace {
@@ -25,24 +28,52 @@ bool wants(const json& shown, const Event& event) {
          holds("EventCategoriesList", event.category);
 }
 
-std::string notification(const json& shown, const Event& event) {
-  const json message{{"Event Source", event.source_type},
-                     {"Event Time", base::utc_text(event.time, 3)},
-                     {"SourceId", event.source_id},
-                     {"Event Categories", {event.category}},
-                     {"Event Message", event.message}};
+constexpr std::string_view subject = "DMS Notification Message";
+
+std::string message_of(const Event& event) {
+  return json{{"Event Source", event.source_type},
+              {"Event Time", base::utc_text(event.time, 3)},
+              {"SourceId", event.source_id},
+              {"Event Categories", {event.category}},
+              {"Event Message", event.message}}
+      .dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+std::string notification(const std::string& topic, const Event& event) {
   std::string time = base::utc_text(event.time, 3) + "Z";
   time[10] = 'T';
   return json{{"Type", "Notification"},
               {"MessageId", std::to_string(event.number)},
-              {"TopicArn", shown.value("SnsTopicArn", "")},
-              {"Subject", "DMS Notification Message"},
-              {"Message", message.dump()},
+              {"TopicArn", topic},
+              {"Subject", subject},
+              {"Message", message_of(event)},
               {"Timestamp", time}}
-      .dump(-1, ' ', false, json::error_handler_t::replace);
+      .dump();
+}
+
+std::string topic_of(const Resource& subscription) { return subscription.shown.value("SnsTopicArn", ""); }
+
+// arn:aws:sns:REGION:ACCOUNT:NAME
+std::string region_of(const std::string& topic) {
+  std::size_t begin = 0;
+  for (int i = 0; i < 3; ++i) begin = topic.find(':', begin) + 1;
+  return topic.substr(begin, topic.find(':', begin) - begin);
+}
+
+// What an answer of SNS says is wrong: the code, no more, for it lands in the log.
+std::string reason(const wire::HttpAnswer& answer) {
+  const auto parsed = wire::parse_xml(answer.body);
+  const wire::XmlElement* error = parsed.ok() ? parsed->child("Error") : nullptr;
+  const std::string code = error == nullptr ? "" : std::string(error->value("Code"));
+  return fmt::format("{} {}", answer.status, base::printable(code, 100));
 }
 
 }  // namespace
+
+Courier::Courier(Ground& ground)
+    : ground_(ground),
+      client_({.ca_file = wire::process_environment("AWS_CA_BUNDLE")}),
+      credentials_("", "us-east-1", wire::process_environment, client_, ground.clock) {}
 
 Result<void> Courier::run(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
@@ -69,7 +100,9 @@ Result<bool> Courier::deliver(Resource subscription, const std::stop_token& stop
   std::int64_t delivered = before;
   Result<void> posted;
   for (const Event& event : TRY(ground_.store.events_behind(before, batch))) {
-    if (wants(subscription.shown, event)) posted = post(subscription, event, stop);
+    if (wants(subscription.shown, event)) {
+      posted = ground_.webhook.empty() ? publish(subscription, event, stop) : post(subscription, event, stop);
+    }
     if (!posted.ok()) break;
     delivered = event.number;
   }
@@ -85,18 +118,39 @@ Result<bool> Courier::deliver(Resource subscription, const std::stop_token& stop
 }
 
 Result<void> Courier::post(const Resource& subscription, const Event& event, const std::stop_token& stop) {
-  const std::string body = notification(subscription.shown, event);
+  const std::string topic = topic_of(subscription);
+  const std::string body = notification(topic, event);
   wire::HttpRequest request;
   request.method = "POST";
   request.url = ground_.webhook;
   request.headers = {{"content-type", "text/plain; charset=UTF-8"},
                      {"x-amz-sns-message-type", "Notification"},
-                     {"x-amz-sns-topic-arn", subscription.shown.value("SnsTopicArn", "")}};
+                     {"x-amz-sns-topic-arn", topic}};
   request.body = body;
   request.seconds_max = post_seconds_max;
   const wire::HttpAnswer answer = TRY(client_.send(request, stop));
   if (answer.status >= 200 && answer.status < 300) return {};
-  return base::failed(errors::webhook_refused, "the webhook answered {}", answer.status);
+  return base::failed(errors::event_refused, "the webhook answered {}", answer.status);
+}
+
+Result<void> Courier::publish(const Resource& subscription, const Event& event, const std::stop_token& stop) {
+  const std::string topic = topic_of(subscription);
+  SignedCall call;
+  call.base_url = ground_.sns_endpoint;
+  while (call.base_url.ends_with('/')) call.base_url.pop_back();
+  call.headers = {{"content-type", "application/x-www-form-urlencoded; charset=utf-8"}};
+  call.body = wire::encode_query({{"Action", "Publish"},
+                                  {"Version", "2010-03-31"},
+                                  {"TopicArn", topic},
+                                  {"Subject", std::string(subject)},
+                                  {"Message", message_of(event)}});
+  call.seconds_max = post_seconds_max;
+  const wire::Credentials key = TRY(credentials_.current(stop));
+  const wire::HttpAnswer answer =
+      TRY(send_signed(client_, std::move(call), key, {region_of(topic), "sns", ground_.clock.wall()}, stop));
+  if (answer.status == 200) return {};
+  if (answer.status == 403) credentials_.expired(key);
+  return base::failed(errors::event_refused, "topic {}: {}", topic, reason(answer));
 }
 
 }  // namespace server

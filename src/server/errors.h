@@ -46,8 +46,10 @@ inline constexpr Code cannot_start{"server.cannot_start", Kind::transient,
 inline constexpr Code worker_failed{"server.worker_failed", Kind::transient,
                                     "A process of the server ended without an answer; the server's log has its last "
                                     "words."};
-inline constexpr Code webhook_refused{"server.webhook_refused", Kind::transient,
-                                      "The server of --webhook did not take an event; it is sent again."};
+inline constexpr Code event_refused{
+    "server.event_refused", Kind::transient,
+    "The server of --webhook or --sns-endpoint did not take an event; it is sent again. "
+    "Does the topic exist, and may these credentials publish to it?"};
 inline constexpr Code not_reached{"server.not_reached", Kind::transient,
                                   "Is the server running, and --server its URL? Its certificate is given with --ca or "
                                   "AWS_CA_BUNDLE."};

@@ -28,7 +28,8 @@ struct Ground {
   std::string program;              // the path of `millrace`
   std::string account;              // twelve digits
   std::string unique_account;       // twelve characters
-  std::string webhook;              // where events are posted; empty: nowhere
+  std::string webhook;              // where events are posted, or
+  std::string sns_endpoint;         // through whose API they are published; both empty: nowhere
   std::function<void()> on_change;  // the supervisor has something to do
   StandingWorker& worker;
 

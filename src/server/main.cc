@@ -152,9 +152,6 @@ std::string some_digits(std::size_t count) {
 
 Result<int> serve(const Command& command) {
   const DataDir folder = TRY(locked_folder(command.data_dir));
-  if (!command.webhook.empty() && !command.webhook.starts_with("http://") && !command.webhook.starts_with("https://")) {
-    return base::failed(errors::bad_usage, "--webhook {} is no http(s) URL", command.webhook);
-  }
   const ListenSettings settings = TRY(listen_settings(command, folder.path));
   const Seal seal = TRY(Seal::of_data_dir(folder.path));
   ::unsetenv("MILLRACE_KEY");  // no thread is there yet; children must not have it
@@ -178,6 +175,7 @@ Result<int> serve(const Command& command) {
                 .account = account,
                 .unique_account = unique_account,
                 .webhook = command.webhook,
+                .sns_endpoint = command.sns_endpoint,
                 .on_change = {},
                 .worker = worker};
   Supervisor supervisor(ground);
@@ -187,7 +185,7 @@ Result<int> serve(const Command& command) {
   TRY(announce(settings, http->port(), folder.path));
   base::TaskGroup group;
   group.spawn("http", [&](const std::stop_token& stop) { return http->run(stop); });
-  if (!ground.webhook.empty()) {
+  if (!ground.webhook.empty() || !ground.sns_endpoint.empty()) {
     group.spawn("courier", [&](const std::stop_token& stop) { return Courier(ground).run(stop); });
   }
   group.spawn("supervisor", [&](const std::stop_token& stop) { return supervisor.run(stop); });

@@ -74,9 +74,9 @@ Result<json> create_subscription(Ground& ground, const Request& request) {
   const std::string id = TRY(free_name(ground, subscription_kind, request, name_rule));
   const auto tags = TRY(tags_of(request.input.value("Tags", json::array())));
   TRY(check_topic(request.text("SnsTopicArn")));
-  if (ground.webhook.empty()) {
+  if (ground.webhook.empty() && ground.sns_endpoint.empty()) {
     return base::failed(api::errors::sns_no_authorization,
-                        "this server was started without --webhook: nothing could be delivered");
+                        "this server was started without --webhook and --sns-endpoint: nothing could be delivered");
   }
   Resource row;
   row.kind = subscription_kind;
@@ -133,16 +133,17 @@ Result<json> delete_subscription(Ground& ground, const Request& request) {
 
 Result<json> move_subscriptions(Ground&, const Request&) {
   return base::failed(api::errors::invalid_resource_state,
-                      "there is no EventBridge to move to: events are delivered to the server's --webhook");
+                      "there is no EventBridge to move to: events are delivered as the server was told at its start");
 }
 
 }  // namespace
 
 std::span<const OperationRow> subscription_operations() {
   static constexpr std::array rows{
-      OperationRow{
-          "CreateEventSubscription", create_subscription, Effect::changes,
-          "Delivered to `--webhook URL`, in the form in which SNS posts to its subscribers; refused without it."},
+      OperationRow{"CreateEventSubscription", create_subscription, Effect::changes,
+                   "Published to its topic through `--sns-endpoint URL`, or posted to `--webhook URL` in the form in "
+                   "which SNS posts "
+                   "to its subscribers; refused without either."},
       OperationRow{"DeleteEventSubscription", delete_subscription, Effect::changes},
       OperationRow{"DescribeEventSubscriptions", describe_subscriptions, Effect::reads},
       OperationRow{"ModifyEventSubscription", modify_subscription, Effect::changes},

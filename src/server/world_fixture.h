@@ -38,6 +38,7 @@ struct TestWorld {
                                              .account = "123456789012",
                                              .unique_account = "abcdefghijkl",
                                              .webhook = "http://127.0.0.1:9/",
+                                             .sns_endpoint = "",
                                              .on_change = [] {},
                                              .worker = worker});
     front = Front::open(*ground, {.burst = 50, .each_second = 1}).take();

@@ -20,8 +20,8 @@ KEYS = ("millracetest", "millracetestsecret")
 BUCKET = "lake"
 
 
-class HeaderJudge:
-    """A bucket of moto, which keeps what S3 keeps of encryption and ACL headers (and checks no signature)."""
+class Moto:
+    """A server that plays services of AWS (and checks no signature)."""
 
     def __init__(self, bench):
         self.port = free_port()
@@ -30,12 +30,19 @@ class HeaderJudge:
                                         stdout=log, stderr=subprocess.STDOUT)
         bench.closers.append(self.stop)
         wait_for("moto", lambda: answers(self.port), 60)
-        self.client = client_for(self.port)
-        self.client.create_bucket(Bucket=BUCKET)
 
     def stop(self):
         self.process.kill()
         self.process.wait()
+
+
+class HeaderJudge(Moto):
+    """A bucket of moto, which keeps what S3 keeps of encryption and ACL headers."""
+
+    def __init__(self, bench):
+        super().__init__(bench)
+        self.client = client_for(self.port)
+        self.client.create_bucket(Bucket=BUCKET)
 
     def endpoint(self, **settings):
         return endpoint_at(self.port, settings)

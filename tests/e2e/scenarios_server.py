@@ -2,7 +2,6 @@
 """The server: unchanged clients of the API drive migrations, whatever is killed."""
 
 import contextlib
-import http.server
 import json
 import os
 import random
@@ -321,36 +320,6 @@ def reload_and_reboot(bench):
     expect_error("ResourceNotFoundFault", "nothing", one.dms.reload_tables, ReplicationTaskArn=one.task,
                  TablesToReload=[{"SchemaName": "public", "TableName": "nothing"}])
     one.stop()
-
-
-@scenario("server.events_are_delivered")
-def events_are_delivered(bench):
-    """A subscriber's webhook gets the events it asked for, in order, also those of a time when it was away."""
-    got, answers = [], [500]
-
-    class Webhook(http.server.BaseHTTPRequestHandler):
-        def do_POST(self):
-            body = self.rfile.read(int(self.headers["content-length"]))
-            status = answers.pop() if answers else 200
-            if status == 200:
-                got.append(json.loads(json.loads(body)["Message"])["Event Message"])
-            self.send_response(status)
-            self.end_headers()
-
-        def log_message(self, *_):
-            pass
-    webhook = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Webhook)
-    threading.Thread(target=webhook.serve_forever, daemon=True).start()
-    bench.closers.append(webhook.shutdown)
-    server, client = started(bench, "--webhook", f"http://127.0.0.1:{webhook.server_address[1]}/")
-    client.create_event_subscription(SubscriptionName="mine", SnsTopicArn="arn:aws:sns:eu-central-1:1:topic",
-                                     SourceType="replication-instance", EventCategories=["creation", "deletion"])
-    arn = client.create_replication_instance(ReplicationInstanceIdentifier="a", ReplicationInstanceClass="dms.t3.micro"
-                                             )["ReplicationInstance"]["ReplicationInstanceArn"]
-    client.modify_replication_instance(ReplicationInstanceArn=arn, AllocatedStorage=99)
-    client.delete_replication_instance(ReplicationInstanceArn=arn)
-    wait_for("two events", lambda: len(got) >= 2, 20)
-    expect_same(got, ["Replication instance created", "Replication instance deleted"], "events")
 
 
 @scenario("server.task_commands")
