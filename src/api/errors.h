@@ -57,7 +57,7 @@ inline constexpr base::Code invalid_signature{
     "Check the secret key and the clock of the client; both clocks must agree within 15 minutes."};
 inline constexpr base::Code access_denied{
     "api.AccessDeniedException", base::Kind::input,
-    "The key's role does not allow the operation; use a key with the role that the message names."};
+    "The key's role or bounds do not allow the call; use a key with those that the message names."};
 inline constexpr base::Code throttling{"api.ThrottlingException", base::Kind::transient,
                                        "Call again later; the clients of the API do so by themselves."};
 inline constexpr base::Code internal_failure{

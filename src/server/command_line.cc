@@ -22,6 +22,7 @@ constexpr const char* user_footer =
 
   millrace user add me --role administrator
   millrace user add job --role operator --hours 12 --json
+  millrace user add shop --role administrator --tag team=shop
   millrace user list
   millrace user remove job)";
 
@@ -72,17 +73,34 @@ void add_serve(CLI::App& app, Command& out) {
   serve->callback([&out] { out.kind = Command::Kind::serve; });
 }
 
+std::string tag_form(const std::string& given) {
+  const std::size_t at = given.find('=');
+  return at != std::string::npos && at > 0 ? "" : "not KEY=VALUE: " + given;
+}
+
+void take_tags(const std::vector<std::string>& given, std::map<std::string, std::string>& tags) {
+  for (const std::string& tag : given) tags[tag.substr(0, tag.find('='))] = tag.substr(tag.find('=') + 1);
+}
+
 void add_user_commands(CLI::App& app, Command& out) {
   CLI::App* user = app.add_subcommand("user", "Make and remove access keys of the server");
   user->require_subcommand(1);
   user->footer(user_footer);
   CLI::App* add = user->add_subcommand("add", "Make a key and print it, once");
-  add->add_option("NAME", out.user, "whose key it is")->required();
-  add->add_option("--role", out.role, "administrator, operator or reader")
+  add->add_option("NAME", out.user.name, "whose key it is")->required();
+  add->add_option("--role", out.user.role, "administrator, operator or reader")
       ->required()
       ->check(CLI::IsMember({"administrator", "operator", "reader"}));
-  add->add_option("--hours", out.hours, "the key expires then, and comes with a session token")
+  add->add_option("--hours", out.user.hours, "the key expires then, and comes with a session token")
       ->check(CLI::Range(1, 8760));
+  add->add_option("--arn-prefix", out.user.bounds.arn_prefixes,
+                  "the key may change and run only resources whose ARN begins so (repeatable)")
+      ->allow_extra_args(false);
+  add->add_option_function<std::vector<std::string>>(
+         "--tag", [&out](const std::vector<std::string>& given) { take_tags(given, out.user.bounds.tags); },
+         "KEY=VALUE: or that carry this tag (repeatable)")
+      ->allow_extra_args(false)
+      ->check(tag_form);
   add->add_flag("--json", out.json, "as JSON");
   add_data_dir(add, out);
   add->callback([&out] { out.kind = Command::Kind::add_user; });
@@ -90,7 +108,7 @@ void add_user_commands(CLI::App& app, Command& out) {
   add_data_dir(list, out);
   list->callback([&out] { out.kind = Command::Kind::list_users; });
   CLI::App* remove = user->add_subcommand("remove", "Make a user's key worthless");
-  remove->add_option("NAME", out.user, "whose key it is")->required();
+  remove->add_option("NAME", out.user.name, "whose key it is")->required();
   add_data_dir(remove, out);
   remove->callback([&out] { out.kind = Command::Kind::remove_user; });
 }

@@ -10,6 +10,7 @@
 
 #include "server/client.h"
 #include "server/http.h"
+#include "server/users.h"
 
 namespace server {
 
@@ -25,9 +26,7 @@ struct Command {
   std::string webhook;
   std::string sns_endpoint;
   Front::Limits limits{};
-  std::string user;
-  std::string role = "administrator";
-  int hours = 0;
+  UserPlan user;
   bool json = false;
   TaskCommand task;
 };

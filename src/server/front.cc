@@ -8,6 +8,7 @@
 #include "api/reply.h"
 #include "base/json.h"
 #include "server/account.h"
+#include "server/bounds.h"
 #include "server/certificates.h"
 #include "server/endpoints.h"
 #include "server/instances.h"
@@ -97,10 +98,7 @@ const OperationRow* find_offered(std::string_view name) {
 }
 
 Result<std::unique_ptr<Front>> Front::open(Ground& ground, Limits limits) {
-  base::PosixDisk disk;
-  TRY(disk.make_folders(ground.data_dir + "/logs"));
-  auto file = TRY(disk.open(ground.data_dir + "/logs/audit.log", base::OpenMode::append));
-  return std::unique_ptr<Front>(new Front(ground, limits, std::move(file)));
+  return std::unique_ptr<Front>(new Front(ground, limits, TRY(Audit::open(ground))));
 }
 
 // What is read by a monitor and not by a client of the API.
@@ -209,34 +207,17 @@ Result<json> Front::carry_out(const OperationRow& row, const Request& request, c
   }
   try {
     if (row.effect == Effect::reads) return row.handler(ground_, request);
+    const Bounds bounds = caller.user.bounds.empty() ? Bounds() : TRY(Bounds::of_stored(caller.user.bounds));
     Result<json> outcome = [&] {
       Lock deciding(ground_.store.deciding);
-      return row.handler(ground_, request);
+      const Result<void> allowed = check_bounds(ground_, bounds, request);
+      return allowed.ok() ? row.handler(ground_, request) : Result<json>(allowed.error());
     }();
-    audit(request, caller, id, outcome.ok() ? "ok" : std::string(outcome.error().code->name));
+    audit_->note(request, caller.user, id, outcome.ok() ? "ok" : std::string(outcome.error().code->name));
     return outcome;
   } catch (const json::exception& thrown) {
     return base::failed(base::errors::bug, "{}: {}", row.name, thrown.what());
   }
-}
-
-void Front::audit(const Request& request, const Caller& caller, const std::string& id, const std::string& outcome) {
-  json line{{"time", base::utc_text(ground_.clock.wall(), 3)},
-            {"request", id},
-            {"user", caller.user.name},
-            {"key", caller.user.access_key},
-            {"operation", request.operation->name},
-            {"outcome", outcome},
-            {"named", json::object()}};
-  for (const auto& [name, value] : request.input.items()) {
-    const std::string_view member = name;
-    if (value.is_string() && (member.ends_with("Arn") || member.ends_with("Identifier") || member.ends_with("Name"))) {
-      line["named"][name] = value;
-    }
-  }
-  Lock lock(audit_mutex_);
-  const Result<void> written = audit_file_->append(line.dump(-1, ' ', false, json::error_handler_t::replace) + "\n");
-  if (!written.ok()) ground_.log.error("audit", "{}: {}", written.error().text(), line.dump());
 }
 
 }  // namespace server

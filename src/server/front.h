@@ -12,7 +12,8 @@
 #include <vector>
 
 #include "api/signature.h"
-#include "base/disk.h"
+#include "base/thread.h"
+#include "server/audit.h"
 #include "server/ground.h"
 #include "server/metrics.h"
 
@@ -41,8 +42,8 @@ class Front {
   HttpReply answer(const api::SignedRequest& request, bool local);
 
  private:
-  Front(Ground& ground, Limits limits, std::unique_ptr<base::File> audit)
-      : ground_(ground), limits_(limits), audit_file_(std::move(audit)) {}
+  Front(Ground& ground, Limits limits, std::unique_ptr<Audit> audit)
+      : ground_(ground), limits_(limits), audit_(std::move(audit)) {}
 
   HttpReply page_of(const api::SignedRequest& request, bool local);
 
@@ -55,7 +56,6 @@ class Front {
   base::Result<void> pace(const std::string& access_key);
   base::Result<json> carry_out(const OperationRow& row, const Request& request, const Caller& caller,
                                const std::string& id);
-  void audit(const Request& request, const Caller& caller, const std::string& id, const std::string& outcome);
 
   struct Bucket {
     double tokens;
@@ -66,8 +66,7 @@ class Front {
   Metrics metrics_;
   base::Mutex mutex_;
   std::map<std::string, Bucket> buckets_ GUARDED_BY(mutex_);
-  base::Mutex audit_mutex_;
-  std::unique_ptr<base::File> audit_file_ GUARDED_BY(audit_mutex_);
+  const std::unique_ptr<Audit> audit_;
 };
 
 }  // namespace server

@@ -5,6 +5,9 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <set>
+
 #include "api/check.h"
 #include "server/world_fixture.h"
 
@@ -127,14 +130,104 @@ TEST_F(FrontTest, SignaturesCountByRole) {
   wrong = key_;
   wrong.access_key = "AKIA0";
   EXPECT_EQ(send("DescribeEndpoints", "{}", wrong).status, 403);
-  const NewKey reader = *add_user(*store_, seal_, clock_, "bob", "reader", 0);
+  const NewKey reader = *add_user(*store_, seal_, clock_, {"bob", "reader"});
   EXPECT_EQ(send("DescribeEndpoints", "{}", reader).status, 200);
   EXPECT_EQ(send("CreateReplicationInstance", instance("a").dump(), reader).status, 403);
   EXPECT_EQ(send("StartReplicationTask", "{}", reader).status, 403);
 }
 
+json tagged(json input, const char* key, const char* value) {
+  input["Tags"] = json::array({{{"Key", key}, {"Value", value}}});
+  return input;
+}
+
+TEST_F(FrontTest, AKeyIsBoundedToTags) {
+  const NewKey shop = *add_user(*store_, seal_, clock_, {"shop", "administrator", 0, {{}, {{"team", "shop"}}}});
+  const auto status = [&](const std::string& operation, const json& input) {
+    return send(operation, input.dump(), shop).status;
+  };
+  const auto others = call("CreateReplicationInstance", instance("others"))["ReplicationInstance"];
+  const json foreign{{"ReplicationInstanceArn", others["ReplicationInstanceArn"]}};
+  EXPECT_EQ(status("RebootReplicationInstance", foreign), 403);
+  EXPECT_NE(
+      send("DeleteReplicationInstance", foreign.dump(), shop).body.find("the user shop is bounded to tag team=shop"),
+      std::string::npos);
+  EXPECT_EQ(status("AddTagsToResource", tagged({{"ResourceArn", others["ReplicationInstanceArn"]}}, "team", "shop")),
+            403);
+  EXPECT_EQ(status("DescribeReplicationInstances", json::object()), 200);
+  EXPECT_EQ(status("CreateReplicationInstance", instance("mine")), 403);
+  EXPECT_EQ(status("CreateReplicationInstance", tagged(instance("mine"), "team", "others")), 403);
+  EXPECT_EQ(status("CreateReplicationInstance", tagged(instance("mine"), "team", "shop")), 200);
+  const auto mine = call("DescribeReplicationInstances")["ReplicationInstances"][0];
+  ASSERT_EQ(mine["ReplicationInstanceIdentifier"], "mine");
+  EXPECT_EQ(status("DeleteReplicationInstance", {{"ReplicationInstanceArn", mine["ReplicationInstanceArn"]}}), 200);
+}
+
+TEST_F(FrontTest, AKeyIsBoundedToPrefixes) {
+  const Bounds bounds{{"arn:aws:dms:eu-central-1:123456789012:subgrp:shop-"}, {}};
+  const NewKey shop = *add_user(*store_, seal_, clock_, {"shop", "administrator", 0, bounds});
+  const auto status = [&](const std::string& operation, const json& input) {
+    return send(operation, input.dump(), shop).status;
+  };
+  const auto group = [](const std::string& name) {
+    return json{{"ReplicationSubnetGroupIdentifier", name},
+                {"ReplicationSubnetGroupDescription", "d"},
+                {"SubnetIds", {"a", "b"}}};
+  };
+  EXPECT_EQ(status("CreateReplicationSubnetGroup", group("others")), 403);
+  EXPECT_EQ(status("CreateReplicationSubnetGroup", group("Shop-1")), 200);
+  call("CreateReplicationSubnetGroup", group("others"));
+  EXPECT_EQ(status("DeleteReplicationSubnetGroup", {{"ReplicationSubnetGroupIdentifier", "OTHERS"}}), 403);
+  EXPECT_EQ(status("DeleteReplicationSubnetGroup", {{"ReplicationSubnetGroupIdentifier", "shop-1"}}), 200);
+  EXPECT_EQ(status("CreateReplicationInstance", instance("a")), 403);
+  EXPECT_EQ(status("UpdateSubscriptionsToEventBridge", json::object()), 403);
+  EXPECT_EQ(*store_->count("subgrp"), 1u);
+}
+
+// Whoever offers an operation that is not here says in bounds.cc what it makes, or names.
+TEST_F(FrontTest, BoundsKnowWhatEachOperationNames) {
+  std::set<std::string> makes;
+  for (const OperationRow& row : offered_operations()) {
+    if (row.effect == Effect::reads) continue;
+    const std::string operation(row.name);
+    if (operation.starts_with("Create") || operation.starts_with("Import")) makes.insert(operation);
+    const auto members = api::members_of(api::shape_of(api::find_operation(row.name)->input));
+    const bool names = std::any_of(members.begin(), members.end(), [](const api::Member& member) {
+      return member.name.ends_with("Arn") || member.name.ends_with("ArnList") || member.name.ends_with("Arns") ||
+             member.name == "SubscriptionName" || member.name == "ReplicationSubnetGroupIdentifier";
+    });
+    EXPECT_TRUE(names || operation == "ImportCertificate" || operation == "UpdateSubscriptionsToEventBridge")
+        << operation;
+  }
+  EXPECT_EQ(makes, (std::set<std::string>{"CreateEndpoint", "CreateEventSubscription", "CreateReplicationConfig",
+                                          "CreateReplicationInstance", "CreateReplicationSubnetGroup",
+                                          "CreateReplicationTask", "ImportCertificate"}));
+}
+
+TEST_F(FrontTest, AuditFilesTakeTurns) {
+  const auto audit = Audit::open(*world_.ground, {.file_bytes = 300, .files = 2}).take();
+  Request request;
+  request.operation = api::find_operation("DeleteEndpoint");
+  request.input = {{"EndpointArn", "arn:x"}, {"Password", "secret"}};
+  for (int i = 0; i < 20; ++i) {
+    clock_.pass(1);
+    audit->note(request, {.access_key = "AKIA", .name = "ann"}, std::to_string(i), "ok");
+  }
+  std::size_t files = 0;
+  std::string all;
+  for (const auto& entry : std::filesystem::directory_iterator(world_.folder + "/logs")) {
+    ++files;
+    std::ifstream file(entry.path());
+    all += std::string(std::istreambuf_iterator<char>(file), {});
+  }
+  EXPECT_EQ(files, 3u);
+  EXPECT_NE(all.find("\"request\":\"19\""), std::string::npos);
+  EXPECT_EQ(all.find("\"request\":\"0\""), std::string::npos);
+  EXPECT_EQ(all.find("secret"), std::string::npos);
+}
+
 TEST_F(FrontTest, KeysThatExpire) {
-  const NewKey guest = *add_user(*store_, seal_, clock_, "eve", "reader", 1);
+  const NewKey guest = *add_user(*store_, seal_, clock_, {"eve", "reader", 1});
   EXPECT_EQ(send("DescribeEndpoints", "{}", guest).status, 200);
   NewKey without_token = guest;
   without_token.session_token.clear();

@@ -203,17 +203,19 @@ Result<int> user_command(const Command& command) {
   const auto store = TRY(open_store(command, folder, seal, std::nullopt));
   if (command.kind == Command::Kind::list_users) {
     for (const User& user : TRY(store->users())) {
-      std::printf("%-24s %-24s %-14s %s\n", user.name.c_str(), user.access_key.c_str(), user.role.c_str(),
-                  user.expires == 0 ? "" : ("expires " + base::utc_text(user.expires, 0) + " UTC").c_str());
+      const std::string end = user.expires == 0 ? "" : "  expires " + base::utc_text(user.expires, 0) + " UTC";
+      const std::string bounds = user.bounds.empty() ? "" : "  only " + TRY(Bounds::of_stored(user.bounds)).text();
+      std::printf("%-24s %-24s %-14s%s%s\n", user.name.c_str(), user.access_key.c_str(), user.role.c_str(), end.c_str(),
+                  bounds.c_str());
     }
     return 0;
   }
   if (command.kind == Command::Kind::remove_user) {
-    if (TRY(store->remove_user(command.user))) return 0;
-    return base::failed(errors::refused, "there is no user {}", command.user);
+    if (TRY(store->remove_user(command.user.name))) return 0;
+    return base::failed(errors::refused, "there is no user {}", command.user.name);
   }
   base::SystemClock clock;
-  const NewKey key = TRY(add_user(*store, seal, clock, command.user, command.role, command.hours));
+  const NewKey key = TRY(add_user(*store, seal, clock, command.user));
   if (command.json) {
     json out{{"AccessKeyId", key.access_key}, {"SecretAccessKey", key.secret_key}};
     if (!key.session_token.empty()) out["SessionToken"] = key.session_token;

@@ -11,7 +11,7 @@ namespace {
 using base::Lock;
 using base::Result;
 
-constexpr int store_version = 2;
+constexpr int store_version = 3;
 constexpr base::WallMicros events_kept = 14ll * 86400 * 1'000'000;
 constexpr int lease_seconds = 30;
 constexpr int looks_max = 20;  // for the outcome of a commit
@@ -40,6 +40,7 @@ constexpr const char* second_version[] = {
     "INSERT INTO ownership SELECT coalesce(max(CAST(value AS BIGINT)), 0), '', '', 0, 0 FROM facts WHERE name = "
     "'epoch'",
 };
+constexpr const char* third_version[] = {"ALTER TABLE users ADD COLUMN bounds {text} NOT NULL DEFAULT ''"};
 constexpr std::string_view event_columns = "number, time, source_type, source_id, category, message";
 constexpr std::string_view resource_columns = "kind, id, arn, state, shown, \"inner\", sealed";
 
@@ -116,6 +117,7 @@ User read_user(Row& row) {
     *text = row.next_text();
   }
   out.expires = row.next_number();
+  out.bounds = row.next_text();
   return out;
 }
 
@@ -152,7 +154,10 @@ Result<void> Store::make_tables() {
   if (version < 1) {
     for (const char* sql : first_version) TRY(statement(worded(sql, *database_)).run());
   }
-  for (const char* sql : second_version) TRY(statement(worded(sql, *database_)).run());
+  if (version < 2) {
+    for (const char* sql : second_version) TRY(statement(worded(sql, *database_)).run());
+  }
+  for (const char* sql : third_version) TRY(statement(worded(sql, *database_)).run());
   return database_->set_version(store_version);
 }
 
@@ -387,13 +392,14 @@ Result<void> Store::add_user(const User& user) {
   return in_transaction(*database_, [&]() -> Result<void> {
     const auto taken = TRY(statement("SELECT name FROM users WHERE name = ?").text(user.name).rows());
     if (!taken.empty()) return base::failed(errors::refused, "there is a user {} already", user.name);
-    TRY(statement("INSERT INTO users VALUES (?,?,?,?,?,?)")
+    TRY(statement("INSERT INTO users VALUES (?,?,?,?,?,?,?)")
             .text(user.access_key)
             .text(user.name)
             .text(user.role)
             .blob(user.sealed_secret)
             .text(user.token_sha256)
             .number(user.expires)
+            .text(user.bounds)
             .run());
     return {};
   });

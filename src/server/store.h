@@ -56,6 +56,7 @@ struct User {
   std::string sealed_secret;
   std::string token_sha256;      // of the session token; empty: none
   base::WallMicros expires = 0;  // 0: never
+  std::string bounds = "";       // see bounds.h; empty: none
 };
 
 // Applied as one, in this order.

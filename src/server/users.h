@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/clock.h"
+#include "server/bounds.h"
 #include "server/seal.h"
 #include "server/store.h"
 
@@ -19,8 +20,12 @@ struct NewKey {
   std::string session_token;  // empty: a key without an end
 };
 
-// `hours` 0: it does not expire.
-base::Result<NewKey> add_user(Store& store, const Seal& seal, base::Clock& clock, const std::string& name,
-                              const std::string& role, int hours);
+struct UserPlan {
+  std::string name;
+  std::string role;
+  int hours = 0;  // 0: it does not expire
+  Bounds bounds{};
+};
+base::Result<NewKey> add_user(Store& store, const Seal& seal, base::Clock& clock, const UserPlan& plan);
 
 }  // namespace server

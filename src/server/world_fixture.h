@@ -42,7 +42,7 @@ struct TestWorld {
                                              .on_change = [] {},
                                              .worker = worker});
     front = Front::open(*ground, {.burst = 50, .each_second = 1}).take();
-    key = add_user(*store, seal, clock, "ann", "administrator", 0).take();
+    key = add_user(*store, seal, clock, {"ann", "administrator"}).take();
   }
   ~TestWorld() { std::filesystem::remove_all(folder); }
   TestWorld(const TestWorld&) = delete;
