@@ -15,13 +15,16 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 from measure import TOP, Lab, save  # noqa: E402, first: it finds the end-to-end harness
 import load  # noqa: E402
+import mysql  # noqa: E402
 import stream  # noqa: E402
 
 ROWS = {
     "load-pg": load.to_postgres, "load-mapped": load.mapped, "load-parquet": load.to_parquet, "load-csv": load.to_csv, "start": load.start,
     "capture": stream.capture, "apply-inserts": stream.apply_inserts, "apply-updates": stream.apply_updates,
     "apply-batches": stream.apply_batches, "apply-tpcb": stream.apply_tpcb, "latency": stream.latency,
-    "memory": stream.memory,
+    "memory": stream.memory, "mysql-load-pg": mysql.to_postgres, "mysql-load-mysql": mysql.to_mysql,
+    "mysql-load-from-pg": mysql.from_postgres, "mysql-capture": mysql.capture, "mysql-apply": mysql.apply,
+    "mysql-memory": mysql.memory,
 }
 HEAD = """# How fast it is
 

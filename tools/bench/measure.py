@@ -66,6 +66,8 @@ class Lab:
         folder = self.servers.folder
         self.source_server = Postgres(folder / "source", 15, settings, durable=True)
         self.target_server = Postgres(folder / "target", 15, settings, durable=True)
+        self.more_servers = []  # of other families, which end with `servers`
+        self.made = {}  # sources that serve several rows
         self.results = []
 
     def close(self):
@@ -92,7 +94,7 @@ class Lab:
                          f"theirs {theirs.client_cpu:.1f} + servers {theirs.server_cpu:.1f}"))
 
     def server_cpu(self):
-        return sum(cpu_of_tree(server.process.pid) for server in (self.source_server, self.target_server))
+        return sum(cpu_of_tree(server.process.pid) for server in (self.source_server, self.target_server, *self.more_servers))
 
     def settle(self):
         """The same start for everybody: everything written, caches as they are."""
