@@ -144,8 +144,29 @@ void append_copy_field(std::string& out, std::string_view text) {
   out.append(text, start, text.size() - start);
 }
 
-void append_copy_rows(std::string& out, const model::RowBatch& rows) {
-  std::string text;
+namespace {
+
+constexpr std::size_t full_bytes = 1u << 20;
+constexpr std::size_t value_piece_bytes = 256u << 10;  // each byte is escaped by itself, so a value may be cut anywhere
+
+base::Result<void> append_copy_bytes(std::string& out, Type type, std::string_view value, const CopyTextFull& full) {
+  if (is_bytes(type)) out += "\\\\x";  // the escaped form of \x; digits need none
+  do {
+    const std::string_view piece = value.substr(0, value_piece_bytes);
+    if (is_bytes(type)) {
+      append_hex_digits(out, piece);
+    } else {
+      append_copy_field(out, piece);
+    }
+    value.remove_prefix(piece.size());
+    if (full && out.size() >= full_bytes) TRY(full(out));
+  } while (!value.empty());
+  return {};
+}
+
+}  // namespace
+
+base::Result<void> append_copy_rows(std::string& out, const model::RowBatch& rows, const CopyTextFull& full) {
   for (std::size_t row = 0; row < rows.rows; ++row) {
     for (std::size_t i = 0; i < rows.columns.size(); ++i) {
       const model::ColumnVector& column = rows.columns[i];
@@ -156,16 +177,13 @@ void append_copy_rows(std::string& out, const model::RowBatch& rows) {
         append_fixed_text(out, column.type, column.fixed[row]);
       } else if (model::is_real(column.type)) {
         append_real_text(out, column.type, column.real[row]);
-      } else if (is_bytes(column.type)) {
-        text.clear();
-        append_hex(text, column.bytes_at(row));
-        append_copy_field(out, text);
       } else {
-        append_copy_field(out, column.bytes_at(row));
+        TRY(append_copy_bytes(out, column.type, column.bytes_at(row), full));
       }
     }
     out += '\n';
   }
+  return {};
 }
 
 }  // namespace postgres

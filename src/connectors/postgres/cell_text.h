@@ -4,9 +4,11 @@
 // A text value with a zero byte cannot be stored by PostgreSQL: it is passed on and the server refuses it.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 
+#include "base/result.h"
 #include "model/row_batch.h"
 
 namespace postgres {
@@ -24,7 +26,9 @@ constexpr bool is_bytes(model::Type type) { return type == model::Type::bytes ||
 void append_copy_field(std::string& out, std::string_view text);
 inline constexpr std::string_view copy_null = "\\N";
 
-// All rows of the batch as COPY text.
-void append_copy_rows(std::string& out, const model::RowBatch& rows);
+// All rows of the batch as COPY text. `full`, when given, empties `out` each time it holds a megabyte or more, be it in
+// the middle of a large value; its error ends the call.
+using CopyTextFull = std::function<base::Result<void>(std::string& out)>;
+base::Result<void> append_copy_rows(std::string& out, const model::RowBatch& rows, const CopyTextFull& full);
 
 }  // namespace postgres

@@ -74,11 +74,12 @@ class CopyLoader final : public connect::ChunkLoader {
   }
 
   base::Result<void> write_rows(model::RowBatch& rows) override {
-    append_copy_rows(buffer_, rows);
+    TRY(append_copy_rows(buffer_, rows, [this](std::string& out) -> base::Result<void> {
+      TRY(write_raw(out));
+      out.clear();
+      return {};
+    }));
     rows.clear();
-    if (buffer_.size() < buffer_bytes_max) return {};
-    TRY(write_raw(buffer_));
-    buffer_.clear();
     return {};
   }
 
@@ -131,7 +132,7 @@ class CarefulLoader final : public connect::ChunkLoader {
 
   base::Result<void> write_rows(model::RowBatch& rows) override {
     std::string lines;
-    append_copy_rows(lines, rows);
+    TRY(append_copy_rows(lines, rows, nullptr));
     rows.clear();
     return write_raw(lines);
   }
