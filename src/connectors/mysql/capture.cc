@@ -191,10 +191,7 @@ Result<model::Position> Capture::adopt(const connect::CapturePlan&, const model:
                   log_name(status.base, place.file), place.offset);
   }
   if (connection.server().is_mariadb) {
-    place.gtids =
-        TRY(connection.query_value(fmt::format("SELECT BINLOG_GTID_POS({}, {})",
-                                               quote_literal(log_name(status.base, place.file)), place.offset)))
-            .value_or("");
+    place.gtids = TRY(gtids_at(connection, status.base, place));
   }
   return position_at(server.era, place);
 }

@@ -60,10 +60,6 @@ Result<LogStatus> read_log_status(Connection& connection) {
     return failed(errors::position_too_far, "{}:{}", text_at(rows[0], 0), status.place.offset);
   }
   if (server.is_mariadb) {
-    status.place.gtids =
-        TRY(connection.query_value(
-                fmt::format("SELECT BINLOG_GTID_POS({}, {})", quote_literal(text_at(rows[0], 0)), status.place.offset)))
-            .value_or("");
     status.identity = TRY(connection.query_value("SELECT CONCAT('mariadb ', @@server_id, ' ', @@hostname, ' ', "
                                                  "@@port)"))
                           .value_or("");
@@ -76,6 +72,12 @@ Result<LogStatus> read_log_status(Connection& connection) {
     status.identity = TRY(connection.query_value("SELECT CONCAT('mysql ', @@server_uuid)")).value_or("");
   }
   return status;
+}
+
+Result<std::string> gtids_at(Connection& connection, std::string_view base, const LogPlace& place) {
+  return TRY(connection.query_value(fmt::format("SELECT BINLOG_GTID_POS({}, {})",
+                                                quote_literal(log_name(base, place.file)), place.offset)))
+      .value_or("");
 }
 
 }  // namespace mysql

@@ -46,7 +46,7 @@ struct LogName {
 std::optional<LogName> parse_log_name(std::string_view name);
 std::string log_name(std::string_view base, std::uint32_t number);
 
-// What a server says of its own log.
+// What a server says of its own log. MariaDB's place comes without GTIDs: they cost a look at the whole file.
 struct LogStatus {
   std::string base;  // of the files' names
   LogPlace place;
@@ -55,6 +55,8 @@ struct LogStatus {
 };
 // Fails with mysql.no_binlog.
 base::Result<LogStatus> read_log_status(Connection& connection);
+// MariaDB: what was executed up to a place; the server reads that file of its log up to there.
+base::Result<std::string> gtids_at(Connection& connection, std::string_view base, const LogPlace& place);
 
 namespace errors {
 inline constexpr base::Code no_binlog{

@@ -229,9 +229,7 @@ class Taking {
     }
     place.file = name->number;
     place.offset = std::strtoull(offset.c_str(), nullptr, 10);
-    place.gtids =
-        TRY(sessions[0].query_value(fmt::format("SELECT BINLOG_GTID_POS({}, {})", quote_literal(file), place.offset)))
-            .value_or("");
+    if (request_.needs_place) place.gtids = TRY(gtids_at(sessions[0], name->base, place));
     return std::optional<LogPlace>(place);
   }
 
@@ -286,10 +284,13 @@ class Taking {
       TRY(session.execute("ROLLBACK", request_.stop));
       TRY(session.execute(begin_sql, request_.stop));
     }
-    LogPlace place;
-    if (request_.needs_place) place = TRY(read_log_status(locker)).place;
+    LogStatus status;
+    if (request_.needs_place) status = TRY(read_log_status(locker));
     TRY(locker.execute("UNLOCK TABLES", request_.stop));
-    return std::optional<LogPlace>(std::move(place));
+    if (request_.needs_place && locker.server().is_mariadb) {
+      status.place.gtids = TRY(gtids_at(locker, status.base, status.place));
+    }
+    return std::optional<LogPlace>(std::move(status.place));
   }
 
   const SnapshotRequest& request_;
