@@ -81,6 +81,8 @@ class Target {
 
   // Whether an update must carry all values, so that the engine reads those again that the log does not repeat.
   virtual bool needs_whole_rows() const { return false; }
+  // Whether many changes in one apply() cost less than in several. Else they come as the stream brought them.
+  virtual bool gains_from_groups() const { return true; }
 
   // Called before any prepare with all tables of the task: schemas, types, in dependency order.
   virtual base::Result<void> prepare_all(const std::vector<model::TableSchemaPtr>& tables, Preparation preparation) = 0;

@@ -27,11 +27,9 @@ void append_batch(ChangeBatch& into, ChangeBatch&& from) {
   std::vector<std::uint32_t> tables(from.tables.size());
   for (std::size_t i = 0; i < tables.size(); ++i) tables[i] = into.table_index(from.tables[i], from.forms[i]);
   into.bytes.append(from.bytes);
-  // No reserve(): exact room for each of thousands of small batches would move everything each time.
-  for (Cell cell : from.cells) {
-    cell.offset += byte_shift;
-    into.cells.push_back(cell);
-  }
+  // Exact room for each of thousands of small batches would move everything each time.
+  into.cells.insert(into.cells.end(), from.cells.begin(), from.cells.end());
+  for (std::size_t i = cell_shift; i < into.cells.size(); ++i) into.cells[i].offset += byte_shift;
   for (Change& change : from.changes) {
     if (change.table != model::no_table) change.table = tables[change.table];
     change.old_first += cell_shift;
@@ -67,6 +65,8 @@ ChangeBatch split_tail(ChangeBatch& batch, std::size_t first) {
 
 namespace {
 
+constexpr std::size_t foresight_bytes_min = 256u << 10;
+
 std::size_t rows_of(const ChangeBatch& batch) {
   return static_cast<std::size_t>(std::count_if(batch.changes.begin(), batch.changes.end(), [](const Change& change) {
     return change.op != model::Op::begin && change.op != model::Op::commit;
@@ -75,9 +75,29 @@ std::size_t rows_of(const ChangeBatch& batch) {
 
 }  // namespace
 
+// Large batches come one after the other until the group is full: with room for that at once nothing is moved as it
+// grows. What is not used of it is never touched.
+void GroupBuilder::make_room(const ChangeBatch& next) {
+  const std::size_t weight = pending_.weight();
+  if (weight < foresight_bytes_min || pending_.changes.capacity() >= pending_.changes.size() + next.changes.size()) {
+    return;
+  }
+  const double growth = std::min(static_cast<double>(limits_.bytes_max) / static_cast<double>(weight),
+                                 static_cast<double>(limits_.changes_max) /
+                                     static_cast<double>(std::max<std::size_t>(1, pending_.changes.size())));
+  if (growth <= 1) return;
+  const auto grown = [growth](std::size_t now, std::size_t more) {
+    return static_cast<std::size_t>(static_cast<double>(now) * growth) + more;
+  };
+  pending_.bytes.reserve(grown(pending_.bytes.size(), next.bytes.size()));
+  pending_.cells.reserve(grown(pending_.cells.size(), next.cells.size()));
+  pending_.changes.reserve(grown(pending_.changes.size(), next.changes.size()));
+}
+
 void GroupBuilder::add(ChangeBatch&& batch) {
   base::note_held("group", [this] { return pending_.weight(); });
   rows_ += rows_of(batch);
+  if (!pending_.changes.empty()) make_room(batch);
   append_batch(pending_, std::move(batch));
 }
 

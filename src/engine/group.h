@@ -33,6 +33,8 @@ class GroupBuilder {
   model::ChangeBatch take();
 
  private:
+  void make_room(const model::ChangeBatch& next);
+
   GroupLimits limits_;
   model::ChangeBatch pending_;
   std::size_t rows_ = 0;

@@ -180,7 +180,7 @@ class Replay {
         statistics_(statistics),
         target_(target),
         name_(std::move(name)),
-        limits_(GroupPace::of(definition.settings, definition.budgets).limits),
+        limits_(GroupPace::of(definition.settings, definition.budgets, target.gains_from_groups()).limits),
         lookup_(source, statistics, *environment.clock),
         router_(definition.mapping, uncounted_, source) {
     router_.edit_values(definition.edits.get(), environment.log);

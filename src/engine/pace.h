@@ -16,7 +16,8 @@ struct GroupPace {
   std::size_t rows_enough = 0;  // so many need not wait; 0: all wait
   base::Nanos wait{0};          // 0: nothing waits
 
-  static GroupPace of(const Settings& settings, const Budgets& budgets);
+  // `gathers`: connect::Target::gains_from_groups().
+  static GroupPace of(const Settings& settings, const Budgets& budgets, bool gathers);
   bool is_due(std::size_t rows, base::Nanos waited) const {
     return wait.count() == 0 || waited >= wait || (rows_enough != 0 && rows >= rows_enough);
   }

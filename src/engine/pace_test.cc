@@ -8,10 +8,10 @@ namespace {
 
 using std::chrono::seconds;
 
-GroupPace pace(std::string_view tuning, bool batch) {
+GroupPace pace(std::string_view tuning, bool batch, bool gathers = true) {
   const std::string text =
       fmt::format(R"({{"TargetMetadata":{{"BatchApplyEnabled":{}}},"ChangeProcessingTuning":{{{}}}}})", batch, tuning);
-  return GroupPace::of(Settings::parse(text).take(), Budgets());
+  return GroupPace::of(Settings::parse(text).take(), Budgets(), gathers);
 }
 
 TEST(GroupPace, defaults_never_wait) {
@@ -39,6 +39,7 @@ TEST(GroupPace, limits_of_a_group) {
   const GroupPace usual = pace("", true);
   EXPECT_EQ(usual.limits.bytes_max, Budgets().group_bytes);
   EXPECT_EQ(usual.limits.changes_max, Budgets().group_changes);
+  EXPECT_LT(pace("", false, false).limits.bytes_max, Budgets().group_bytes);
 }
 
 }  // namespace

@@ -30,6 +30,11 @@ static mapping::PositionText position_text(const connect::Source& source) {
   return [&source](const model::Position& position) { return source.position_text(position); };
 }
 
+const model::Fence* Router::fence_of(const model::TableName& source_name) const {
+  const auto found = fences_.find(source_name);
+  return found == fences_.end() ? nullptr : &found->second;
+}
+
 base::Result<void> Router::find_filter(Route& route) const {
   auto filter = TRY(mapping_.table_filter(*route.source, dialect_of(source_).comparison));
   if (filter.empty()) return {};
@@ -46,7 +51,8 @@ base::Result<Router::Route*> Router::find_route(const model::TableSchemaPtr& sou
   if (found != routes_.end()) return &found->second;
   Route route;
   route.source = source;
-  route.taken = fences_.contains(source->name);
+  route.fence = fence_of(source->name);
+  route.taken = route.fence != nullptr;
   if (route.taken) {
     TRY(find_filter(route));
     if (edits_ != nullptr) route.edits = edits_->for_table(*source);
@@ -71,12 +77,12 @@ Router::Way Router::way_of(const Change& change, const std::vector<Route*>& rout
   if (change.table == model::no_table) {
     return change.op == Op::begin || change.op == Op::commit ? Way::target : Way::nowhere;
   }
-  const model::TableName& name = routes[change.table]->source->name;
-  const auto fence = fences_.find(name);
-  if (fence == fences_.end()) return Way::nowhere;
-  if (commit_log_ <= fence_high_ && fence->second.holds(commit_log_, xid_)) return Way::nowhere;
+  const Route& route = *routes[change.table];
+  if (route.fence == nullptr) return Way::nowhere;
+  if (commit_log_ <= fence_high_ && route.fence->holds(commit_log_, xid_)) return Way::nowhere;
+  if (suspended_.empty()) return Way::target;
   // Whatever a suspended table lacks, its end is the end of it.
-  return suspended_.contains(name) && change.op != Op::drop_table ? Way::aside : Way::target;
+  return suspended_.contains(route.source->name) && change.op != Op::drop_table ? Way::aside : Way::target;
 }
 
 base::Result<bool> Router::edit(ChangeBatch& batch, Change& change, const Route& route) {
@@ -206,6 +212,7 @@ base::Result<void> Router::route(ChangeBatch& batch, FailedTables& failed_tables
       suspend(table->name);
       Route dropped;
       dropped.source = table;
+      dropped.fence = fence_of(table->name);
       route = &routes_.emplace(table.get(), std::move(dropped)).first->second;
     }
     routes.push_back(*route);

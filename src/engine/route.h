@@ -50,7 +50,8 @@ class Router {
   struct Route {
     model::TableSchemaPtr source;  // keeps the key of routes_ alive
     model::TableSchemaPtr target;
-    std::vector<std::uint32_t> cells;  // target cell i is source cell cells[i]
+    const model::Fence* fence = nullptr;  // nullptr: not planned
+    std::vector<std::uint32_t> cells;     // target cell i is source cell cells[i]
     bool same_cells = false;
     std::unique_ptr<mapping::TableFilter> filter;  // nullptr: all rows
     TableEdits edits;
@@ -62,6 +63,7 @@ class Router {
     std::uint64_t inserts = 0, updates = 0, deletes = 0, ddls = 0;
   };
 
+  const model::Fence* fence_of(const model::TableName& source_name) const;  // nullptr: not planned
   base::Result<Route*> find_route(const model::TableSchemaPtr& source);
   base::Result<void> find_filter(Route& route) const;
   enum class Way { target, aside, nowhere };

@@ -55,7 +55,7 @@ class Streaming {
         router_(definition.mapping, statistics, source),
         kept_(environment, ledger, statistics, definition.relay_cap_bytes),
         lookup_(source, statistics, *environment.clock),
-        pace_(GroupPace::of(definition.settings, definition.budgets)),
+        pace_(GroupPace::of(definition.settings, definition.budgets, target.gains_from_groups())),
         report_(definition.settings, *environment.clock) {
     router_.edit_values(definition.edits.get(), environment.log);
   }

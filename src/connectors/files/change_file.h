@@ -28,7 +28,10 @@ class ChangeFile {
  private:
   friend class RowEncoder;
   std::string& text() {
-    if (pieces_.empty() || pieces_.back().size() >= piece_bytes) pieces_.emplace_back();
+    if (pieces_.empty() || pieces_.back().size() >= piece_bytes) {
+      pieces_.emplace_back();
+      if (pieces_.size() > 1) pieces_.back().reserve(piece_bytes + piece_bytes / 16);  // a small file is never so large
+    }
     return pieces_.back();
   }
   static constexpr std::size_t piece_bytes = 1u << 20;

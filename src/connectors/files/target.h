@@ -31,6 +31,7 @@ class FileTarget final : public connect::Target {
 
   base::Result<void> start(bool resume) override;
   bool needs_whole_rows() const override { return settings_.missing == MissingValues::lookup; }
+  bool gains_from_groups() const override { return false; }
   base::Result<std::optional<model::Position>> durable() override { return stream_.durable(); }
   base::Result<void> prepare_all(const std::vector<model::TableSchemaPtr>& tables,
                                  connect::Preparation preparation) override;

@@ -16,7 +16,7 @@ using model::CellState;
 using model::Change;
 using model::Op;
 
-constexpr std::size_t whole_bytes_max = 1u << 20;  // a transaction beyond is streamed
+constexpr std::size_t whole_bytes_max = 4u << 20;  // a transaction beyond is streamed
 constexpr std::int64_t micros_of_second = 1'000'000;
 constexpr std::uint64_t no_table_id = 0x00ffffff;  // ends a statement that changed nothing
 
@@ -99,9 +99,10 @@ model::ChangeBatch BinlogReader::take_batch() {
   batch_.through = through_;
   model::ChangeBatch taken = std::move(batch_);
   batch_ = model::ChangeBatch();
+  // The next one is most likely as large.
   batch_.bytes.reserve(std::min<std::size_t>(taken.bytes.size(), 1u << 20));
-  batch_.cells.reserve(std::min<std::size_t>(taken.cells.size(), 1u << 16));
-  batch_.changes.reserve(std::min<std::size_t>(taken.changes.size(), 1u << 14));
+  batch_.cells.reserve(std::min<std::size_t>(taken.cells.size(), 1u << 17));
+  batch_.changes.reserve(std::min<std::size_t>(taken.changes.size(), 1u << 15));
   batch_number_ += 1;
   return taken;
 }
@@ -316,6 +317,7 @@ Result<void> BinlogReader::bind(Binding& binding) {
   if (binding.known->is_unclear) return {};
   binding.cells = TRY(binlog::CellDecoder::make(binding.shape, binding.known->natives));
   binding.stored = model::stored_columns(*binding.known->schema);
+  binding.is_native = form_of(binding.known->schema->name) != model::CellForm::canonical;
   return {};
 }
 
@@ -343,8 +345,7 @@ Result<void> BinlogReader::add_default(Binding& binding, std::uint32_t index, Ce
     return failed(errors::no_default, "table {}, column {}", binding.name.text(), column.name);
   }
   if (is_literal) text = text.substr(1, text.size() - 2);
-  const bool is_native = form_of(binding.known->schema->name) != model::CellForm::canonical;
-  if (is_native)
+  if (binding.is_native)
     batch_.bytes.append(text);
   else if (canonical_cell(binding.known->natives[index], column.type.type, text, choices_, batch_.bytes) !=
            Converted::value) {
@@ -357,7 +358,6 @@ Result<void> BinlogReader::add_default(Binding& binding, std::uint32_t index, Ce
 Result<void> BinlogReader::add_cell(Binding& binding, std::uint32_t index, const RawCell& raw, const RawCell* before,
                                     Cell& cell) {
   const model::Column& column = binding.known->schema->columns[index];
-  const bool is_native = form_of(binding.known->schema->name) != model::CellForm::canonical;
   if (raw.state == RawState::null) {
     cell.state = CellState::null;
     return {};
@@ -369,7 +369,7 @@ Result<void> BinlogReader::add_cell(Binding& binding, std::uint32_t index, const
                     column.name);
     }
     converted = binlog::CellDecoder::append_patched_json(before->bytes, raw.bytes, batch_.bytes);
-  } else if (is_native) {
+  } else if (binding.is_native) {
     converted = binding.cells->append_native(index, raw.bytes, batch_.bytes);
   } else {
     converted = binding.cells->append_canonical(index, raw.bytes, column.type.type, choices_, batch_.bytes);
@@ -386,7 +386,6 @@ Result<void> BinlogReader::add_image(Binding& binding, const std::vector<RawCell
                                      std::uint32_t& count) {
   first = static_cast<std::uint32_t>(batch_.cells.size());
   count = static_cast<std::uint32_t>(binding.stored.size());
-  batch_.cells.resize(batch_.cells.size() + count);
   for (std::uint32_t i = 0; i < count; ++i) {
     const std::uint32_t index = binding.stored[i];
     Cell cell;
@@ -402,7 +401,7 @@ Result<void> BinlogReader::add_image(Binding& binding, const std::vector<RawCell
     else
       cell.state = before != nullptr ? CellState::unchanged : CellState::absent;
     cell.size = static_cast<std::uint32_t>(batch_.bytes.size() - cell.offset);
-    batch_.cells[first + i] = cell;
+    batch_.cells.push_back(cell);
   }
   return {};
 }

@@ -3,7 +3,7 @@
 // Turns the events of a binlog, in their order, into changes of a batch: the pure part of the stream. One thread.
 //
 // A transaction stands between a GTID event and XID (or COMMIT); its position is where its last event ends, which is
-// known only then. So a small transaction waits in the batch for it, and one that is larger than a batch becomes a
+// known only then. So a small transaction waits in the batch for it, and one of more than 4 MiB becomes a
 // streamed transaction (model/change.h) that ends with stream_commit. XA transactions are always streamed: XA PREPARE
 // leaves them open, XA COMMIT, much later and behind others, ends them. Their beginnings are noted (open_xa), so that a
 // stream opened anew begins there and delivers of what is behind its start nothing but them.
@@ -64,6 +64,8 @@ class BinlogReader {
   model::ChangeBatch take_batch();
   const model::ChangeBatch& batch() const { return batch_; }
   bool is_inside() const { return in_transaction_; }
+  // Inside a transaction that is not large so far: it may still come out whole.
+  bool gathers_whole() const { return in_transaction_ && begun_; }
   // Everything up to there is durable elsewhere: ended XA transactions before it are forgotten.
   base::Result<void> forget_xa(std::uint64_t confirmed);
 
@@ -76,6 +78,7 @@ class BinlogReader {
     binlog::TableShape shape;
     std::optional<binlog::CellDecoder> cells;
     std::vector<std::uint32_t> stored;  // columns that carry cells
+    bool is_native = false;             // the form of its cells
     std::uint64_t batch = 0;
     std::uint32_t table = model::no_table;
   };

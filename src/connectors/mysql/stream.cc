@@ -21,7 +21,7 @@ class BinlogStream final : public connect::Stream {
     do {
       const binlog::Event* const event = TRY(session_.next(stop));
       TRY(reader_.take(*event, session_.place(), session_.decoder()));
-    } while (reader_.batch().weight() < batch_bytes_max && (reader_.is_inside() || session_.has_more()));
+    } while (takes_more());
     return reader_.take_batch();
   }
 
@@ -37,6 +37,12 @@ class BinlogStream final : public connect::Stream {
   Result<void> nudge() override { return {}; }
 
  private:
+  // A transaction that is still whole stays in one batch: it costs less than one that goes through the spool.
+  bool takes_more() {
+    if (reader_.gathers_whole()) return true;
+    return reader_.batch().weight() < batch_bytes_max && (reader_.is_inside() || session_.has_more());
+  }
+
   BinlogSession session_;
   BinlogReader reader_;
   std::atomic<std::uint64_t> confirmed_{0};
