@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/statistics.h"
 
+#include <algorithm>
+
 namespace engine {
+
+void Latencies::add(std::int64_t micros) {
+  const double seconds = static_cast<double>(std::max<std::int64_t>(micros, 0)) / 1e6;
+  counts[static_cast<std::size_t>(std::lower_bound(bounds.begin(), bounds.end(), seconds) - bounds.begin())] += 1;
+  sum += seconds;
+}
 
 void Statistics::table(const model::TableName& source_name, const std::function<void(TableStatus&)>& change) {
   base::Lock lock(mutex_);

@@ -101,7 +101,9 @@ Result<void> Streaming::capture(connect::Stream& stream, std::stop_token stop) {
       statistics_.task([&](TaskStatus& status) {
         status.changes_captured += batch.changes.size();
         status.bytes_captured += batch.bytes.size();
-        if (latency >= 0) status.source_latency_micros = latency;
+        if (latency < 0) return;
+        status.source_latency_micros = latency;
+        status.source_latencies.add(latency);
       });
     }
     TRY(assembler_->take(std::move(batch), push));
@@ -284,7 +286,10 @@ void Streaming::note_applied(const connect::ApplyReport& report, const Change& l
   const std::int64_t latency = environment_.clock->wall() - last.commit_time;
   statistics_.task([&](TaskStatus& status) {
     status.changes_applied += applied;
-    if (last.commit_time != 0) status.target_latency_micros = latency;
+    if (last.commit_time != 0) {
+      status.target_latency_micros = latency;
+      status.target_latencies.add(latency);
+    }
     status.position = source_.position_text(last.position);
   });
 }

@@ -99,6 +99,15 @@ struct TableStatus {
   std::uint64_t values_cut = 0;                     // lost a part by a setting
 };
 
+// How many latencies were within each bound (and not within the one before), and how many above the last.
+struct Latencies {
+  static constexpr std::array<double, 11> bounds{0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5, 30, 300};  // seconds
+  std::array<std::uint64_t, bounds.size() + 1> counts{};
+  double sum = 0;  // seconds
+
+  void add(std::int64_t micros);
+};
+
 struct TaskStatus {
   std::string phase;    // "starting", "full load", "streaming", "stopping", "stopped", "waiting to retry"
   std::string waiting;  // who is waited for, or the error being retried; empty: nothing
@@ -108,9 +117,10 @@ struct TaskStatus {
   std::string consistent_at;     // empty until the target is consistent
   std::uint64_t changes_captured = 0, changes_applied = 0, transactions_applied = 0;
   std::uint64_t bytes_captured = 0;
-  std::int64_t source_latency_micros = -1;  // log written -> read by us
-  std::int64_t target_latency_micros = -1;  // committed at the source -> applied
-  std::string relay_mode;                   // "memory", "source log", "relay", "source log (relay full)"
+  std::int64_t source_latency_micros = -1;       // log written -> read by us
+  std::int64_t target_latency_micros = -1;       // committed at the source -> applied
+  Latencies source_latencies, target_latencies;  // of batches read, and of groups applied
+  std::string relay_mode;                        // "memory", "source log", "relay", "source log (relay full)"
   std::uint64_t relay_bytes = 0, queued_bytes = 0, source_retained_bytes = 0;
   std::string source_log_health;
 };

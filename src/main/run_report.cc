@@ -52,6 +52,16 @@ int load_percent(const TaskStatus& status) {
   return all == 0 ? 0 : static_cast<int>(100.0 * done / all);
 }
 
+json latencies_of(const engine::Latencies& latencies) {
+  return {{"bounds", latencies.bounds}, {"counts", latencies.counts}, {"sum", latencies.sum}};
+}
+
+std::uint64_t bytes_loaded(const TaskStatus& status) {
+  std::uint64_t bytes = 0;
+  for (const TableStatus& table : status.tables) bytes += table.bytes_loaded;
+  return bytes;
+}
+
 json stats_of(const TaskStatus& status, base::WallMicros started, base::WallMicros now) {
   int loaded = 0, loading = 0, queued = 0, errored = 0;
   base::WallMicros load_started = 0, load_ended = 0;
@@ -101,6 +111,14 @@ std::string run_report_text(const TaskStatus& status, base::WallMicros started, 
            {"changes_applied", status.changes_applied},
            {"source_latency_us", status.source_latency_micros},
            {"target_latency_us", status.target_latency_micros},
+           {"source_latencies", latencies_of(status.source_latencies)},
+           {"target_latencies", latencies_of(status.target_latencies)},
+           {"transactions_applied", status.transactions_applied},
+           {"bytes_captured", status.bytes_captured},
+           {"bytes_loaded", bytes_loaded(status)},
+           {"queued_bytes", status.queued_bytes},
+           {"relay_bytes", status.relay_bytes},
+           {"source_retained_bytes", status.source_retained_bytes},
            {"stats", stats_of(status, started, now)},
            {"tables", json::array()}};
   for (const TableStatus& table : status.tables) {

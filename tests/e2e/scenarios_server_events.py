@@ -1,18 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Events of the server reach those who subscribed: by a webhook, and through SNS as moto plays it."""
+"""What a server tells of itself: events reach those who subscribed, by a webhook and through SNS as moto plays it;
+figures reach a monitor."""
 
 import http.server
 import json
+import pathlib
+import re
 import threading
+import urllib.request
 
 import boto3
 
-from api_server import REGION, ApiServer
-from harness import expect_same, scenario
+from api_server import REGION, ApiServer, Migration
+from harness import expect, expect_same, scenario
 from s3 import KEYS, Moto
-from scenarios_server import started
+from scenarios_server import ORDERS, caught_up, started
 from servers import wait_for
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 INSTANCE = {"ReplicationInstanceIdentifier": "a", "ReplicationInstanceClass": "dms.t3.micro"}
 TOLD = ["Replication instance created", "Replication instance deleted"]
 
@@ -83,3 +88,46 @@ def events_reach_sns(bench):
         return len(got) >= 2
     wait_for("two events", received, 20)
     expect_same(got, TOLD, "events")
+
+
+def read_metrics(url):
+    """Name and labels -> value, of Prometheus's text format; fails at a line that is none."""
+    found, types = {}, {}
+    with urllib.request.urlopen(f"{url}/metrics", timeout=10) as answer:
+        for line in answer.read().decode().splitlines():
+            if line.startswith("# TYPE "):
+                types[line.split()[2]] = line.split()[3]
+            elif not line.startswith("# HELP "):
+                parts = re.fullmatch(r'([a-z_]+)(\{(?:[a-z]+="[^"]*",?)*\})? ([0-9.e+-]+)', line)
+                expect(parts and re.sub("_(bucket|sum|count)$", "", parts[1]) in types or parts[1] in types, line)
+                found[parts[1], parts[2] or ""] = float(parts[3])
+    return found
+
+
+@scenario("server.metrics")
+def metrics(bench):
+    """Figures of a running task and of the machine; what the dashboard asks for is there."""
+    server = ApiServer(bench, "--plain-http")
+    key = server.add_user("tester")
+    client = server.start().client(key)
+    source, target = bench.source(), bench.target()
+    source.execute(ORDERS)
+    one = Migration(server, client, source, target).define()
+    one.start()
+    one.wait_for("running")
+    caught_up(source, target)
+    labels = f'{{task="shop-task",resource="{one.task.rsplit(":", 1)[1]}",instance="shop-instance"}}'
+    least = {"changes_captured_total": 1, "changes_applied_total": 1, "rows_loaded_total": 2000, "loaded_bytes_total": 2000,
+             "cpu_seconds_total": 0.01, "memory_bytes": 1e6, "apply_seconds_count": 1, "read_seconds_count": 1}
+
+    def told():
+        now = read_metrics(server.url)
+        return now if all(now.get((f"millrace_task_{name}", labels), 0) >= value for name, value in least.items()) else None
+    now = wait_for("the figures of the task", told, 20)
+    for name in ("memory_bytes", "storage_free_bytes", "cpu_seconds_total"):
+        expect(now[f"millrace_machine_{name}", ""] > 0, name)
+    names = {name for name, _ in now}
+    shown = set(re.findall(r"millrace_[a-z_]+", (ROOT / "docs/grafana-dashboard.json").read_text()))
+    expect(len(shown) > 15 and shown <= names, f"the dashboard shows what is not told: {shown - names}")
+    one.stop()
+    one.remove()
