@@ -49,7 +49,9 @@ std::vector<model::TableSchemaPtr> known_shapes(const connect::CapturePlan& plan
   for (const model::TableSchemaPtr& table : plan.tables) tables[table->name] = table;
   for (const model::TableSchemaPtr& shape : plan.shapes) {
     const auto now = tables.find(shape->name);
-    if (now == tables.end() || now->second->columns != shape->columns) tables[shape->name] = shape;
+    const bool is_same = now != tables.end() && now->second->columns == shape->columns &&
+                         now->second->foreign_keys == shape->foreign_keys;
+    if (!is_same) tables[shape->name] = shape;
   }
   std::vector<model::TableSchemaPtr> known;
   for (auto& [name, table] : tables) known.push_back(std::move(table));
@@ -239,6 +241,7 @@ Result<std::unique_ptr<connect::Stream>> Capture::open_stream(const connect::Cap
   reader.folds_names = TRY(connection.query_value("SELECT @@lower_case_table_names")).value_or("0") != "0";
   reader.server.is_mariadb = connection.server().is_mariadb;
   reader.server.version = connection.server().version;
+  reader.logs_keys = TRY(logs_key_actions(connection));
   reader.note_xa = [this](const std::vector<OpenXa>& open) { return note_xa(open); };
   // Shared, because std::function must be copyable.
   const auto shapes = std::make_shared<std::optional<Connection>>();

@@ -4,6 +4,7 @@
 // changes cannot be followed. Reads the server only.
 #pragma once
 
+#include <map>
 #include <vector>
 
 #include "connect/source.h"
@@ -18,8 +19,9 @@ struct SourceCheck {
   bool stream = false;
 };
 
-// Whether the binlog has what foreign keys change by themselves.
-bool logs_cascades(bool is_mariadb, int version);
+// What the server's global variables say, by their names. Pure.
+using Variables = std::map<std::string, std::string>;
+std::vector<connect::Finding> check_variables(const Variables& variables, bool stream);
 
 base::Result<std::vector<connect::Finding>> check_source(Connection& connection, const SourceCheck& what);
 

@@ -8,6 +8,7 @@
 #include "connectors/mysql/destination.h"
 #include "connectors/mysql/prepare.h"
 #include "connectors/mysql/target_errors.h"
+#include "relational/key_graph.h"
 #include "relational/landed_names.h"
 #include "relational/landed_objects.h"
 #include "relational/row_key.h"
@@ -264,6 +265,12 @@ base::Result<std::vector<Finding>> check_target(Session& session, const std::vec
     check_types(*table, findings);
     check_names(*table, findings);
     if (plan.preparation != connect::Preparation::drop_and_create) TRY(check_existing(session, *table, findings));
+  }
+  if (plan.stream) {
+    const auto compares_as_source = [&](const TableSchema& table, const model::Column& column) {
+      return table.family == family_name && landing_collation(dialect, table, column) == column.collation;
+    };
+    relational::add_key_problems(tables, compares_as_source, findings);
   }
   return findings;
 }
