@@ -6,6 +6,7 @@ import random
 import threading
 
 from harness import expect, expect_same, scenario, select, transform
+from mysql_servers import MariaDB
 from proxy import Proxy
 from scenarios_kills import ROWS, SCHEMA, Churn
 from scenarios_suspend import CHANGES, TABLES, expect_state, killed_while, state

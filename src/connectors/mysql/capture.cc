@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "connectors/mysql/cells.h"
+#include "connectors/mysql/check.h"
 #include "connectors/mysql/describe.h"
 #include "connectors/mysql/options.h"
 #include "connectors/mysql/snapshot.h"
@@ -148,6 +149,7 @@ Result<std::unique_ptr<connect::Snapshot>> Capture::snapshot_of(bool capturing, 
   request.sessions = sessions_of(context_);
   request.lock_seconds = options_.integer(option::lock_seconds);
   request.needs_place = capturing;
+  if (capturing) request.to_lock = to_lock_;
   request.waiting = std::move(waiting);
   request.clock = context_.clock;
   request.stop = std::move(stop);
@@ -167,8 +169,9 @@ Result<std::unique_ptr<connect::Snapshot>> Capture::snapshot(bool capturing) {
 }
 
 Result<std::pair<model::Position, std::unique_ptr<connect::Snapshot>>> Capture::begin(
-    const connect::CapturePlan&, std::function<void(const std::string&)> waiting, std::stop_token stop) {
+    const connect::CapturePlan& plan, std::function<void(const std::string&)> waiting, std::stop_token stop) {
   base::Lock lock(mutex_);
+  TRY(note_engines(plan));
   const Known server = TRY(note_server(TRY(read_log_status(*TRY(session()))), true));
   LogPlace place;
   std::unique_ptr<connect::Snapshot> snapshot =
@@ -199,7 +202,18 @@ Result<model::Position> Capture::adopt(const connect::CapturePlan&, const model:
 }
 
 // The binlog holds every table: nothing is to be made for one that is added.
-Result<void> Capture::update(const connect::CapturePlan&, std::function<void(const std::string&)>, std::stop_token) {
+Result<void> Capture::update(const connect::CapturePlan& plan, std::function<void(const std::string&)>,
+                             std::stop_token) {
+  base::Lock lock(mutex_);
+  return note_engines(plan);
+}
+
+Result<void> Capture::note_engines(const connect::CapturePlan& plan) {
+  to_lock_.clear();
+  const std::map<model::TableName, std::string> engines = TRY(engines_without_transactions(*TRY(session())));
+  for (const model::TableSchemaPtr& table : plan.tables) {
+    if (engines.contains(table->name)) to_lock_.push_back(table->name);
+  }
   return {};
 }
 

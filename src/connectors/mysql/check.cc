@@ -169,20 +169,29 @@ Result<void> check_privileges(Connection& connection, const SourceCheck& what, F
   return {};
 }
 
-// Engines of the plan's tables: a snapshot holds only those that know transactions.
+// A snapshot holds only tables that know transactions. Others are loaded under a read lock, if they take one and their
+// rows are in the log as they change.
 Result<void> check_engines(Connection& connection, const SourceCheck& what, Findings& findings) {
-  std::map<model::TableName, std::string> engines;
-  for (const Row& row : TRY(connection.query(
-           "SELECT TABLE_SCHEMA, TABLE_NAME, ENGINE FROM information_schema.TABLES WHERE ENGINE NOT IN "
-           "('InnoDB', 'ROCKSDB', 'ndbcluster')"))) {
-    engines[{text_at(row, 0), text_at(row, 1)}] = text_at(row, 2);
-  }
+  const std::map<model::TableName, std::string> engines = TRY(engines_without_transactions(connection));
   for (const model::TableSchemaPtr& table : what.plan.tables) {
     const auto found = engines.find(table->name);
     if (found == engines.end()) continue;
-    findings.add(what.stream ? Severity::refusal : Severity::warning, "table " + table->name.text(),
-                 found->second + " knows no transactions: load and changes do not meet at one moment",
-                 fmt::format("ALTER TABLE {} ENGINE=InnoDB;", quote_name(table->name.schema, table->name.table)));
+    const std::string object = "table " + table->name.text(),
+                      remedy = fmt::format("ALTER TABLE {} ENGINE=InnoDB;",
+                                           quote_name(table->name.schema, table->name.table));
+    if (what.stream && found->second != "MyISAM" && found->second != "Aria") {
+      findings.add(Severity::refusal, object,
+                   found->second + " knows no transactions: load and changes do not meet at one moment", remedy);
+    } else if (!what.stream) {
+      findings.add(Severity::warning, object,
+                   found->second + " knows no transactions: what is written while it is loaded may be half there",
+                   remedy);
+    } else if (what.full_load) {
+      findings.add(
+          Severity::warning, object,
+          found->second + " knows no transactions: it is locked against writers while the task loads its tables",
+          remedy);
+    }
   }
   return {};
 }
@@ -233,6 +242,16 @@ Result<void> check_prepared(Connection& connection, Findings& findings) {
 }
 
 }  // namespace
+
+Result<std::map<model::TableName, std::string>> engines_without_transactions(Connection& connection) {
+  std::map<model::TableName, std::string> engines;
+  for (const Row& row : TRY(connection.query(
+           "SELECT TABLE_SCHEMA, TABLE_NAME, ENGINE FROM information_schema.TABLES WHERE ENGINE NOT IN "
+           "('InnoDB', 'ROCKSDB', 'ndbcluster')"))) {
+    engines[{text_at(row, 0), text_at(row, 1)}] = text_at(row, 2);
+  }
+  return engines;
+}
 
 std::vector<Finding> check_variables(const Variables& variables, bool stream) {
   Findings findings;

@@ -23,6 +23,9 @@ struct SourceCheck {
 using Variables = std::map<std::string, std::string>;
 std::vector<connect::Finding> check_variables(const Variables& variables, bool stream);
 
+// Tables of engines of which a snapshot holds nothing, with the engine.
+base::Result<std::map<model::TableName, std::string>> engines_without_transactions(Connection& connection);
+
 base::Result<std::vector<connect::Finding>> check_source(Connection& connection, const SourceCheck& what);
 
 }  // namespace mysql

@@ -84,9 +84,9 @@ base::Result<void> check_settings(Session& session, const std::vector<model::Tab
                         "SET GLOBAL max_allowed_packet = 1073741824;"});
   }
   if (const std::string zone = text_at(row, 5); zone != "UTC" && zone != "+00:00") {
-    findings.push_back({Severity::note, "server setting time_zone",
-                        zone + "; the task writes in UTC: a TIMESTAMP is the same moment, and shows as each session says",
-                        ""});
+    findings.push_back(
+        {Severity::note, "server setting time_zone",
+         zone + "; the task writes in UTC: a TIMESTAMP is the same moment, and shows as each session says", ""});
   }
   check_cases(number_at(row, 3), tables, plan, findings);
   return {};
