@@ -79,6 +79,10 @@ class Target {
   // The position up to which the target holds everything; nullopt before the first begin_apply of this task.
   virtual base::Result<std::optional<model::Position>> durable() = 0;
 
+  // Whether it does what foreign keys with `unlogged` do because of an update or remove with `cascade`, in the same
+  // transaction and at the same place among the changes.
+  virtual bool carries_out_keys() const { return false; }
+
   // Whether an update must carry all values, so that the engine reads those again that the log does not repeat.
   virtual bool needs_whole_rows() const { return false; }
   // Whether many changes in one apply() cost less than in several. Else they come as the stream brought them.

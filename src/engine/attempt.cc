@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/bound_tables.h"
 #include "engine/errors.h"
 #include "engine/load.h"
 
@@ -176,6 +177,22 @@ Result<void> Attempt::forget_replaced() {
   return {};
 }
 
+Result<void> Attempt::join_bound(bool is_first) {
+  if (!streams(definition_)) return {};
+  std::vector<model::TableSchemaPtr> sources;
+  for (const PlannedTable& table : tables_) sources.push_back(table.source);
+  for (const model::TableName& name : TRY(settle_bound(BoundTables(sources), ledger_, is_first))) {
+    const std::optional<TableRecord> record = ledger_.table(name);
+    environment_.log->info("task", "table {}: {}, with the tables that foreign keys bind to it", name.text(),
+                           record->state == table_state::error ? "in error" : "is loaded again");
+    statistics_.table(name, [&](TableStatus& status) {
+      status.state = record->state;
+      status.reason = record->suspended_reason;
+    });
+  }
+  return {};
+}
+
 Result<void> Attempt::load_pending(std::stop_token stop) {
   TRY(forget_replaced());
   for (const PlannedTable& table : tables_) {
@@ -186,6 +203,7 @@ Result<void> Attempt::load_pending(std::stop_token stop) {
     });
   }
   for (int pass = 0; pass < load_passes_max; ++pass) {
+    TRY(join_bound(pass == 0));
     std::vector<const PlannedTable*> pending = TRY(pending_tables());
     if (pass > 0) drop_failed(pending);
     if (pending.empty()) break;
@@ -227,6 +245,7 @@ Result<void> Attempt::load_pending(std::stop_token stop) {
               .text();
     }));
   }
+  TRY(join_bound(false));
   snapshot_.reset();
   return finish_load();
 }

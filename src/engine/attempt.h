@@ -58,6 +58,8 @@ class Attempt {
   base::Result<void> load_pass(std::vector<const PlannedTable*> tables, std::stop_token stop);
   base::Result<void> finish_load();
   base::Result<AttemptEnd> stream(bool through_relay, const Until& until, std::stop_token stop);
+  // Tables that foreign keys bind together are loaded, or in error, together (bound_tables.h).
+  base::Result<void> join_bound(bool is_first);
   base::Result<void> hold_suspended();
   base::Result<bool> replay_suspended(const model::Position& durable, std::stop_token stop);
   base::Result<void> open_apply(const model::Position& capture_start, std::optional<model::Position>& durable);

@@ -36,6 +36,10 @@ inline constexpr Code shape_unclear{
     "engine.shape_unclear", Kind::table,
     "Columns were replaced, renamed or retyped and the source's log does not say enough to follow exactly. Load the "
     "table again with --reload-table; with the right to make event triggers, changes of tables can be followed."};
+inline constexpr Code bound_table{
+    "engine.bound_table", Kind::table,
+    "Foreign keys act between this table and one that is in error, and the source's log does not tell what they do. "
+    "Mend that table's cause, then load one of them again with --reload-table: the others come with it."};
 inline constexpr Code tables_failed{
     "engine.tables_failed", Kind::task,
     "Some tables could not be loaded; `millrace status` names each with its reason. Mend it, then "

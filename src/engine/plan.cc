@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "engine/bound_tables.h"
 #include "engine/errors.h"
 #include "engine/value_edits.h"
 
@@ -160,6 +161,9 @@ Result<std::vector<connect::Finding>> find_problems(const TaskDefinition& defini
   for (connect::Finding& finding :
        TRY(target.check(target_schemas(tables), preparation(definition), streams(definition)))) {
     findings.push_back(std::move(finding));
+  }
+  if (streams(definition)) {
+    for (connect::Finding& finding : binding_problems(tables, target)) findings.push_back(std::move(finding));
   }
   std::vector<model::TableSchemaPtr> sources;
   std::vector<model::TableName> listed;

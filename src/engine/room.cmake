@@ -1,6 +1,7 @@
 room(engine
   SOURCES
     engine/attempt.cc
+    engine/bound_tables.cc
     engine/change_queue.cc
     engine/characters.cc
     engine/control_report.cc
@@ -31,6 +32,7 @@ room(engine
   LINKS SQLite::SQLite3)
 unit_test(engine_test
   SOURCES
+    src/engine/bound_tables_test.cc
     src/engine/change_queue_test.cc
     src/engine/control_report_test.cc
     src/engine/group_test.cc

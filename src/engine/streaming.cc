@@ -30,6 +30,9 @@ Result<StreamEnd> Streaming::run(relay::Relay& relay, const model::Position& dur
     router_.add_table(table.source->name, record ? record->fence : model::Fence{});
     if (record && record->state == table_state::error) router_.suspend(table.source->name);
   }
+  std::vector<model::TableSchemaPtr> shapes = history_.at(durable, tables_);
+  for (const PlannedTable& table : tables_) shapes.push_back(table.source);
+  bound_ = BoundTables(shapes);
   TRY(kept_.open());
   add_gone_tables(durable);
   QueueLimits limits;
@@ -318,7 +321,8 @@ Result<void> Streaming::note_dropped(const ChangeBatch& group) {
 Result<void> Streaming::suspend(const model::TableName& table, const base::Error& error) {
   std::optional<KeptTable> kept;
   const std::optional<model::Position> durable = TRY(target_.durable());
-  const bool is_clear = !error.is(errors::shape_unclear);  // else only a load tells its rows
+  // Else only a load tells its rows.
+  const bool is_clear = !error.is(errors::shape_unclear) && bound_.others(table).empty();
   if (target_.can_replay() && durable && is_clear) {
     kept = KeptTable{*durable, TRY(make_kept_folder(environment_, table, *durable)), history_.of(table, *durable)};
   }
@@ -333,6 +337,11 @@ Result<void> Streaming::suspend(const model::TableName& table, const base::Error
   TRY(ledger_.suspend(table, text, std::move(kept)));
   TRY(kept_.drop(table));
   if (is_kept) TRY(kept_.add(table));
+  for (const model::TableName& other : bound_.others(table)) {
+    const std::optional<TableRecord> record = ledger_.table(other);
+    if (router_.is_suspended(other) || !record || record->state == table_state::dropped) continue;
+    TRY(suspend(other, base::failed(errors::bound_table, "table {} with table {}", other.text(), table.text())));
+  }
   if (table_errors_stop(definition_, ledger_.tables_in_error())) {
     return base::failed(errors::tables_failed, "table {} is in error and the task's policy is to stop: {}",
                         table.text(), text);

@@ -16,6 +16,7 @@
 
 #include <atomic>
 
+#include "engine/bound_tables.h"
 #include "engine/change_queue.h"
 #include "engine/control_report.h"
 #include "engine/kept_changes.h"
@@ -101,6 +102,7 @@ class Streaming {
   Statistics& statistics_;
   Ledger& ledger_;
   ShapeHistory& history_;
+  BoundTables bound_{{}};
   connect::Source& source_;
   connect::Target& target_;
   const std::vector<PlannedTable>& tables_;

@@ -50,7 +50,9 @@ inline constexpr std::uint32_t no_table = 0xffffffff;
 struct Change {
   Op op = Op::message;
   bool streamed = false;
-  bool cascade = false;                        // truncate
+  // truncate: tables that refer to it are emptied, too. update, remove: foreign keys acted upon it, and what those
+  // with `unlogged` did is not in the log.
+  bool cascade = false;
   bool restart_identity = false;               // truncate
   std::uint32_t table = no_table;              // index into ChangeBatch::tables
   std::uint32_t old_first = 0, old_count = 0;  // cells of the old image (key or full row; absent where not logged)

@@ -124,6 +124,9 @@ struct ForeignKey {
   TableName referenced;
   std::vector<std::string> referenced_columns;
   std::string rules;  // native tail: "ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED"
+  // Its actions change rows of this table, and the source's log does not tell: whoever applies a Change with `cascade`
+  // carries them out.
+  bool unlogged = false;
   friend bool operator==(const ForeignKey&, const ForeignKey&) = default;
 };
 

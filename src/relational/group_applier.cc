@@ -32,12 +32,14 @@ void GroupApplier::abandon() {
   close();
   expected_.clear();
   runs_.clear();
+  acting_.clear();
   destinations_.clear();
   open_ = false;
 }
 
 void GroupApplier::know(const std::vector<model::TableSchemaPtr>& tables) {
   for (const model::TableSchemaPtr& table : tables) known_[table->source_name] = table;
+  keys_.reset();
 }
 
 base::Result<void> GroupApplier::begin(const model::Position& position,
@@ -69,6 +71,7 @@ base::Result<connect::ApplyReport> GroupApplier::apply(const ChangeBatch& batch,
     if (report.ok() && report->suspended.empty()) return report;
     if (report.ok()) {
       known_ = known;
+      keys_.reset();
       TRY(give_up(state));
       connect::ApplyReport undone;
       undone.suspended = std::move(report->suspended);
@@ -78,6 +81,7 @@ base::Result<connect::ApplyReport> GroupApplier::apply(const ChangeBatch& batch,
     abandon();
     state_ = state;
     known_ = known;
+    keys_.reset();
     if (stop.stop_requested() && is_stop(report.error())) {
       return base::failed(base::errors::canceled, "stopped while applying").because(report.take_error());
     }
@@ -131,8 +135,7 @@ base::Result<connect::ApplyReport> GroupApplier::apply_once(const ChangeBatch& b
     if (is_done(change)) {
       note_done(batch, change);
     } else if (is_row(change.op)) {
-      if (runs_.empty()) commit_before_runs_ = last_commit_;
-      runs_[change.table].push_back(static_cast<std::uint32_t>(i));
+      TRY(take_row(batch, static_cast<std::uint32_t>(i), report));
     } else if (is_barrier(change.op)) {
       TRY(flush(batch, report));
       TRY(barrier(batch, i, report));
@@ -183,7 +186,7 @@ base::Result<const Destination*> GroupApplier::destination(const model::TableSch
     TRY(suspend(*table, read.take_error(), report));
     return nullptr;
   }
-  known_.try_emplace(table->source_name, table);
+  if (known_.try_emplace(table->source_name, table).second) keys_.reset();
   return (destinations_[table.get()] = read.take()).get();
 }
 
@@ -208,7 +211,9 @@ base::Result<void> GroupApplier::flush(const ChangeBatch& batch, connect::ApplyR
   in_hand_ = &batch.changes[first];
   nth_in_hand_ = 0;
   committed_ = commit_before_runs_;
+  TRY(find_reached(batch, report));
   TRY(flush_runs(batch, report));
+  TRY(carry_out_keys(batch, report));
   runs_.clear();
   return {};
 }

@@ -5,7 +5,8 @@
 // parts that follow. One thread. Each target says how sets, rows and schema changes are carried out.
 //
 //   begin_group (the stored position and the owner epoch must be ours)
-//   for each run between schema changes and truncates: flush_runs
+//   for each run between schema changes and truncates: flush_runs, then what foreign keys did because of it unlogged
+//     (key_actions.h); a run ends where a later change meets a table that those keys reach
 //   end_group: the position moves, COMMIT
 //
 // A table that cannot go on ends the group as well: it is undone, and apply() reports the table and nothing else.
@@ -15,6 +16,7 @@
 #pragma once
 
 #include "relational/compact.h"
+#include "relational/key_actions.h"
 #include "relational/row_applier.h"
 #include "relational/shape_change.h"
 
@@ -34,7 +36,7 @@ class GroupApplier {
   base::Result<connect::ApplyReport> apply(const model::ChangeBatch& batch, const std::stop_token& stop);
   base::Result<void> advance(const model::Position& through);
   // The shape of a suspended table's rows before its kept changes.
-  void hold(const model::TableSchemaPtr& shape) { known_[shape->source_name] = shape; }
+  void hold(const model::TableSchemaPtr& shape) { know({shape}); }
   // As apply, for kept changes of that table: its own position moves, the task's stands still.
   base::Result<connect::ApplyReport> replay(const model::ChangeBatch& batch, const model::TableName& source_name,
                                             const std::stop_token& stop);
@@ -91,6 +93,7 @@ class GroupApplier {
                                      connect::ApplyReport& report) = 0;
   virtual base::Result<void> truncate(const model::ChangeBatch& batch, const std::vector<const model::Change*>& changes,
                                       connect::ApplyReport& report) = 0;
+  virtual std::unique_ptr<KeyedRows> keyed_rows() = 0;
   // Changes that a transaction of ours holds already though the position has not passed them.
   virtual bool is_done(const model::Change&) const { return false; }
 
@@ -144,6 +147,12 @@ class GroupApplier {
   // Undone as a whole; what suspended the tables is written on the target.
   base::Result<void> give_up(const ApplyState& before);
   base::Result<void> flush(const model::ChangeBatch& batch, connect::ApplyReport& report);
+  // A change of a row, for the runs; ends the run before it where foreign keys tell the order.
+  base::Result<void> take_row(const model::ChangeBatch& batch, std::uint32_t index, connect::ApplyReport& report);
+  const KeyGraph& keys();
+  bool meets_keys(const model::ChangeBatch& batch, const model::Change& change, bool acts);
+  base::Result<void> find_reached(const model::ChangeBatch& batch, connect::ApplyReport& report);
+  base::Result<void> carry_out_keys(const model::ChangeBatch& batch, connect::ApplyReport& report);
   // Each piece is queued before the next is made, so that the target works meanwhile. False: undone, nothing is queued.
   base::Result<bool> send_in_pieces(const model::ChangeBatch& batch, std::uint32_t table, const Destination& to,
                                     bool key_change_as_remove, connect::ApplyReport& report);
@@ -161,7 +170,9 @@ class GroupApplier {
   base::Result<void> suspend_underivable(const model::TableSchema& after, const std::string& what,
                                          connect::ApplyReport& report);
 
-  model::Position last_commit_;  // in the batch, or held before it
+  std::optional<KeyGraph> keys_;       // of known_; nullopt: to be made
+  std::vector<std::uint32_t> acting_;  // changes in runs_ upon which keys act: removes of one table, or one update
+  model::Position last_commit_;        // in the batch, or held before it
   model::Position commit_before_runs_;
   model::Position place_;  // of the change that was looked at last
 };

@@ -14,6 +14,7 @@ using model::Op;
 base::Result<void> GroupApplier::barrier(const model::ChangeBatch& batch, std::size_t& index,
                                          connect::ApplyReport& report) {
   const Change& change = batch.changes[index];
+  if (change.op != Op::truncate) keys_.reset();
   in_hand_ = &change;
   nth_in_hand_ = nth_;
   committed_ = last_commit_;
@@ -30,6 +31,7 @@ base::Result<void> GroupApplier::barrier(const model::ChangeBatch& batch, std::s
 }
 
 void GroupApplier::note_done(const model::ChangeBatch& batch, const Change& change) {
+  if (change.op == Op::schema || change.op == Op::drop_table) keys_.reset();
   if (change.op == Op::schema) known_[batch.tables[change.table]->source_name] = batch.tables[change.table];
   if (change.op == Op::drop_table) known_.erase(batch.tables[change.table]->source_name);
 }

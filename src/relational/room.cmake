@@ -4,6 +4,9 @@ room(relational
   relational/compact.cc
   relational/group_applier.cc
   relational/group_ddl.cc
+  relational/group_keys.cc
+  relational/key_actions.cc
+  relational/key_graph.cc
   relational/landed_condition.cc
   relational/landed_default.cc
   relational/landed_names.cc
@@ -18,5 +21,6 @@ room(relational
 unit_test(relational_test
   SOURCES
   src/relational/compact_test.cc
+  src/relational/key_actions_test.cc
   src/relational/landed_objects_test.cc
   DEPENDS relational)

@@ -91,6 +91,15 @@ void put_partitions(std::string& out, const std::vector<model::Partition>& parti
   }
 }
 
+// Only where there are any: earlier versions neither wrote nor read this.
+void put_unlogged_keys(std::string& out, const std::vector<model::ForeignKey>& keys) {
+  std::vector<std::uint32_t> unlogged;
+  for (std::uint32_t i = 0; i < keys.size(); ++i) {
+    if (keys[i].unlogged) unlogged.push_back(i);
+  }
+  if (!unlogged.empty()) put_indexes(out, unlogged);
+}
+
 std::vector<std::uint32_t> get_indexes(Cursor& cursor, std::size_t columns) {
   std::vector<std::uint32_t> indexes(cursor.get_count(sizeof(std::uint32_t)));
   for (std::uint32_t& index : indexes) {
@@ -169,6 +178,12 @@ void get_foreign_keys(Cursor& cursor, std::vector<model::ForeignKey>& keys) {
   }
 }
 
+void get_unlogged_keys(Cursor& cursor, std::vector<model::ForeignKey>& keys) {
+  for (const std::uint32_t index : get_indexes(cursor, keys.size())) {
+    if (index < keys.size()) keys[index].unlogged = true;
+  }
+}
+
 void get_requirements(Cursor& cursor, std::vector<model::NativeObject>& objects) {
   objects.resize(cursor.get_count(3 * sizeof(std::uint32_t)));
   for (model::NativeObject& object : objects) {
@@ -240,6 +255,7 @@ void append_schema(const model::TableSchema& schema, std::string& out) {
   put_requirements(out, schema.requirements);
   put_sequences(out, schema.sequences);
   put_partitions(out, schema.partitions);
+  put_unlogged_keys(out, schema.foreign_keys);
 }
 
 std::optional<model::TableSchema> read_schema(std::string_view bytes) {
@@ -266,6 +282,7 @@ std::optional<model::TableSchema> read_schema(std::string_view bytes) {
   get_requirements(cursor, schema.requirements);
   get_sequences(cursor, schema.columns.size(), schema.sequences);
   get_partitions(cursor, schema.partitions);
+  if (cursor.ok() && !cursor.at_end()) get_unlogged_keys(cursor, schema.foreign_keys);
   if (!cursor.ok() || !cursor.at_end()) return std::nullopt;
   return schema;
 }

@@ -4,11 +4,12 @@
 import contextlib
 import datetime
 import re
+import threading
 
 import psycopg2
 import pymysql
 
-from harness import csv_rows, expect, expect_same, rebuilt, scenario, select, transform
+from harness import TOP, expect, expect_same, scenario, select, transform
 from mysql_servers import MariaDB, MySQL, MysqlDatabase
 from servers import wait_for
 
@@ -24,36 +25,62 @@ COLUMNS = """id int PRIMARY KEY, ti tinyint, tu tinyint unsigned, si smallint, s
  fl float, db double, b1 bit(1), b9 bit(9), b64 bit(64), ye year, da date, t0 time, t6 time(6), dt datetime, d6 datetime(6),
  ts timestamp NULL, t3 timestamp(3) NULL, ch char(20), vc varchar(50), la varchar(30) CHARACTER SET latin1, gb varchar(30) CHARACTER SET gbk,
  u2 varchar(30) CHARACTER SET ucs2, u3 varchar(30) CHARACTER SET utf8mb3, tt tinytext, te text, mt mediumtext, lt longtext,
- bn binary(5), vb varbinary(20), tb tinyblob, bl blob, mb mediumblob, en enum('a','b''c','','ü'), se set('x','y z','w'), js json, ge geometry"""
+ bn binary(5), vb varbinary(20), tb tinyblob, bl blob, mb mediumblob, lb longblob, en enum('a','b''c','','ü'), se set('x','y z','w'), js json, ge geometry"""
 ROWS = [
     "1, -128, 255, -32768, 65535, -8388608, 16777215, -2147483648, 4294967295, -9223372036854775808, 18446744073709551615,"
     " 12345678901234567890123456789012345.123456789012345678901234567890, 12.5, 0.1, 0.1, b'1', b'101010101', b'1', 2155,"
     " '9999-12-31', '838:59:59', '-838:59:58.999999', '1000-01-01 00:00:00', '2024-02-29 23:59:59.999999',"
     " '2038-01-19 03:14:07', '1970-01-01 00:00:01.5', 'trail  ', 'vär ''x'' \\\\ \\n 😀', 'é€', '中文', 'ⅷ', 'ü', 'tiny', 'text', 'medium', 'long',"
-    " x'0001', x'00ff', x'00', x'', x'ff', 'b''c', 'x,w', '{\"a\": [1, 2.5, null, true], \"é\": \"\\\\u0041\"}', ST_GeomFromText('POINT(1 2)')",
+    " x'0001', x'00ff', x'00', x'', x'ff', x'00ff10', 'b''c', 'x,w', '{\"a\": [1, 2.5, null, true], \"é\": \"\\\\u0041\"}', ST_GeomFromText('POINT(1 2)')",
     "2, 127, 0, 32767, 0, 8388607, 0, 2147483647, 0, 9223372036854775807, 0, -0.000000000000000000000000000001, 0,"
     " 3.4028234e38, 1.7976931348623157e308, b'0', b'0', b'1111111111111111111111111111111111111111111111111111111111111111',"
     " 1901, '0001-01-01', '00:00:00', '-00:00:00.000001', '9999-12-31 23:59:59', '0001-01-01 00:00:00.000001',"
-    " '1970-01-01 00:00:01', '2038-01-19 03:14:07.999', '', '', '', '', '', '', '', '', '', '', x'', x'', x'', x'', x'', '', '', '[]',"
+    " '1970-01-01 00:00:01', '2038-01-19 03:14:07.999', '', '', '', '', '', '', '', '', '', '', x'', x'', x'', x'', x'', x'', '', '', '[]',"
     " ST_GeomFromText('GEOMETRYCOLLECTION(POINT(1 1), LINESTRING(0 0, 1 1))')",
-    "3" + ", NULL" * 44,
+    "3" + ", NULL" * 45,
     "4, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1.17549435e-38, 2.2250738585072014e-308, b'1', b'1', b'0', 0, '1970-01-01', '-01:00:00',"
     " '00:00:00.1', '1970-01-01 00:00:00', '1969-12-31 23:59:59.5', NULL, NULL, 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j',"
-    " 'k', 'l', 'm', 'n', 'o', 'a', 'x,y z,w', '\"text\"', NULL",
+    " 'k', 'l', 'm', 'n', 'o', 'p', 'a', 'x,y z,w', '\"text\"', NULL",
 ]
+
+
+# Types that only one of them has, with a value for each of ROWS.
+OWN = {"mariadb": (", uu uuid, i4 inet4, i6 inet6",
+                   ["'123e4567-e89b-12d3-a456-426655440000', '255.255.255.255', 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff'",
+                    "'00000000-0000-0000-0000-000000000000', '0.0.0.0', '::'", "NULL, NULL, NULL",
+                    "'ffffffff-ffff-4fff-bfff-ffffffffffff', '10.0.0.1', '2001:db8::ff00:42:8329'"]),
+       "mysql": (", ve vector(3)", ["TO_VECTOR('[1, -2.5, 0]')", "TO_VECTOR('[16777216, 0.1, -1]')", "NULL", "TO_VECTOR('[0, 0, 0]')"])}
+
+
+def types_of(server):
+    """All its columns, and the rows of values."""
+    columns, values = OWN[server]
+    return COLUMNS + columns, [f"{row}, {own}" for row, own in zip(ROWS, values)]
+
+
+def page_types():
+    """The types that rows of TYPES.md begin with, without lengths."""
+    page = (TOP / "src/connectors/mysql/TYPES.md").read_text()
+    cells = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
+    return {re.sub(r"\(.*\)", "", name) for cell in cells for name in re.findall("`([^`]+)`", cell)}
 
 
 @scenario("mysql.types_to_postgres")
 def types_to_postgres(bench):
-    """Every type with its odd values: loaded and streamed rows are the same, and as the source's server writes them."""
+    """Every type with its odd values: loaded and streamed rows are the same, and as the source's server writes them. TYPES.md has a row
+    for each type here, and each of its rows a case."""
+    seen = set()
     for name, source in sources(bench):
         target = bench.target()
-        source.execute(f"SET sql_mode = 'ALLOW_INVALID_DATES'; CREATE TABLE loaded ({COLUMNS}); CREATE TABLE streamed LIKE loaded")
-        for row in ROWS:
+        types, rows = types_of(name)
+        source.execute(f"SET sql_mode = 'ALLOW_INVALID_DATES'; CREATE TABLE loaded ({types}); CREATE TABLE streamed LIKE loaded")
+        for row in rows:
             source.execute(f"INSERT INTO loaded VALUES ({row})")
+        seen |= {re.sub(r"\(.*\)| zerofill", "", shown) for (shown,) in source.execute(
+            f"SELECT COLUMN_TYPE FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = '{source.name}' AND TABLE_NAME = 'loaded'")}
         task = bench.task(source, target, [select(source.name)])
         task.catch_up()
-        for row in ROWS:
+        for row in rows:
             source.execute(f"INSERT INTO streamed VALUES ({row})")
         task.catch_up()
         loaded, streamed = (target.execute(f"SELECT t::text FROM {source.name}.{table} t ORDER BY id") for table in ("loaded", "streamed"))
@@ -62,10 +89,13 @@ def types_to_postgres(bench):
         for column in columns:
             if column in ("ge", "fl", "db"):
                 continue
-            shown = {"b1": "b1+0", "su": "su+0", "dz": "dz+0"}.get(column, f"`{column}`")
+            shown = {"b1": "b1+0", "su": "su+0", "dz": "dz+0", "ve": "HEX(ve)"}.get(column, f"`{column}`")
             ours = [plain(row[0]) for row in source.execute(f"SELECT {shown} FROM loaded ORDER BY id")]
-            theirs = [plain(row[0]) for row in target.execute(f'SELECT "{column}" FROM {source.name}.loaded ORDER BY id')]
+            theirs = [plain(row[0]) for row in target.execute(
+                f'SELECT {"upper(encode(ve, $$hex$$))" if column == "ve" else chr(34) + column + chr(34)} FROM {source.name}.loaded ORDER BY id')]
             expect_same(theirs, ours, f"{name}: column {column}")
+    expect_same(sorted(page_types() - seen), [], "types of TYPES.md without a case")
+    expect_same(sorted(seen - page_types() - {"decimal unsigned"}), [], "cases without a row in TYPES.md")
 
 
 def plain(cell):
@@ -91,22 +121,21 @@ def to_mysql(bench):
     for name, source in sources(bench):
         for server in (bench.mariadb(), bench.mysql()):
             where = f"{name} to {server.engine_name}"
-            columns = COLUMNS if name == server.engine_name else ",".join(
-                column for column in COLUMNS.split(",") if " json" not in column)
+            types, rows = types_of(name) if name == server.engine_name else (COLUMNS, ROWS)
             schema, target = f"{source.name}_{server.engine_name}", server.new_database("target")
-            source.execute(f"SET sql_mode = 'ALLOW_INVALID_DATES'; CREATE DATABASE {schema}; CREATE TABLE {schema}.loaded ({COLUMNS});"
+            source.execute(f"SET sql_mode = 'ALLOW_INVALID_DATES'; CREATE DATABASE {schema}; CREATE TABLE {schema}.loaded ({types});"
                            f"CREATE TABLE {schema}.streamed LIKE {schema}.loaded")
-            for row in ROWS:
+            for row in rows:
                 source.execute(f"INSERT INTO {schema}.loaded VALUES ({row})")
             task = bench.task(source, target, [select(schema), transform("schema", "rename", schema, value=target.name)])
             task.catch_up()
-            for row in ROWS:
+            for row in rows:
                 source.execute(f"INSERT INTO {schema}.streamed VALUES ({row})")
             source.execute(f"UPDATE {schema}.streamed SET vc = 'changed' WHERE id = 3; DELETE FROM {schema}.loaded WHERE id = 4")
             task.catch_up()
             for table in ("loaded", "streamed"):
                 for column in [line[0] for line in source.execute(f"SHOW COLUMNS FROM {schema}.{table}")]:
-                    query = f"SELECT `{column}` FROM {{}}.{table} ORDER BY id"
+                    query = f"SELECT {'HEX(ve)' if column == 've' else f'`{column}`'} FROM {{}}.{table} ORDER BY id"
                     expect_same(target.execute(query.format(target.name)), source.execute(query.format(schema)), f"{where}: {table}.{column}")
 
 
@@ -201,36 +230,6 @@ def xa(bench):
         source.execute("INSERT INTO t VALUES (11, 'behind')")
         task.catch_up()
         expect_same(rows_of(target, f"{source.name}.t"), rows_of(source, "t"), f"{name}: all have ended")
-
-
-@scenario("mysql.transactions_of_every_size")
-def transactions_of_every_size(bench):
-    """Whole in one batch, too large for that, turned in the middle, rolled back; one after the other, to a database and files."""
-    numbers = "WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {count}) SELECT n + {low}, {value} FROM s"
-    for name, source in sources(bench):
-        target = bench.target()
-        source.execute("CREATE TABLE t (id int PRIMARY KEY, a longtext)")
-        task = bench.task(source, target, [select(source.name)])
-        folder, lake = bench.lake(f"lake-{name}")
-        files = bench.task(source, lake, [select(source.name)])
-        task.catch_up(), files.catch_up()
-        low = 0
-        for count, value in ((1, "'one'"), (5_000, "'row'"), (12_000, "concat('row ', n)"), (40_000, "concat('row ', n)"),
-                             (20, "repeat('pieces ', 60000)"), (2, "'last'")):
-            insert = f"INSERT INTO t {numbers.format(count=count, low=low, value=value)}"
-            source.execute(insert)
-            source.execute(f"START TRANSACTION; DELETE FROM t WHERE id > {low} + 30000; {insert.replace('SELECT n +', 'SELECT n + 1000000 +')}; "
-                           f"UPDATE t SET a = 'kept' WHERE id = {low + 1}; ROLLBACK")
-            source.execute(f"START TRANSACTION; UPDATE t SET a = concat(a, '!') WHERE id = {low + 1}; "
-                           f"INSERT INTO t VALUES ({low + count + 1}, 'beside'); COMMIT")
-            low += count + 1
-        task.catch_up(), files.catch_up()
-        ordered = "SELECT id, a FROM {} ORDER BY id"
-        wanted = [tuple(row) for row in source.execute(ordered.format("t"))]
-        expect_same(len(wanted), low, f"{name}: rows")
-        expect(target.execute(ordered.format(f"{source.name}.t")) == wanted, f"{name}: the database differs")
-        rows = rebuilt(csv_rows(folder, f"{source.name}/t"))
-        expect(sorted((int(key), text) for key, text in rows.values()) == wanted, f"{name}: the files differ")
 
 
 @scenario("mysql.begins_behind_xa")
@@ -365,3 +364,45 @@ def ddl_unclear(bench):
             source.execute("INSERT INTO t (id, a) VALUES (4, 'four')")
             task.catch_up()
             expect_same(rows_of(target, f"{source.name}.t", "id, a"), rows_of(source, "t", "id, a"), f"{name}: {what}, and on")
+
+
+@scenario("mysql.tables_without_transactions")
+def tables_without_transactions(bench):
+    """MyISAM and Aria tables, written all the time: loaded under a read lock, then followed; without the right to lock refused by name."""
+    for server, engine in ((bench.mariadb(), "Aria"), (bench.mariadb(), "MyISAM"), (bench.mysql(), "MyISAM")):
+        source, target = bench.source(server), bench.target()
+        source.execute(f"CREATE TABLE m (id int AUTO_INCREMENT PRIMARY KEY, v int, t varchar(600)) ENGINE={engine}; CREATE TABLE i (id int PRIMARY KEY, v int);"
+                       f"CREATE TABLE bag (v int) ENGINE={engine}; INSERT INTO i VALUES (1, 0); INSERT INTO bag VALUES (1), (1), (2)")
+        source.execute("INSERT INTO m (v, t) WITH RECURSIVE s (g) AS (SELECT 1 UNION ALL SELECT g + 1 FROM s WHERE g < 20000) SELECT g, REPEAT('x', 500) FROM s")
+        ending, written = threading.Event(), []
+
+        def write():
+            connection = server.connect(source.name)
+            with connection.cursor() as cursor:
+                while not ending.is_set():
+                    number = len(written)
+                    cursor.execute(f"INSERT INTO m (v) VALUES ({number})")
+                    cursor.execute(f"UPDATE m SET v = v + 1 WHERE id = {number * 37 % 20000}")
+                    cursor.execute(f"DELETE FROM m WHERE id = {number * 41 % 20000}")
+                    cursor.execute("INSERT INTO bag VALUES (7)")
+                    cursor.execute("UPDATE i SET v = v + 1")
+                    written.append(number)
+            connection.close()
+        writer = threading.Thread(target=write)
+        writer.start()
+        try:
+            wait_for("a writer", lambda: len(written) > 3)
+            task = bench.task(source, target, [select(source.name), transform("schema", "rename", source.name, value="public")])
+            task.catch_up(seconds=120)
+        finally:
+            ending.set()
+            writer.join()
+        task.catch_up()
+        for table in ("m", "i", "bag"):
+            expect_same(rows_of(target, table, "v"), rows_of(source, table, "v"), f"{server.engine_name}, {engine}: {table}")
+        name = f"nolock_{source.name}"
+        source.execute(f"CREATE USER {name}@'%' IDENTIFIED BY 'secret'; GRANT SELECT, REPLICATION SLAVE, REPLICATION CLIENT, RELOAD ON *.* TO {name}@'%'")
+        alone = bench.task(source.endpoint("source", Username=name), bench.target(),
+                           [select(source.name), transform("schema", "rename", source.name, value="public")])
+        text = alone.run("--until", "caught-up", code=None)
+        expect("LOCK TABLES" in text, f"the right that is missing is not named:\n{text[-1500:]}")

@@ -6,6 +6,7 @@ import random
 import threading
 
 from harness import expect, expect_same, scenario, select, transform
+from mysql_servers import MariaDB
 from proxy import Proxy
 from scenarios_kills import ROWS, SCHEMA, Churn
 from scenarios_suspend import CHANGES, TABLES, expect_state, killed_while, state
@@ -273,3 +274,27 @@ def altered_by_the_family(bench):
             task.catch_up()
             expect_state(task, "Table completed", f"{source.name}.t")
             expect_rows(source, target, ["many", "t"], {"t": "id, a, c"})
+
+
+@scenario("mysql.settings_are_named")
+def settings_are_named(bench):
+    """What two servers' settings mean for a task: of a source with odd modes, of a target that keeps names in lower case."""
+    server = MariaDB(bench.folder / "odd", settings=[
+        "--lower-case-table-names=1", "--default-time-zone=+02:00", "--binlog-format=MIXED", "--binlog-row-image=MINIMAL",
+        "--binlog-row-metadata=NO_LOG", "--expire-logs-days=0.1", "--sql-mode=ALLOW_INVALID_DATES,PAD_CHAR_TO_FULL_LENGTH,NO_BACKSLASH_ESCAPES"])
+    bench.owned.append(server)
+    odd, source, target = bench.source(server), bench.source(), bench.target()
+    odd.execute("CREATE TABLE t (id int PRIMARY KEY)")
+    text = bench.task(odd, target, [select(odd.name)]).call("check", code=2)
+    for words in ("binlog_format: it is MIXED, not ROW", "binlog_row_image: MINIMAL", "binlog_row_metadata: it is not FULL",
+                  "the log is kept for 8640 s only", "lower_case_table_names: it is 1", "time_zone: +02:00", "it lets in zero dates",
+                  "it is not strict", "PAD_CHAR_TO_FULL_LENGTH", "NO_BACKSLASH_ESCAPES"):
+        expect(words in text, f"{words} is not said:\n{text}")
+    source.execute('CREATE TABLE "Orders" (id int PRIMARY KEY); CREATE TABLE orders (id int PRIMARY KEY); INSERT INTO "Orders" VALUES (1)')
+    rules = [select(), transform("schema", "rename", value=odd.name)]
+    text = bench.task(source, odd, rules).call("check", code=2)
+    for words in ("are one table here", "keeps names in lower case", "time_zone: +02:00"):
+        expect(words in text, f"{words} is not said:\n{text}")
+    source.execute("DROP TABLE orders")
+    bench.task(source, odd, [*rules, transform("table", "convert-lowercase", table="%")]).catch_up()
+    expect_same(odd.execute("SELECT id FROM orders"), ((1,),), "rows under the name in lower case")

@@ -18,6 +18,7 @@
 // keeps another process from taking over. One thread.
 #pragma once
 
+#include "connectors/mysql/apply_keys.h"
 #include "connectors/mysql/apply_row.h"
 #include "connectors/mysql/target_schema.h"
 #include "relational/group_applier.h"
@@ -48,6 +49,7 @@ class Applier final : public relational::GroupApplier {
   base::Result<bool> send_sets(const model::ChangeBatch& batch, std::uint32_t table, const relational::Destination& to,
                                NetChanges& net, connect::ApplyReport& report) override;
   std::unique_ptr<relational::RowApplier> row_applier(connect::ApplyReport& report) override;
+  std::unique_ptr<relational::KeyedRows> keyed_rows() override { return std::make_unique<KeyedRows>(*session_); }
   base::Result<void> flush_runs(const model::ChangeBatch& batch, connect::ApplyReport& report) override;
   base::Result<std::uint64_t> move_position(const model::Position& to) override;
   base::Result<model::Position> read_replayed(const model::TableName& source_name) override;

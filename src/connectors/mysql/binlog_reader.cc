@@ -79,7 +79,8 @@ bool counts_a_number(Op op) { return op != Op::schema && op != Op::unclear; }
 }  // namespace
 
 BinlogReader::BinlogReader(ReaderSettings settings)
-    : history_(settings.tables, std::move(settings.describe), settings.folds_names, settings.server),
+    : history_(settings.tables, std::move(settings.describe), settings.folds_names, settings.server,
+               settings.logs_keys),
       form_(settings.form),
       canonical_(std::move(settings.canonical)),
       choices_(settings.choices),
@@ -428,6 +429,7 @@ Result<void> BinlogReader::on_rows(const binlog::Rows& event) {
     change.old_count = images.old_count;
     change.new_first = images.new_first;
     change.new_count = images.new_count;
+    change.cascade = has_before && !event.foreign_key_checks_off();
     if (!streamed_ && batch_.weight() > whole_bytes_max) turn_streamed();
   }
   return {};

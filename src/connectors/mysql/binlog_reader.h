@@ -51,6 +51,7 @@ struct ReaderSettings {
   TableHistory::Describe describe;
   bool folds_names = false;  // lower_case_table_names is not 0
   convert::MysqlDialect server;
+  bool logs_keys = false;  // what foreign keys do is in the log
   // Makes the list durable; called before anything that ends behind a newly prepared transaction is handed out.
   std::function<base::Result<void>(const std::vector<OpenXa>&)> note_xa;
 };

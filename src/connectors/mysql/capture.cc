@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "connectors/mysql/cells.h"
+#include "connectors/mysql/check.h"
 #include "connectors/mysql/describe.h"
 #include "connectors/mysql/options.h"
 #include "connectors/mysql/snapshot.h"
@@ -49,7 +50,9 @@ std::vector<model::TableSchemaPtr> known_shapes(const connect::CapturePlan& plan
   for (const model::TableSchemaPtr& table : plan.tables) tables[table->name] = table;
   for (const model::TableSchemaPtr& shape : plan.shapes) {
     const auto now = tables.find(shape->name);
-    if (now == tables.end() || now->second->columns != shape->columns) tables[shape->name] = shape;
+    const bool is_same = now != tables.end() && now->second->columns == shape->columns &&
+                         now->second->foreign_keys == shape->foreign_keys;
+    if (!is_same) tables[shape->name] = shape;
   }
   std::vector<model::TableSchemaPtr> known;
   for (auto& [name, table] : tables) known.push_back(std::move(table));
@@ -146,6 +149,7 @@ Result<std::unique_ptr<connect::Snapshot>> Capture::snapshot_of(bool capturing, 
   request.sessions = sessions_of(context_);
   request.lock_seconds = options_.integer(option::lock_seconds);
   request.needs_place = capturing;
+  if (capturing) request.to_lock = to_lock_;
   request.waiting = std::move(waiting);
   request.clock = context_.clock;
   request.stop = std::move(stop);
@@ -165,8 +169,9 @@ Result<std::unique_ptr<connect::Snapshot>> Capture::snapshot(bool capturing) {
 }
 
 Result<std::pair<model::Position, std::unique_ptr<connect::Snapshot>>> Capture::begin(
-    const connect::CapturePlan&, std::function<void(const std::string&)> waiting, std::stop_token stop) {
+    const connect::CapturePlan& plan, std::function<void(const std::string&)> waiting, std::stop_token stop) {
   base::Lock lock(mutex_);
+  TRY(note_engines(plan));
   const Known server = TRY(note_server(TRY(read_log_status(*TRY(session()))), true));
   LogPlace place;
   std::unique_ptr<connect::Snapshot> snapshot =
@@ -197,7 +202,18 @@ Result<model::Position> Capture::adopt(const connect::CapturePlan&, const model:
 }
 
 // The binlog holds every table: nothing is to be made for one that is added.
-Result<void> Capture::update(const connect::CapturePlan&, std::function<void(const std::string&)>, std::stop_token) {
+Result<void> Capture::update(const connect::CapturePlan& plan, std::function<void(const std::string&)>,
+                             std::stop_token) {
+  base::Lock lock(mutex_);
+  return note_engines(plan);
+}
+
+Result<void> Capture::note_engines(const connect::CapturePlan& plan) {
+  to_lock_.clear();
+  const std::map<model::TableName, std::string> engines = TRY(engines_without_transactions(*TRY(session())));
+  for (const model::TableSchemaPtr& table : plan.tables) {
+    if (engines.contains(table->name)) to_lock_.push_back(table->name);
+  }
   return {};
 }
 
@@ -239,6 +255,7 @@ Result<std::unique_ptr<connect::Stream>> Capture::open_stream(const connect::Cap
   reader.folds_names = TRY(connection.query_value("SELECT @@lower_case_table_names")).value_or("0") != "0";
   reader.server.is_mariadb = connection.server().is_mariadb;
   reader.server.version = connection.server().version;
+  reader.logs_keys = TRY(logs_key_actions(connection));
   reader.note_xa = [this](const std::vector<OpenXa>& open) { return note_xa(open); };
   // Shared, because std::function must be copyable.
   const auto shapes = std::make_shared<std::optional<Connection>>();

@@ -47,6 +47,8 @@ class Capture final : public connect::Capture {
     std::string identity;
   };
   base::Result<Connection*> session() REQUIRES(mutex_);
+  // Which of the plan's tables have no transactions, for the snapshots that follow.
+  base::Result<void> note_engines(const connect::CapturePlan& plan) REQUIRES(mutex_);
   base::Result<std::optional<Known>> known();
   base::Result<Known> note_server(const LogStatus& status, bool anew);
   base::Result<std::vector<OpenXa>> open_xa();
@@ -62,6 +64,7 @@ class Capture final : public connect::Capture {
   const connect::Context& context_;
   base::Mutex mutex_;
   std::optional<Connection> session_ GUARDED_BY(mutex_);
+  std::vector<model::TableName> to_lock_;  // written under mutex_, before the snapshots that read it
 };
 
 }  // namespace mysql

@@ -4,13 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 #include <set>
 
 #include "connectors/mysql/cells.h"
 #include "connectors/mysql/character_set.h"
 #include "connectors/mysql/types.h"
-#include "convert/definition.h"
 
 namespace mysql {
 namespace {
@@ -21,12 +19,14 @@ using Severity = Finding::Severity;
 
 constexpr int mysql_version_min = 80000;
 constexpr int mariadb_version_min = 100600;
-constexpr int logs_cascades_version = 90600;  // MySQL: changes made by foreign keys are in the binlog
 
 struct Findings {
   std::vector<Finding> list;
   void add(Severity severity, std::string object, std::string problem, std::string remedy = "") {
     list.push_back({severity, std::move(object), std::move(problem), std::move(remedy)});
+  }
+  void append(std::vector<Finding> more) {
+    for (Finding& finding : more) list.push_back(std::move(finding));
   }
 };
 
@@ -46,8 +46,6 @@ void check_server(const Connection& connection, const SourceCheck& what, Finding
   }
 }
 
-using Variables = std::map<std::string, std::string>;
-
 Result<Variables> read_variables(Connection& connection) {
   Variables variables;
   for (const Row& row : TRY(connection.query(
@@ -60,11 +58,14 @@ Result<Variables> read_variables(Connection& connection) {
   return variables;
 }
 
+// Empty: this server has no such variable.
+std::string value_of(const Variables& variables, const char* name) {
+  const auto found = variables.find(name);
+  return found == variables.end() ? std::string() : found->second;
+}
+
 void check_binlog(const Variables& is, Findings& findings) {
-  const auto value = [&](const char* name) {
-    const auto found = is.find(name);
-    return found == is.end() ? std::string() : found->second;
-  };
+  const auto value = [&](const char* name) { return value_of(is, name); };
   if (value("log_bin") != "ON") {
     findings.add(Severity::refusal, "server setting log_bin", "the server writes no binary log",
                  "Start the server with --log-bin and a --server-id.");
@@ -98,13 +99,36 @@ void check_binlog(const Variables& is, Findings& findings) {
                  fmt::format("the log is kept for {:.0f} s only: a task that is down for longer must load again", kept),
                  "SET GLOBAL binlog_expire_logs_seconds = 259200;");
   }
-  if (value("lower_case_table_names") != "0" && is.contains("lower_case_table_names")) {
-    findings.add(Severity::note, "server setting lower_case_table_names",
-                 "it is " + value("lower_case_table_names") + ": names of tables have no case here");
+}
+
+// Our sessions have a mode of their own. What sessions of others could write, and how their statements read, remains.
+void check_mode(const std::string& modes, bool stream, Findings& findings) {
+  const auto has = [&](std::string_view mode) {
+    return ("," + modes + ",").find(fmt::format(",{},", mode)) != std::string::npos;
+  };
+  const auto add = [&](const std::string& problem, const std::string& remedy = "") {
+    findings.add(remedy.empty() ? Severity::note : Severity::warning, "server setting sql_mode", problem, remedy);
+  };
+  const bool is_strict = has("STRICT_TRANS_TABLES") || has("STRICT_ALL_TABLES");
+  std::string dates;
+  if (!is_strict || !has("NO_ZERO_DATE")) dates = "zero dates";
+  if (!is_strict || !has("NO_ZERO_IN_DATE"))
+    dates += dates.empty() ? "dates with zero parts" : ", dates with zero parts";
+  if (has("ALLOW_INVALID_DATES")) dates += std::string(dates.empty() ? "" : ", ") + "dates like 02-31";
+  if (!dates.empty()) {
+    add("it lets in " + dates + ": data errors on a target of another family, or NULL with MillraceZeroDateAsNull");
   }
-  const std::string zone = value("time_zone") == "SYSTEM" ? value("system_time_zone") : value("time_zone");
-  findings.add(Severity::note, "server setting time_zone",
-               zone + "; TIMESTAMP values are copied in UTC, DATETIME values as they are");
+  if (!is_strict) add("it is not strict: values were cut to fit when they were written, and are copied as they are");
+  if (has("PAD_CHAR_TO_FULL_LENGTH")) {
+    add("PAD_CHAR_TO_FULL_LENGTH fills CHAR values with blanks when they are read; they are copied without");
+  }
+  if (has("NO_BACKSLASH_ESCAPES") || has("ANSI_QUOTES")) {
+    add("NO_BACKSLASH_ESCAPES or ANSI_QUOTES: statements in the log are read as the mode in which they ran says");
+  }
+  if (stream && has("ORACLE")) {
+    add("ORACLE lets in statements of another language: a table that one of them changes is put aside",
+        "Change tables in sessions without it: SET SESSION sql_mode = '';");
+  }
 }
 
 // What SHOW GRANTS says to be granted on all or some objects, upper case.
@@ -145,20 +169,29 @@ Result<void> check_privileges(Connection& connection, const SourceCheck& what, F
   return {};
 }
 
-// Engines of the plan's tables: a snapshot holds only those that know transactions.
+// A snapshot holds only tables that know transactions. Others are loaded under a read lock, if they take one and their
+// rows are in the log as they change.
 Result<void> check_engines(Connection& connection, const SourceCheck& what, Findings& findings) {
-  std::map<model::TableName, std::string> engines;
-  for (const Row& row : TRY(connection.query(
-           "SELECT TABLE_SCHEMA, TABLE_NAME, ENGINE FROM information_schema.TABLES WHERE ENGINE NOT IN "
-           "('InnoDB', 'ROCKSDB', 'ndbcluster')"))) {
-    engines[{text_at(row, 0), text_at(row, 1)}] = text_at(row, 2);
-  }
+  const std::map<model::TableName, std::string> engines = TRY(engines_without_transactions(connection));
   for (const model::TableSchemaPtr& table : what.plan.tables) {
     const auto found = engines.find(table->name);
     if (found == engines.end()) continue;
-    findings.add(what.stream ? Severity::refusal : Severity::warning, "table " + table->name.text(),
-                 found->second + " knows no transactions: load and changes do not meet at one moment",
-                 fmt::format("ALTER TABLE {} ENGINE=InnoDB;", quote_name(table->name.schema, table->name.table)));
+    const std::string object = "table " + table->name.text(),
+                      remedy = fmt::format("ALTER TABLE {} ENGINE=InnoDB;",
+                                           quote_name(table->name.schema, table->name.table));
+    if (what.stream && found->second != "MyISAM" && found->second != "Aria") {
+      findings.add(Severity::refusal, object,
+                   found->second + " knows no transactions: load and changes do not meet at one moment", remedy);
+    } else if (!what.stream) {
+      findings.add(Severity::warning, object,
+                   found->second + " knows no transactions: what is written while it is loaded may be half there",
+                   remedy);
+    } else if (what.full_load) {
+      findings.add(
+          Severity::warning, object,
+          found->second + " knows no transactions: it is locked against writers while the task loads its tables",
+          remedy);
+    }
   }
   return {};
 }
@@ -180,8 +213,7 @@ void check_columns(const model::TableSchema& table, bool stream, Findings& findi
   }
 }
 
-void check_tables(const Server& server, const SourceCheck& what, Findings& findings) {
-  const bool is_all_logged = logs_cascades(server.is_mariadb, static_cast<int>(server.version));
+void check_tables(const SourceCheck& what, Findings& findings) {
   for (const model::TableSchemaPtr& table : what.plan.tables) {
     const std::string object = "table " + table->name.text();
     check_columns(*table, what.stream, findings);
@@ -192,14 +224,6 @@ void check_tables(const Server& server, const SourceCheck& what, Findings& findi
     if (table->kind == "system versioned") {
       findings.add(Severity::refusal, object, "changes of system-versioned tables cannot be followed",
                    "Select it in a full-load task.");
-    }
-    for (const model::ForeignKey& key : table->foreign_keys) {
-      if (is_all_logged || !convert::acts(key.rules)) continue;
-      findings.add(Severity::refusal, object,
-                   fmt::format("foreign key {} ({}): what it changes by itself is not in this server's log", key.name,
-                               key.rules),
-                   fmt::format("ALTER TABLE {} DROP FOREIGN KEY {}; or make it RESTRICT, or load the table only.",
-                               quote_name(table->name.schema, table->name.table), quote_identifier(key.name)));
     }
   }
 }
@@ -219,18 +243,41 @@ Result<void> check_prepared(Connection& connection, Findings& findings) {
 
 }  // namespace
 
-bool logs_cascades(bool is_mariadb, int version) { return !is_mariadb && version >= logs_cascades_version; }
+Result<std::map<model::TableName, std::string>> engines_without_transactions(Connection& connection) {
+  std::map<model::TableName, std::string> engines;
+  for (const Row& row : TRY(connection.query(
+           "SELECT TABLE_SCHEMA, TABLE_NAME, ENGINE FROM information_schema.TABLES WHERE ENGINE NOT IN "
+           "('InnoDB', 'ROCKSDB', 'ndbcluster')"))) {
+    engines[{text_at(row, 0), text_at(row, 1)}] = text_at(row, 2);
+  }
+  return engines;
+}
+
+std::vector<Finding> check_variables(const Variables& variables, bool stream) {
+  Findings findings;
+  if (stream) check_binlog(variables, findings);
+  const std::string folding = value_of(variables, "lower_case_table_names");
+  if (folding != "0" && !folding.empty()) {
+    findings.add(Severity::note, "server setting lower_case_table_names",
+                 "it is " + folding + ": names of tables have no case here");
+  }
+  check_mode(value_of(variables, "sql_mode"), stream, findings);
+  const std::string zone = value_of(variables, "time_zone");
+  const std::string system = value_of(variables, "system_time_zone");
+  findings.add(
+      Severity::note, "server setting time_zone",
+      (zone == "SYSTEM" ? system : zone) + "; TIMESTAMP values are copied in UTC, DATETIME values as they are");
+  return std::move(findings.list);
+}
 
 Result<std::vector<Finding>> check_source(Connection& connection, const SourceCheck& what) {
   Findings findings;
   check_server(connection, what, findings);
-  if (what.stream) {
-    check_binlog(TRY(read_variables(connection)), findings);
-    TRY(check_prepared(connection, findings));
-  }
+  findings.append(check_variables(TRY(read_variables(connection)), what.stream));
+  if (what.stream) TRY(check_prepared(connection, findings));
   TRY(check_privileges(connection, what, findings));
   TRY(check_engines(connection, what, findings));
-  check_tables(connection.server(), what, findings);
+  check_tables(what, findings);
   return std::move(findings.list);
 }
 

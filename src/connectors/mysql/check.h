@@ -4,6 +4,7 @@
 // changes cannot be followed. Reads the server only.
 #pragma once
 
+#include <map>
 #include <vector>
 
 #include "connect/source.h"
@@ -18,8 +19,12 @@ struct SourceCheck {
   bool stream = false;
 };
 
-// Whether the binlog has what foreign keys change by themselves.
-bool logs_cascades(bool is_mariadb, int version);
+// What the server's global variables say, by their names. Pure.
+using Variables = std::map<std::string, std::string>;
+std::vector<connect::Finding> check_variables(const Variables& variables, bool stream);
+
+// Tables of engines of which a snapshot holds nothing, with the engine.
+base::Result<std::map<model::TableName, std::string>> engines_without_transactions(Connection& connection);
 
 base::Result<std::vector<connect::Finding>> check_source(Connection& connection, const SourceCheck& what);
 

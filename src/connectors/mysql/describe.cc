@@ -9,6 +9,7 @@
 #include <map>
 
 #include "connectors/mysql/cells.h"
+#include "convert/definition.h"
 
 namespace mysql {
 namespace {
@@ -237,6 +238,7 @@ Result<void> read_checks(Connection& connection, const std::vector<TableName>& n
 }
 
 Result<void> read_foreign_keys(Connection& connection, const std::vector<TableName>& names, Tables& tables) {
+  bool acting = false;
   for (const Row& row : TRY(connection.query(fmt::format(
            "SELECT k.TABLE_SCHEMA, k.TABLE_NAME, k.CONSTRAINT_NAME, k.COLUMN_NAME, k.REFERENCED_TABLE_SCHEMA, "
            "k.REFERENCED_TABLE_NAME, k.REFERENCED_COLUMN_NAME, r.UPDATE_RULE, r.DELETE_RULE "
@@ -257,6 +259,11 @@ Result<void> read_foreign_keys(Connection& connection, const std::vector<TableNa
     }
     keys.back().columns.push_back(text_at(row, 3));
     keys.back().referenced_columns.push_back(text_at(row, 6));
+    acting = acting || convert::acts(keys.back().rules);
+  }
+  if (!acting || TRY(logs_key_actions(connection))) return {};
+  for (auto& [name, table] : tables) {
+    for (model::ForeignKey& key : table->foreign_keys) key.unlogged = convert::acts(key.rules);
   }
   return {};
 }
@@ -288,6 +295,13 @@ void describe_type(const std::string& column_type, Column& column) {
   column.type.native = column_type;
   const Result<NativeType> native = parse_type(column_type, column.collation);
   if (native.ok()) canonical_type(*native, column.type);
+}
+
+Result<bool> logs_key_actions(Connection& connection) {
+  constexpr int first_version = 90600;
+  if (connection.server().is_mariadb || connection.server().version < first_version) return false;
+  const Rows rows = TRY(connection.query("SHOW GLOBAL VARIABLES LIKE 'innodb_native_foreign_keys'"));
+  return rows.empty() || text_at(rows[0], 1) != "ON";
 }
 
 Result<std::vector<connect::TableListing>> list_tables(Connection& connection, const std::string& control_schema) {

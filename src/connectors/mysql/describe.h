@@ -24,6 +24,10 @@ base::Result<std::vector<connect::TableListing>> list_tables(Connection& connect
 base::Result<std::vector<model::TableSchemaPtr>> describe_tables(Connection& connection,
                                                                  const std::vector<model::TableName>& names);
 
+// Whether the binlog has what foreign keys change by themselves: only where MySQL 9.6 or later carries them out above
+// the storage engine.
+base::Result<bool> logs_key_actions(Connection& connection);
+
 // The family's own column of a canonical description: native type and collation say all.
 void describe_type(const std::string& column_type, model::Column& column);
 

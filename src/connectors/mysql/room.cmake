@@ -3,6 +3,7 @@ room(connectors_mysql
   connectors/mysql/alter_shape.cc
   connectors/mysql/apply.cc
   connectors/mysql/apply_ddl.cc
+  connectors/mysql/apply_keys.cc
   connectors/mysql/apply_row.cc
   connectors/mysql/apply_set.cc
   connectors/mysql/binlog_cells.cc
@@ -53,6 +54,7 @@ room(connectors_mysql
 
 unit_test(mysql_test
   SOURCES
+  src/connectors/mysql/check_test.cc
   src/connectors/mysql/types_test.cc
   DEPENDS connectors_mysql)
 

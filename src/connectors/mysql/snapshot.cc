@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
 
 #include "connectors/mysql/cells.h"
 #include "connectors/mysql/chunk_reader.h"
@@ -22,6 +23,7 @@ constexpr int xa_waits_max = 120;  // half seconds
 constexpr unsigned int lock_timeout_number = 1205;
 constexpr unsigned int missing_right_number = 1227;
 constexpr unsigned int missing_table_right_number = 1142;
+constexpr unsigned int missing_database_right_number = 1044;
 
 constexpr const char* begin_sql = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY";
 
@@ -40,10 +42,56 @@ bool is_integer(Kind kind) {
          kind == Kind::big;
 }
 
+// The session that holds the read lock on tables without transactions. Any thread.
+class Guard {
+ public:
+  Guard(std::optional<Connection> holder, const std::vector<model::TableName>& tables)
+      : holder_(std::move(holder)), tables_(tables.begin(), tables.end()) {}
+  bool covers(const model::TableName& table) const { return tables_.contains(table); }
+  // Fails when the lock has gone.
+  Result<void> check(const model::TableName& table) {
+    base::Lock lock(mutex_);
+    if (holder_ && !holder_->is_broken() && holder_->query_value("SELECT 1").ok()) return {};
+    return failed(errors::lock_lost, "table {}", table.text());
+  }
+
+ private:
+  base::Mutex mutex_;
+  std::optional<Connection> holder_ GUARDED_BY(mutex_);
+  const std::set<model::TableName> tables_;
+};
+
+class GuardedReader final : public connect::ChunkReader {
+ public:
+  GuardedReader(std::unique_ptr<connect::ChunkReader> reader, Guard& guard, const model::TableName& table)
+      : reader_(std::move(reader)), guard_(guard), table_(table) {}
+  Result<bool> next_rows(model::RowBatch& out, std::stop_token stop) override {
+    return checked(reader_->next_rows(out, std::move(stop)));
+  }
+  Result<bool> next_raw(std::string& out, std::stop_token stop) override {
+    return checked(reader_->next_raw(out, std::move(stop)));
+  }
+  std::uint64_t rows() const override { return reader_->rows(); }
+
+ private:
+  Result<bool> checked(Result<bool> more) {
+    if (more.ok() && !*more) TRY(guard_.check(table_));
+    return more;
+  }
+
+  const std::unique_ptr<connect::ChunkReader> reader_;
+  Guard& guard_;
+  const model::TableName table_;
+};
+
 class Snapshot final : public connect::Snapshot {
  public:
-  Snapshot(std::vector<Connection> sessions, model::Fence fence, const ValueChoices& choices)
-      : pool_(std::move(sessions)), fence_(std::move(fence)), choices_(choices) {}
+  Snapshot(std::vector<Connection> sessions, std::optional<Connection> lock_holder, model::Fence fence,
+           const SnapshotRequest& request)
+      : guard_(std::move(lock_holder), request.to_lock),
+        pool_(std::move(sessions)),
+        fence_(std::move(fence)),
+        choices_(request.values) {}
 
   model::Fence fence() const override { return fence_; }
   Result<std::vector<connect::Chunk>> chunks(const model::TableSchema& table, std::uint64_t chunk_bytes) override;
@@ -57,6 +105,10 @@ class Snapshot final : public connect::Snapshot {
                                             std::uint64_t chunk_bytes);
   Result<std::optional<Bounds>> bounds_of(Connection& session, const model::TableSchema& table);
 
+  // Writers that wait for the lock would let no reader pass.
+  const char* priority(const model::TableName& table) const { return guard_.covers(table) ? "HIGH_PRIORITY " : ""; }
+
+  Guard guard_;
   SnapshotPool pool_;
   const model::Fence fence_;
   const ValueChoices choices_;
@@ -68,8 +120,8 @@ Result<std::optional<Bounds>> Snapshot::bounds_of(Connection& session, const mod
   const NativeType native = TRY(parse_type(key.type.native, key.collation));
   if (!is_integer(native.kind)) return std::optional<Bounds>();
   const std::string column = quote_identifier(key.name);
-  Result<Rows> read = session.query(
-      fmt::format("SELECT MIN({0}), MAX({0}) FROM {1}", column, quote_name(table.name.schema, table.name.table)));
+  Result<Rows> read = session.query(fmt::format("SELECT {0}MIN({1}), MAX({1}) FROM {2}", priority(table.name), column,
+                                                quote_name(table.name.schema, table.name.table)));
   if (!read.ok()) return read_failure(session, read.take_error(), table.name);
   const Rows rows = read.take();
   if (null_at(rows.at(0), 0)) return std::optional<Bounds>();
@@ -142,11 +194,12 @@ Result<std::unique_ptr<connect::ChunkReader>> Snapshot::read(const model::TableS
   }
   Connection session = TRY(pool_.take(stop));
   Result<std::uint64_t> marked = session.execute("SAVEPOINT millrace_chunk", stop);
-  Result<void> opened = marked.ok()
-                            ? session.open_rows(fmt::format("SELECT {} FROM {}{}", list.empty() ? "1" : list,
-                                                            quote_name(table.name.schema, table.name.table), condition),
-                                                stop)
-                            : Result<void>(marked.take_error());
+  Result<void> opened =
+      marked.ok()
+          ? session.open_rows(fmt::format("SELECT {}{} FROM {}{}", priority(table.name), list.empty() ? "1" : list,
+                                          quote_name(table.name.schema, table.name.table), condition),
+                              stop)
+          : Result<void>(marked.take_error());
   if (!opened.ok()) {
     base::Error error = read_failure(session, opened.take_error(), table.name);
     if (session.is_broken() || !session.execute("ROLLBACK TO SAVEPOINT millrace_chunk").ok())
@@ -155,8 +208,12 @@ Result<std::unique_ptr<connect::ChunkReader>> Snapshot::read(const model::TableS
       pool_.give_back(std::move(session));
     return error;
   }
-  return std::unique_ptr<connect::ChunkReader>(
-      std::make_unique<ChunkReader>(pool_, std::move(session), table, columns, choices_));
+  std::unique_ptr<connect::ChunkReader> reader =
+      std::make_unique<ChunkReader>(pool_, std::move(session), table, columns, choices_);
+  if (guard_.covers(table.name)) {
+    reader = std::make_unique<GuardedReader>(std::move(reader), guard_, table.name);
+  }
+  return reader;
 }
 
 // How the moment of a common snapshot is found; see the header.
@@ -164,11 +221,15 @@ class Taking {
  public:
   explicit Taking(const SnapshotRequest& request) : request_(request) {}
 
+  // The session that holds the lock on the request's tables.
+  std::optional<Connection> take_lock_holder() { return std::exchange(holder_, std::nullopt); }
+
   Result<LogPlace> run(std::vector<Connection>& sessions) {
     for (std::size_t i = 0; i < request_.sessions; ++i) {
       sessions.push_back(TRY(Connection::open(request_.settings, request_.stop)));
     }
-    if (sessions[0].server().is_mariadb) {
+    const bool locks_tables = !request_.to_lock.empty();
+    if (sessions[0].server().is_mariadb && !locks_tables) {
       for (int attempt = 0; attempt < lockless_attempts_max; ++attempt) {
         const std::optional<LogPlace> place = TRY(begin_unlocked(sessions));
         if (place) return *place;
@@ -176,6 +237,7 @@ class Taking {
     }
     Result<LogPlace> locked = begin_locked(sessions);
     if (locked.ok() || !lacks_right_) return locked;
+    if (locks_tables) return failed(errors::no_lock_right, "{}: {}", sessions[0].name(), locked.error().message);
     const bool is_exact = sessions[0].server().is_mariadb || !request_.needs_place;
     if (!is_exact) return failed(errors::no_snapshot_right, "{}: {}", sessions[0].name(), locked.error().message);
     sessions.erase(sessions.begin() + 1, sessions.end());
@@ -271,6 +333,24 @@ class Taking {
                   request_.lock_seconds);
   }
 
+  // Nobody writes at this moment, so they are given at once.
+  Result<void> lock_tables() {
+    std::string list;
+    for (const model::TableName& table : request_.to_lock) {
+      list += fmt::format("{}{} READ", list.empty() ? "" : ", ", quote_name(table.schema, table.table));
+    }
+    holder_.emplace(TRY(Connection::open(request_.settings, request_.stop)));
+    TRY(holder_->execute(fmt::format("SET SESSION lock_wait_timeout = {}", request_.lock_seconds), request_.stop));
+    Result<std::uint64_t> locked = holder_->execute("LOCK TABLES " + list, request_.stop);
+    if (locked.ok()) return {};
+    const unsigned int number = holder_->last_errno();
+    if (number == missing_database_right_number || number == missing_table_right_number) {
+      return failed(errors::no_lock_right, "{}", holder_->name()).because(locked.take_error());
+    }
+    if (number == lock_timeout_number) return failed(errors::lock_not_given, "{}: LOCK TABLES", holder_->name());
+    return locked.take_error();
+  }
+
   // nullopt: a transaction stands prepared, and the lock is given back.
   Result<std::optional<LogPlace>> begin_under_lock(Connection& locker, std::vector<Connection>& sessions) {
     if (request_.needs_place) {
@@ -280,6 +360,7 @@ class Taking {
         return std::optional<LogPlace>();
       }
     }
+    if (!request_.to_lock.empty()) TRY(lock_tables());
     for (Connection& session : sessions) {
       TRY(session.execute("ROLLBACK", request_.stop));
       TRY(session.execute(begin_sql, request_.stop));
@@ -295,6 +376,7 @@ class Taking {
 
   const SnapshotRequest& request_;
   bool lacks_right_ = false;
+  std::optional<Connection> holder_;
 };
 
 }  // namespace
@@ -302,14 +384,16 @@ class Taking {
 Result<TakenSnapshot> take_snapshot(const SnapshotRequest& request, std::uint64_t era, bool fenced) {
   std::vector<Connection> sessions;
   TakenSnapshot taken;
-  taken.place = TRY(Taking(request).run(sessions));
+  Taking taking(request);
+  taken.place = TRY(taking.run(sessions));
   model::Fence fence;
   if (fenced) {
     fence.high = packed(era, taken.place.file, taken.place.offset);
     fence.xmin = ~0ull;  // all that was committed up to `high` is seen
     fence.xmax = ~0ull;
   }
-  taken.snapshot = std::make_unique<Snapshot>(std::move(sessions), std::move(fence), request.values);
+  taken.snapshot =
+      std::make_unique<Snapshot>(std::move(sessions), taking.take_lock_holder(), std::move(fence), request);
   return taken;
 }
 

@@ -5,7 +5,6 @@
 #include <cctype>
 
 #include "connectors/mysql/alter_shape.h"
-#include "connectors/mysql/check.h"
 #include "convert/definition.h"
 
 namespace mysql {
@@ -43,8 +42,8 @@ std::string in_utf8(const binlog::Query& query) {
 }  // namespace
 
 TableHistory::TableHistory(const std::vector<TableSchemaPtr>& tables, Describe describe, bool folds_names,
-                           const convert::MysqlDialect& server)
-    : describe_(std::move(describe)), folds_names_(folds_names), server_(server) {
+                           const convert::MysqlDialect& server, bool logs_keys)
+    : describe_(std::move(describe)), folds_names_(folds_names), server_(server), logs_keys_(logs_keys) {
   for (const TableSchemaPtr& table : tables) {
     KnownTable& known = tables_[table->name];
     known.schema = table;
@@ -88,11 +87,34 @@ void TableHistory::put_aside(KnownTable& table, Outcomes& outcomes) {
 
 bool TableHistory::adds_unlogged_changes(const convert::Action& action) const {
   constexpr int takes_references = 90000;  // MySQL passed over REFERENCES behind a column before
-  if (logs_cascades(server_.is_mariadb, server_.version)) return false;
+  if (logs_keys_) return false;
   const bool has_key = action.kind == convert::ActionKind::add_index &&
                        action.index.kind == convert::IndexKind::foreign_key && convert::acts(action.index.rules);
   const bool takes_column = server_.is_mariadb || server_.version >= takes_references;
   return has_key || (takes_column && convert::acts(action.column.reference_rules));
+}
+
+bool TableHistory::touches_unlogged_key(const KnownTable& table, const convert::Action& action) const {
+  using Does = convert::ActionKind;
+  const auto is_named = [&](const std::string& name) { return folded(name) == folded(action.name); };
+  std::vector<std::string> bound;
+  for (const model::ForeignKey& key : table.schema->foreign_keys) {
+    if (!key.unlogged) continue;
+    const bool drops = action.kind == Does::drop_foreign_key || action.kind == Does::drop_constraint;
+    if (drops && is_named(key.name)) return true;
+    bound.insert(bound.end(), key.columns.begin(), key.columns.end());
+  }
+  for (const auto& [name, other] : tables_) {
+    for (const model::ForeignKey& key : other.schema->foreign_keys) {
+      if (!key.unlogged || key.referenced != table.schema->name) continue;
+      bound.insert(bound.end(), key.referenced_columns.begin(), key.referenced_columns.end());
+    }
+  }
+  if (bound.empty()) return false;
+  if (action.kind == Does::convert_characters) return true;
+  const bool changes =
+      action.kind == Does::drop_column || action.kind == Does::rename_column || action.kind == Does::change_column;
+  return changes && std::any_of(bound.begin(), bound.end(), is_named);
 }
 
 void TableHistory::drop(KnownTable& table, Outcomes& outcomes) {
@@ -139,8 +161,9 @@ Result<void> TableHistory::on_alter(const convert::Statement& ddl, std::string_v
     if (KnownTable* const other = known(name_of(ddl.tables[i], schema)); other != nullptr) put_aside(*other, outcomes);
   }
   if (table == nullptr || table->is_unclear || table->is_gone) return {};
-  const bool is_followed = std::none_of(ddl.actions.begin(), ddl.actions.end(),
-                                        [&](const convert::Action& action) { return adds_unlogged_changes(action); });
+  const bool is_followed = std::none_of(ddl.actions.begin(), ddl.actions.end(), [&](const convert::Action& action) {
+    return adds_unlogged_changes(action) || touches_unlogged_key(*table, action);
+  });
   if (!is_followed) {
     put_aside(*table, outcomes);
     return {};
@@ -150,6 +173,12 @@ Result<void> TableHistory::on_alter(const convert::Statement& ddl, std::string_v
   if (!after) {
     put_aside(*table, outcomes);
     return {};
+  }
+  // The catalogue may know of later ones.
+  const auto is_unlogged = [](const model::ForeignKey& key) { return key.unlogged; };
+  if (std::any_of(after->foreign_keys.begin(), after->foreign_keys.end(), is_unlogged) ||
+      std::any_of(table->schema->foreign_keys.begin(), table->schema->foreign_keys.end(), is_unlogged)) {
+    after->foreign_keys = table->schema->foreign_keys;
   }
   if (*after == *table->schema) return {};
   TRY(replace(*table, std::make_shared<const model::TableSchema>(std::move(*after))));

@@ -34,9 +34,9 @@ class TableHistory {
   using Describe = std::function<base::Result<model::TableSchemaPtr>(const model::TableName& table)>;
 
   // `folds_names`: names of tables have no case (lower_case_table_names is not 0). `server`: who carried the statements
-  // out; their modes are in the log.
+  // out; their modes are in the log. `logs_keys`: so is what foreign keys do.
   TableHistory(const std::vector<model::TableSchemaPtr>& tables, Describe describe, bool folds_names,
-               const convert::MysqlDialect& server);
+               const convert::MysqlDialect& server, bool logs_keys);
 
   // nullptr: none of ours.
   KnownTable* find(std::string_view schema, std::string_view table);
@@ -59,6 +59,8 @@ class TableHistory {
   void put_aside(KnownTable& table, Outcomes& outcomes);
   // A foreign key whose changes of the table will not be in the log.
   bool adds_unlogged_changes(const convert::Action& action) const;
+  // Whether it changes such a key that is there, or columns of one.
+  bool touches_unlogged_key(const KnownTable& table, const convert::Action& action) const;
   void drop(KnownTable& table, Outcomes& outcomes);
   void on_renames(const std::vector<std::pair<model::TableName, model::TableName>>& renames, Outcomes& outcomes);
   void on_create(const convert::Statement& ddl, const model::TableName& name, Outcomes& outcomes);
@@ -68,6 +70,7 @@ class TableHistory {
   Describe describe_;
   const bool folds_names_;
   const convert::MysqlDialect server_;
+  const bool logs_keys_;
   std::uint64_t versions_ = 0;
 };
 

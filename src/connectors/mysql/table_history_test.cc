@@ -68,7 +68,7 @@ class History : public ::testing::TestWithParam<mysql_test::Kind> {
     const auto nothing = [](const model::TableName&) -> base::Result<model::TableSchemaPtr> {
       return model::TableSchemaPtr();
     };
-    return TableHistory(known, nothing, false, dialect);
+    return TableHistory(known, nothing, false, dialect, *logs_key_actions(db_->connection()));
   }
   std::vector<TableHistory::Outcome> carry_out(TableHistory& history, const std::string& sql, bool on_server = true) {
     if (on_server) db_->run(sql);
@@ -187,7 +187,7 @@ TEST_P(History, ForeignKeysThatActAreNotFollowed) {
   db_->run("CREATE TABLE p (id int PRIMARY KEY)");
   for (const char* table : {"t", "u"}) db_->run(std::string("CREATE TABLE ") + table + " (id int PRIMARY KEY, p int)");
   TableHistory history = history_of({"t", "u"});
-  const bool is_logged = logs_cascades(is_mariadb(), static_cast<int>(db_->connection().server().version));
+  const bool is_logged = *logs_key_actions(db_->connection());
   EXPECT_TRUE(carry_out(history, "ALTER TABLE t ADD CONSTRAINT f FOREIGN KEY (p) REFERENCES p (id) ON DELETE RESTRICT")
                   .empty());
   auto outcomes = carry_out(

@@ -32,6 +32,7 @@ class MysqlTarget final : public connect::Target {
         notes_(*context.journal, "mytarget") {}
 
   std::string_view family() const override { return family_name; }
+  bool carries_out_keys() const override { return true; }
   bool takes_native(const TableSchema& table) const override {
     return std::all_of(table.columns.begin(), table.columns.end(),
                        [&](const model::Column& column) { return column.generated || keeps_native(table, column); });

@@ -8,6 +8,7 @@
 #include "connectors/mysql/destination.h"
 #include "connectors/mysql/prepare.h"
 #include "connectors/mysql/target_errors.h"
+#include "relational/key_graph.h"
 #include "relational/landed_names.h"
 #include "relational/landed_objects.h"
 #include "relational/row_key.h"
@@ -26,10 +27,45 @@ std::string table_object(const TableSchema& table) { return "table " + table.nam
 
 // ---- the server
 
+std::string folded(std::string name) {
+  const auto fold = [](unsigned char c) { return static_cast<char>(c < 0x80 ? std::tolower(c) : c); };
+  std::transform(name.begin(), name.end(), name.begin(), fold);
+  return name;
+}
+
+// `folding`: lower_case_table_names. 1 stores names in lower case, 2 as they are given; neither tells their case.
+void check_cases(std::int64_t folding, const std::vector<model::TableSchemaPtr>& tables, const CheckPlan& plan,
+                 std::vector<Finding>& findings) {
+  constexpr std::int64_t stores_lower = 1;
+  if (folding == 0) return;
+  const std::string setting = fmt::format("(lower_case_table_names = {})", folding);
+  if (folding == stores_lower && folded(plan.control_schema) != plan.control_schema) {
+    findings.push_back({Severity::refusal, "schema " + plan.control_schema,
+                        "the server keeps names in lower case " + setting,
+                        "write ControlTablesSettings.ControlSchema in lower case"});
+  }
+  std::map<model::TableName, std::string> lower;
+  for (const model::TableSchemaPtr& table : tables) {
+    const model::TableName name{folded(table->name.schema), folded(table->name.table)};
+    const auto [other, is_new] = lower.emplace(name, table->name.text());
+    if (!is_new && other->second != table->name.text()) {
+      findings.push_back({Severity::refusal, table_object(*table),
+                          fmt::format("and {} are one table here: the server does not tell the case of names {}",
+                                      other->second, setting),
+                          "rename one of them in the table mappings"});
+    }
+    if (folding == stores_lower && name != table->name) {
+      findings.push_back({Severity::refusal, table_object(*table), "the server keeps names in lower case " + setting,
+                          "give schema and table the rule-action convert-lowercase in the table mappings"});
+    }
+  }
+}
+
 base::Result<void> check_settings(Session& session, const std::vector<model::TableSchemaPtr>& tables,
-                                  std::vector<Finding>& findings) {
+                                  const CheckPlan& plan, std::vector<Finding>& findings) {
   const Rows rows = TRY(session.query(
-      "SELECT @@read_only, @@local_infile, @@max_allowed_packet, @@lower_case_table_names, @@innodb_read_only",
+      "SELECT @@read_only, @@local_infile, @@max_allowed_packet, @@lower_case_table_names, @@innodb_read_only, "
+      "IF(@@global.time_zone = 'SYSTEM', @@system_time_zone, @@global.time_zone)",
       "settings"));
   const Row& row = rows.at(0);
   const auto is_on = [&](std::size_t at) { return text_at(row, at) == "1" || text_at(row, at) == "ON"; };
@@ -47,21 +83,12 @@ base::Result<void> check_settings(Session& session, const std::vector<model::Tab
                         fmt::format("is {} bytes: a change of a row that is larger stops the task", number_at(row, 2)),
                         "SET GLOBAL max_allowed_packet = 1073741824;"});
   }
-  if (number_at(row, 3) == 0) return {};
-  std::map<model::TableName, std::string> lower;
-  for (const model::TableSchemaPtr& table : tables) {
-    model::TableName folded = table->name;
-    const auto fold = [](unsigned char c) { return static_cast<char>(c < 0x80 ? std::tolower(c) : c); };
-    std::transform(folded.schema.begin(), folded.schema.end(), folded.schema.begin(), fold);
-    std::transform(folded.table.begin(), folded.table.end(), folded.table.begin(), fold);
-    const auto [other, is_new] = lower.emplace(folded, table->name.text());
-    if (is_new || other->second == table->name.text()) continue;
-    findings.push_back({Severity::refusal, table_object(*table),
-                        fmt::format("and {} are one table here: the server does not tell the case of names "
-                                    "(lower_case_table_names = {})",
-                                    other->second, number_at(row, 3)),
-                        "rename one of them in the table mappings"});
+  if (const std::string zone = text_at(row, 5); zone != "UTC" && zone != "+00:00") {
+    findings.push_back(
+        {Severity::note, "server setting time_zone",
+         zone + "; the task writes in UTC: a TIMESTAMP is the same moment, and shows as each session says", ""});
   }
+  check_cases(number_at(row, 3), tables, plan, findings);
   return {};
 }
 
@@ -246,7 +273,7 @@ base::Result<std::vector<Finding>> check_target(Session& session, const std::vec
                                                 const CheckPlan& plan) {
   std::vector<Finding> findings;
   const Dialect dialect = TRY(read_dialect(session));
-  TRY(check_settings(session, tables, findings));
+  TRY(check_settings(session, tables, plan, findings));
   TRY(check_rights(session, tables, plan, findings));
   std::set<model::TableName> names;
   for (const model::TableSchemaPtr& table : tables) {
@@ -264,6 +291,12 @@ base::Result<std::vector<Finding>> check_target(Session& session, const std::vec
     check_types(*table, findings);
     check_names(*table, findings);
     if (plan.preparation != connect::Preparation::drop_and_create) TRY(check_existing(session, *table, findings));
+  }
+  if (plan.stream) {
+    const auto compares_as_source = [&](const TableSchema& table, const model::Column& column) {
+      return table.family == family_name && landing_collation(dialect, table, column) == column.collation;
+    };
+    relational::add_key_problems(tables, compares_as_source, findings);
   }
   return findings;
 }

@@ -56,4 +56,13 @@ inline constexpr base::Code apply_suspended{
     "A change could not be applied to the table, or its policy is SUSPEND_TABLE. Its changes are kept: correct the "
     "target and start the task again, or load the table anew with --reload-table."};
 
+inline constexpr base::Code key_refused{"mysql.target_key_refused", Kind::table,
+                                        "The target refused what a foreign key of the source did by itself. Mend the "
+                                        "cause that the message tells (a check, "
+                                        "a trigger), then load the tables that the key binds together again."};
+inline constexpr base::Code key_collation{
+    "mysql.target_key_collation", Kind::table,
+    "A foreign key acts at the source, and the target's table compares the key's column by another collation. Make the "
+    "column with the source's collation, then load the tables that the key binds together again."};
+
 }  // namespace mysql::target_errors

@@ -13,6 +13,7 @@
 // first), and a refusal repeats the whole run in the source's order. One thread.
 #pragma once
 
+#include "connectors/postgres/apply_keys.h"
 #include "connectors/postgres/apply_row.h"
 #include "connectors/postgres/apply_schema.h"
 #include "relational/group_applier.h"
@@ -42,6 +43,7 @@ class Applier final : public relational::GroupApplier {
   base::Result<bool> send_sets(const model::ChangeBatch& batch, std::uint32_t table, const relational::Destination& to,
                                NetChanges& net, connect::ApplyReport& report) override;
   std::unique_ptr<relational::RowApplier> row_applier(connect::ApplyReport& report) override;
+  std::unique_ptr<relational::KeyedRows> keyed_rows() override { return std::make_unique<KeyedRows>(*session_); }
   base::Result<void> flush_runs(const model::ChangeBatch& batch, connect::ApplyReport& report) override;
   base::Result<std::uint64_t> move_position(const model::Position& to) override;
   base::Result<model::Position> read_replayed(const model::TableName& source_name) override;

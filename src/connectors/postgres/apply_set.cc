@@ -15,7 +15,8 @@ using model::CellState;
 
 constexpr std::size_t copy_piece_bytes = 1u << 20;
 
-// "unnest($1::text[], $2::text[]) AS v(p0, p1)"
+}  // namespace
+
 std::string unnest(std::size_t arrays) {
   std::string values, names;
   for (std::size_t i = 0; i < arrays; ++i) {
@@ -24,8 +25,6 @@ std::string unnest(std::size_t arrays) {
   }
   return fmt::format("unnest({}) AS v({})", values, names);
 }
-
-}  // namespace
 
 std::string_view SetSender::row_text(const model::ChangeBatch& batch, const Destination& to, model::CellForm form,
                                      std::uint32_t place, const Cell& cell, std::string& scratch) {

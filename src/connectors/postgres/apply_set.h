@@ -31,6 +31,9 @@ struct SetLimits {
   std::size_t large_bytes_min = 4u << 20;  // of one row
 };
 
+// "unnest($1::text[], $2::text[]) AS v(p0, p1)"
+std::string unnest(std::size_t arrays);
+
 class SetSender {
  public:
   SetSender(Session& session, const model::ChangeBatch& batch, const Destination& to, model::CellForm form)

@@ -31,6 +31,7 @@ room(connectors_postgres
   connectors/postgres/user_types.cc
   connectors/postgres/apply.cc
   connectors/postgres/apply_ddl.cc
+  connectors/postgres/apply_keys.cc
   connectors/postgres/apply_row.cc
   connectors/postgres/apply_schema.cc
   connectors/postgres/apply_set.cc

@@ -32,6 +32,7 @@ class PostgresTarget final : public connect::Target {
         notes_(*context.journal, "pgtarget") {}
 
   std::string_view family() const override { return "postgresql"; }
+  bool carries_out_keys() const override { return true; }
   bool takes_native(const TableSchema& table) const override;
   bool takes_raw(const TableSchema& table, connect::ReadForm form) const override;
   base::Result<std::vector<connect::Finding>> check(const std::vector<TableSchemaPtr>& tables,

@@ -6,6 +6,7 @@
 #include "connectors/postgres/prepare.h"
 #include "connectors/postgres/target_errors.h"
 #include "connectors/postgres/target_schema.h"
+#include "relational/key_graph.h"
 #include "relational/landed_objects.h"
 #include "relational/row_key.h"
 
@@ -94,6 +95,14 @@ void check_definitions(const TableSchema& table, const CheckPlan& plan, std::vec
   }
 }
 
+// MySQL's `=` holds for other values than PostgreSQL's, which compares bytes: all but these overlook blanks at the end,
+// and those of CHAR are not kept.
+bool compares_bytes(const TableSchema&, const model::Column& column) {
+  const std::string& collation = column.collation;
+  if (collation == "binary" || collation.ends_with("_0900_bin") || collation.ends_with("_nopad_bin")) return true;
+  return collation.ends_with("_bin") && column.type.native.starts_with("char(");
+}
+
 // The server would cut longer names without a word, and two of them might become one.
 void check_names(const TableSchema& table, std::vector<Finding>& findings) {
   const auto check = [&](const std::string& what, const std::string& name) {
@@ -142,6 +151,7 @@ base::Result<std::vector<Finding>> check_target(Session& session, const std::vec
           {Severity::refusal, table_object(*table), found.error().message, std::string(found.error().code->advice)});
     }
   }
+  if (plan.stream) relational::add_key_problems(tables, compares_bytes, findings);
   return findings;
 }
 
