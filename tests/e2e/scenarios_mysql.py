@@ -9,7 +9,7 @@ import threading
 import psycopg2
 import pymysql
 
-from harness import TOP, expect, expect_same, scenario, select, transform
+from harness import TOP, csv_rows, expect, expect_same, rebuilt, scenario, select, transform
 from mysql_servers import MariaDB, MySQL, MysqlDatabase
 from servers import wait_for
 
@@ -230,6 +230,36 @@ def xa(bench):
         source.execute("INSERT INTO t VALUES (11, 'behind')")
         task.catch_up()
         expect_same(rows_of(target, f"{source.name}.t"), rows_of(source, "t"), f"{name}: all have ended")
+
+
+@scenario("mysql.transactions_of_every_size")
+def transactions_of_every_size(bench):
+    """Whole in one batch, too large for that, turned in the middle, rolled back; one after the other, to a database and files."""
+    numbers = "WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {count}) SELECT n + {low}, {value} FROM s"
+    for name, source in sources(bench):
+        target = bench.target()
+        source.execute("CREATE TABLE t (id int PRIMARY KEY, a longtext)")
+        task = bench.task(source, target, [select(source.name)])
+        folder, lake = bench.lake(f"lake-{name}")
+        files = bench.task(source, lake, [select(source.name)])
+        task.catch_up(), files.catch_up()
+        low = 0
+        for count, value in ((1, "'one'"), (5_000, "'row'"), (12_000, "concat('row ', n)"), (40_000, "concat('row ', n)"),
+                             (20, "repeat('pieces ', 60000)"), (2, "'last'")):
+            insert = f"INSERT INTO t {numbers.format(count=count, low=low, value=value)}"
+            source.execute(insert)
+            source.execute(f"START TRANSACTION; DELETE FROM t WHERE id > {low} + 30000; {insert.replace('SELECT n +', 'SELECT n + 1000000 +')}; "
+                           f"UPDATE t SET a = 'kept' WHERE id = {low + 1}; ROLLBACK")
+            source.execute(f"START TRANSACTION; UPDATE t SET a = concat(a, '!') WHERE id = {low + 1}; "
+                           f"INSERT INTO t VALUES ({low + count + 1}, 'beside'); COMMIT")
+            low += count + 1
+        task.catch_up(), files.catch_up()
+        ordered = "SELECT id, a FROM {} ORDER BY id"
+        wanted = [tuple(row) for row in source.execute(ordered.format("t"))]
+        expect_same(len(wanted), low, f"{name}: rows")
+        expect(target.execute(ordered.format(f"{source.name}.t")) == wanted, f"{name}: the database differs")
+        rows = rebuilt(csv_rows(folder, f"{source.name}/t"))
+        expect(sorted((int(key), text) for key, text in rows.values()) == wanted, f"{name}: the files differ")
 
 
 @scenario("mysql.begins_behind_xa")
