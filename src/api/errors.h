@@ -29,6 +29,10 @@ inline constexpr base::Code sns_no_authorization{
 inline constexpr base::Code sns_invalid_topic{"api.SNSInvalidTopicFault", base::Kind::input,
                                               "Give a topic's ARN: arn:aws:sns:region:account:name."};
 
+inline constexpr base::Code s3_access_denied{"api.S3AccessDeniedFault", base::Kind::input,
+                                             "Give the server's user the right to write below results/ of its data "
+                                             "directory, and remove files that have a bucket's name."};
+
 inline constexpr base::Code invalid_parameter_value{"api.InvalidParameterValueException", base::Kind::input,
                                                     "Correct the named member; the API's reference describes each."};
 inline constexpr base::Code invalid_parameter_combination{"api.InvalidParameterCombinationException", base::Kind::input,

@@ -16,7 +16,7 @@ room(main_room
   SOURCES main/time_text.cc main/endpoint.cc main/task_document.cc main/data_dir.cc main/log_file.cc main/signals.cc
           main/connectors.cc main/progress.cc main/table_text.cc main/reports.cc main/command_line.cc
           main/help_pages.cc main/log_levels.cc main/session.cc main/settings_pages.cc main/commands.cc
-          main/mapping_commands.cc main/worker.cc main/run_report.cc main/mapping_pages.cc main/mapping_rows.cc
+          main/mapping_commands.cc main/worker.cc main/assessment.cc main/run_report.cc main/mapping_pages.cc main/mapping_rows.cc
   DEPENDS engine ${connector_rooms}
   LINKS spdlog::spdlog CLI11::CLI11 nlohmann_json::nlohmann_json)
 # connectors.cc lists each connector whose register.h is there: compile it again when one appears.
@@ -35,7 +35,7 @@ add_dependencies(millrace millrace-server)
 unit_test(main_test
   SOURCES src/main/task_document_test.cc src/main/progress_test.cc src/main/data_dir_test.cc
           src/main/help_pages_test.cc src/main/settings_pages_test.cc src/main/filter_oracle_test.cc
-          src/main/mapping_rows_test.cc
+          src/main/mapping_rows_test.cc src/main/assessment_test.cc
   DEPENDS main_room)
 if(TARGET main_test)
   target_compile_definitions(main_test PRIVATE MILLRACE_SOURCE_FOLDER="${CMAKE_SOURCE_DIR}")

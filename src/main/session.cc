@@ -62,8 +62,12 @@ base::Result<std::unique_ptr<Session>> Session::locked(const std::string& task_f
 }
 
 base::Result<std::unique_ptr<Session>> Session::looking(const std::string& task_file, const std::string& data_dir) {
+  return looking(TRY(read_task_document(task_file)), data_dir);
+}
+
+base::Result<std::unique_ptr<Session>> Session::looking(TaskDocument document, const std::string& data_dir) {
   std::unique_ptr<Session> session(new Session());  // NOLINT: private constructor
-  session->document_ = TRY(read_task_document(task_file));
+  session->document_ = std::move(document);
   session->data_dir_ = std::make_unique<DataDir>(TRY(DataDir::look(data_dir)));
   const DataDir& folder = *session->data_dir_;
   session->log_ = std::make_unique<base::NullLog>();

@@ -23,6 +23,7 @@ class Session {
  public:
   static base::Result<std::unique_ptr<Session>> locked(const std::string& task_file, const std::string& data_dir);
   static base::Result<std::unique_ptr<Session>> looking(const std::string& task_file, const std::string& data_dir);
+  static base::Result<std::unique_ptr<Session>> looking(TaskDocument document, const std::string& data_dir);
 
   TaskDocument& document() { return document_; }
   base::SystemClock& clock() { return clock_; }

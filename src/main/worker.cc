@@ -8,6 +8,7 @@
 #include "base/disk.h"
 #include "base/json.h"
 #include "engine/state_store.h"
+#include "main/assessment.h"
 #include "main/connectors.h"
 #include "main/errors.h"
 #include "main/session.h"
@@ -120,6 +121,36 @@ base::Result<json> list_schemas(const json& question) {
   return json{{"schemas", schemas}};
 }
 
+base::Result<json> list_checks(const json& question) {
+  Route route;
+  for (const auto& [member, value] : {std::pair{"source", &route.source}, {"target", &route.target}}) {
+    const json name = TRY(member_of(question, member));
+    const bool known = std::any_of(all_connectors().begin(), all_connectors().end(), [&](const auto* connector) {
+      const auto& names = connector->engine_names;
+      return name.is_string() && std::find(names.begin(), names.end(), name.get<std::string>()) != names.end();
+    });
+    if (!known) return base::failed(errors::unknown_engine, "{} is not one of this server", name.dump());
+    *value = name;
+  }
+  const json type = TRY(member_of(question, "type"));
+  if (type == "full-load-and-cdc") route.type = engine::MigrationType::full_load_and_cdc;
+  if (type == "cdc") route.type = engine::MigrationType::cdc;
+  return json{{"checks", applicable_checks(route)}};
+}
+
+base::Result<json> assess(const json& question) {
+  const json document = TRY(member_of(question, "document"));
+  const json folder = TRY(member_of(question, "data_dir"));
+  auto session = TRY(Session::looking(
+      TRY(parse_task_document(document.dump(), "task", all_connectors(), environment_variable)), folder));
+  const TaskDocument& task = session->document();
+  engine::Task plans(task.definition, session->environment());
+  const engine::Plan plan = TRY(plans.plan(std::stop_token()));
+  const Route route{task.source.engine_name, task.target.engine_name, task.definition.migration_type};
+  return json{{"checks", verdicts(plan, route, question.value("checks", std::vector<std::string>()))},
+              {"types", type_report(plan, task.definition.identifier)}};
+}
+
 std::string_view kind_word(connect::OptionKind kind) {
   switch (kind) {
     case connect::OptionKind::text: return "string";
@@ -166,6 +197,8 @@ base::Result<json> reply_to(const json& question) {
   if (what == "check-task") return check_task(question);
   if (what == "test") return test_connection(question);
   if (what == "schemas") return list_schemas(question);
+  if (what == "checks") return list_checks(question);
+  if (what == "assess") return assess(question);
   if (what == "engines") return engines();
   return base::failed(errors::bad_usage, "the question is unknown");
 }

@@ -9,6 +9,10 @@
 //   {"ask": "check-task", "document": {task file}}                             -> {"settings": "{...}", "remarks": []}
 //   {"ask": "test", "side": ..., "endpoint": ...}                              -> {"version": "15.4"}; really connects
 //   {"ask": "schemas", "side": ..., "endpoint": ...}                           -> {"schemas": ["public"]}
+//   {"ask": "checks", "source": "postgres", "target": "s3", "type": "cdc"}     -> {"checks": [names]} of assessments
+//   {"ask": "assess", "document": ..., "data_dir": ..., "checks": [names]}     -> {"checks": [verdicts], "types":
+//   {...}};
+//                                                                                really looks at both sides
 //   {"ask": "engines"}                       -> {"engines": [{"name", "source", "target", "options": [...]}]}
 //
 // A refusal is an answer: {"error": {"code": "connect.bad_option", "message": "...", "input": true}}.

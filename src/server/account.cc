@@ -19,17 +19,6 @@ using base::Result;
 constexpr base::WallMicros second = 1'000'000;
 constexpr std::int64_t window_usual = 60, window_max = 14 * 24 * 60;  // minutes
 
-struct Quota {
-  const char* name;
-  const char* kind;
-  std::int64_t most;
-};
-constexpr std::array<Quota, 5> quotas{Quota{"ReplicationInstances", instance_kind, 1000},
-                                      {"Endpoints", endpoint_kind, 100'000},
-                                      {"ReplicationTasks", task_kind, 10'000},
-                                      {"ReplicationSubnetGroups", subnet_group_kind, 1000},
-                                      {"Certificates", certificate_kind, 10'000}};
-
 struct Categories {
   const char* source_type;
   std::array<const char*, 7> names;
@@ -50,7 +39,7 @@ json names_of(const Categories& row) {
 
 Result<json> describe_quotas(Ground& ground, const Request&) {
   json list = json::array();
-  for (const Quota& quota : quotas) {
+  for (const Quota& quota : quotas()) {
     const std::size_t used = TRY(ground.store.count(quota.kind));
     list.push_back({{"AccountQuotaName", quota.name}, {"Used", used}, {"Max", quota.most}});
   }

@@ -107,15 +107,6 @@ Result<json> delete_certificate(Ground& ground, const Request& request) {
   return json{{"Certificate", row.shown}};
 }
 
-Result<void> write_file(const std::string& path, std::string_view text) {
-  base::PosixDisk disk;
-  const std::string fresh = path + "." + random_hex(8);  // two may write it at once
-  auto file = TRY(disk.open(fresh, base::OpenMode::create_new));
-  TRY(file->append(text));
-  TRY(file->sync());
-  return disk.rename(fresh, path);
-}
-
 void add_extension(X509* certificate, int kind, const std::string& value) {
   X509V3_CTX context;
   X509V3_set_ctx_nodb(&context);

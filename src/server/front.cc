@@ -8,6 +8,7 @@
 #include "api/reply.h"
 #include "base/json.h"
 #include "server/account.h"
+#include "server/assessments.h"
 #include "server/bounds.h"
 #include "server/certificates.h"
 #include "server/endpoints.h"
@@ -32,7 +33,7 @@ std::vector<OperationRow> all_rows() {
   for (const auto part :
        {endpoint_operations(), connection_operations(), instance_operations(), subnet_group_operations(),
         certificate_operations(), task_operations(), task_life_operations(), replication_operations(), tag_operations(),
-        account_operations(), subscription_operations()}) {
+        account_operations(), subscription_operations(), assessment_operations()}) {
     rows.insert(rows.end(), part.begin(), part.end());
   }
   std::sort(rows.begin(), rows.end(), [](const auto& left, const auto& right) { return left.name < right.name; });

@@ -41,6 +41,25 @@ json instance(const std::string& name) {
   return {{"ReplicationInstanceIdentifier", name}, {"ReplicationInstanceClass", "dms.t3.medium"}};
 }
 
+TEST_F(FrontTest, NoMoreThanTheQuota) {
+  Change full;
+  for (int i = 0; i < 1000; ++i) {
+    Resource row;
+    row.kind = "subgrp";
+    row.id = fmt::format("g{}", i);
+    row.arn = "arn:aws:dms:eu-central-1:123456789012:subgrp:" + row.id;
+    full.put.push_back(std::move(row));
+  }
+  ASSERT_TRUE(store_->commit(full).ok());
+  const json group{{"ReplicationSubnetGroupIdentifier", "one-more"},
+                   {"ReplicationSubnetGroupDescription", "d"},
+                   {"SubnetIds", {"a", "b"}}};
+  EXPECT_EQ(call("CreateReplicationSubnetGroup", group),
+            "ResourceQuotaExceededFault: there are 1000 ReplicationSubnetGroups already, the most that there may be");
+  ASSERT_TRUE(store_->commit({.removed = {{"subgrp", "g7"}}, .put = {}, .tags = {}, .events = {}}).ok());
+  EXPECT_EQ(call("CreateReplicationSubnetGroup", group)["ReplicationSubnetGroup"]["SubnetGroupStatus"], "Complete");
+}
+
 TEST_F(FrontTest, LifeOfAnInstance) {
   const json made = call("CreateReplicationInstance", instance("Worker-1"))["ReplicationInstance"];
   EXPECT_EQ(made["ReplicationInstanceIdentifier"], "worker-1");

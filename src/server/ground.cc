@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/ground.h"
 
+#include "base/disk.h"
 #include "server/errors.h"
 
 namespace server {
@@ -9,6 +10,15 @@ namespace {
 constexpr base::Nanos check_time_max = std::chrono::seconds(20);
 
 }  // namespace
+
+base::Result<void> write_file(const std::string& path, std::string_view text) {
+  base::PosixDisk disk;
+  const std::string fresh = path + "." + random_hex(8);
+  auto file = TRY(disk.open(fresh, base::OpenMode::create_new));
+  TRY(file->append(text));
+  TRY(file->sync());
+  return disk.rename(fresh, path);
+}
 
 std::string Ground::task_folder(const Resource& task) const {
   return data_dir + "/tasks/" + task.inner.value("folder", std::string());

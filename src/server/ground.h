@@ -40,6 +40,9 @@ struct Ground {
   base::Result<json> checked(const json& question) const;
 };
 
+// The file is there whole or not at all; two may write it at once.
+base::Result<void> write_file(const std::string& path, std::string_view text);
+
 struct Request {
   const api::Operation* operation;
   json input;

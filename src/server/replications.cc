@@ -165,7 +165,7 @@ Result<json> describe_replications(Ground& ground, const Request& request) {
 Result<json> start_replication(Ground& ground, const Request& request) {
   Resource config = TRY(named_config(ground, request));
   if (request.has("PremigrationAssessmentSettings")) {
-    return refused("PremigrationAssessmentSettings: assessments are not offered by this server");
+    return refused("PremigrationAssessmentSettings: a replication starts without assessments; run one for a task");
   }
   TRY(start_run(ground, request, config, request.text("StartReplicationType")));
   return json{{"Replication", shown_replication(ground, config)}};

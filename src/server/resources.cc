@@ -2,9 +2,14 @@
 #include "server/resources.h"
 
 #include <algorithm>
+#include <array>
 
 #include "api/errors.h"
 #include "base/json.h"
+#include "server/certificates.h"
+#include "server/endpoints.h"
+#include "server/instances.h"
+#include "server/tasks.h"
 
 namespace server {
 namespace {
@@ -71,8 +76,27 @@ base::Result<std::string> free_name(Ground& ground, const std::string& kind, con
   return id;
 }
 
+std::span<const Quota> quotas() {
+  static constexpr std::array<Quota, 5> rows{Quota{"ReplicationInstances", instance_kind, 1000},
+                                             {"Endpoints", endpoint_kind, 100'000},
+                                             {"ReplicationTasks", task_kind, 10'000},
+                                             {"ReplicationSubnetGroups", subnet_group_kind, 1000},
+                                             {"Certificates", certificate_kind, 10'000}};
+  return rows;
+}
+
+base::Result<void> check_quota(Ground& ground, const std::string& kind) {
+  for (const Quota& quota : quotas()) {
+    if (kind != quota.kind || TRY(ground.store.count(kind)) < static_cast<std::size_t>(quota.most)) continue;
+    return base::failed(api::errors::resource_quota_exceeded, "there are {} {} already, the most that there may be",
+                        quota.most, quota.name);
+  }
+  return {};
+}
+
 base::Result<Resource> new_resource(Ground& ground, const Request& request, const std::string& kind,
                                     const std::string& id) {
+  TRY(check_quota(ground, kind));
   Resource out;
   out.kind = kind;
   out.id = id;

@@ -21,6 +21,15 @@ base::Result<std::string> free_name(Ground& ground, const std::string& kind, con
 // A new resource with its ARN: behind ResourceIdentifier when the request has one, else random.
 base::Result<Resource> new_resource(Ground& ground, const Request& request, const std::string& kind,
                                     const std::string& id);
+// How many of a kind there may be.
+struct Quota {
+  const char* name;  // in DescribeAccountAttributes
+  const char* kind;
+  std::int64_t most;
+};
+std::span<const Quota> quotas();
+// ResourceQuotaExceededFault when there are as many as there may be; new_resource() asks by itself.
+base::Result<void> check_quota(Ground& ground, const std::string& kind);
 // Tags of a Create request; empty: none.
 base::Result<std::map<std::string, std::string>> tags_of(const json& list);
 // A time of the API, a number of seconds; what cannot be meant becomes the nearest that can.

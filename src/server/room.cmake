@@ -1,8 +1,10 @@
 room(server
-  SOURCES server/database.cc server/database_sqlite.cc server/database_postgres.cc server/store.cc server/seal.cc server/child.cc server/ground.cc server/resources.cc
-          server/endpoints.cc server/connections.cc server/certificates.cc server/instances.cc server/subnet_groups.cc
-          server/tags.cc server/account.cc server/subscriptions.cc server/signed_call.cc server/courier.cc server/tasks.cc server/task_life.cc
-          server/runs.cc server/replications.cc server/supervisor.cc server/machine.cc server/metrics.cc server/bounds.cc server/audit.cc server/front.cc
+  SOURCES server/database.cc server/database_sqlite.cc server/database_postgres.cc server/store.cc server/seal.cc
+          server/child.cc server/ground.cc server/resources.cc server/endpoints.cc server/connections.cc
+          server/certificates.cc server/instances.cc server/subnet_groups.cc server/tags.cc server/account.cc
+          server/subscriptions.cc server/signed_call.cc server/courier.cc server/tasks.cc server/task_life.cc
+          server/runs.cc server/assessments.cc server/replications.cc server/supervisor.cc server/machine.cc
+          server/metrics.cc server/bounds.cc server/audit.cc server/front.cc
           server/connection.cc server/http.cc server/users.cc server/client.cc
   DEPENDS api
   LINKS SQLite::SQLite3 PostgreSQL::PostgreSQL OpenSSL::SSL OpenSSL::Crypto nlohmann_json::nlohmann_json cpp-httplib

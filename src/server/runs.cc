@@ -8,6 +8,7 @@
 #include "api/errors.h"
 #include "base/disk.h"
 #include "base/json.h"
+#include "server/assessments.h"
 #include "server/endpoints.h"
 #include "server/resources.h"
 #include "server/tasks.h"
@@ -191,7 +192,7 @@ Result<void> stop_run(Ground& ground, Resource& task) {
 Result<void> delete_run(Ground& ground, Resource& task) {
   if (!at_rest(task)) return wrong_state("the replication task", task.state, "ready, stopped or failed");
   task.state = "deleting";
-  TRY(ground.store.commit({.removed = {}, .put = {task}, .tags = {}, .events = {}}));
+  TRY(ground.store.commit({.removed = TRY(assessments_of(ground, task)), .put = {task}, .tags = {}, .events = {}}));
   ground.on_change();
   return {};
 }

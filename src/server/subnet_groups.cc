@@ -39,6 +39,7 @@ Result<json> create_group(Ground& ground, const Request& request) {
   }
   const auto tags = TRY(tags_of(request.input.value("Tags", json::array())));
   const json subnets = TRY(subnets_of(request));
+  TRY(check_quota(ground, subnet_group_kind));
   Resource group;
   group.kind = subnet_group_kind;
   group.id = id;

@@ -11,6 +11,7 @@
 
 #include "base/disk.h"
 #include "base/json.h"
+#include "server/assessments.h"
 #include "server/endpoints.h"
 #include "server/errors.h"
 #include "server/resources.h"
@@ -23,7 +24,7 @@ using base::Lock;
 using base::Result;
 
 constexpr base::Nanos soon = std::chrono::milliseconds(50), later = std::chrono::milliseconds(500);
-constexpr base::Nanos question_time_max = std::chrono::seconds(60);
+constexpr base::Nanos question_time_max = std::chrono::seconds(60), assessment_time_max = std::chrono::minutes(10);
 constexpr base::Nanos worker_idle = std::chrono::seconds(30);
 constexpr std::size_t questions_max = 8;
 constexpr int crashes_max = 5;
@@ -72,6 +73,15 @@ std::string last_words(const std::string& path) {
 
 // A row that is asked about again is another question.
 std::string question_of(const Resource& row) { return fmt::format("{}#{}", row.arn, row.inner.value("asked", 0)); }
+
+bool is_assessment(const Resource& row) { return row.kind == assessment_kind || row.kind == type_assessment_kind; }
+
+Result<json> endpoint_question(Ground& ground, const Resource& row) {
+  const Resource endpoint = TRY(need(ground, endpoint_kind, row.shown.value("EndpointArn", ""), "EndpointArn"));
+  return json{{"ask", row.kind == connection_kind ? "test" : "schemas"},
+              {"side", side_of(endpoint)},
+              {"endpoint", TRY(endpoint_document(ground, endpoint))}};
+}
 
 // What a report or a stored row holds and nobody expects is an error of that task alone.
 template <typename Work>
@@ -138,7 +148,10 @@ Result<bool> Supervisor::look() {
     }
   }
   std::set<std::string> asked;
-  for (const auto& [kind, state] : {std::pair{connection_kind, "testing"}, {refresh_kind, "refreshing"}}) {
+  for (const auto& [kind, state] : {std::pair{connection_kind, "testing"},
+                                    {refresh_kind, "refreshing"},
+                                    {assessment_kind, "running"},
+                                    {type_assessment_kind, "running"}}) {
     for (const Resource& row : TRY(ground_.store.in_state(kind, {state}))) {
       busy = true;
       asked.insert(question_of(row));
@@ -379,20 +392,18 @@ Result<void> Supervisor::look_at_question(Resource row) {
 }
 
 Result<void> Supervisor::ask_worker(const Resource& row) {
-  const auto endpoint = TRY(ground_.store.find_arn(row.shown.value("EndpointArn", "")));
-  if (!endpoint) return {};
-  auto document = endpoint_document(ground_, *endpoint);
-  if (!document.ok()) {
+  auto question = is_assessment(row) ? assessment_question(ground_, row) : endpoint_question(ground_, row);
+  if (!question.ok()) {
     Lock deciding(ground_.store.deciding);
-    return note_answer(row, document.take_error());
+    return note_answer(row, question.take_error());
   }
-  const json question{
-      {"ask", row.kind == connection_kind ? "test" : "schemas"}, {"side", side_of(*endpoint)}, {"endpoint", *document}};
-  questions_.emplace(question_of(row), TRY(Question::start(ground_.program, question, question_time_max)));
+  const base::Nanos at_most = is_assessment(row) ? assessment_time_max : question_time_max;
+  questions_.emplace(question_of(row), TRY(Question::start(ground_.program, *question, at_most)));
   return {};
 }
 
 Result<void> Supervisor::note_answer(Resource row, Result<WorkerAnswer> answer) {
+  if (is_assessment(row)) return note_assessment(ground_, std::move(row), std::move(answer));
   std::string failure;
   if (!answer.ok()) failure = answer.error().text();
   if (answer.ok() && answer->error) failure = answer->error->code + ": " + answer->error->message;

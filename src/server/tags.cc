@@ -3,6 +3,7 @@
 
 #include "api/errors.h"
 #include "server/account.h"
+#include "server/assessments.h"
 #include "server/certificates.h"
 #include "server/endpoints.h"
 #include "server/instances.h"
@@ -15,7 +16,7 @@ namespace {
 using base::Result;
 
 constexpr std::array taggable{endpoint_kind, instance_kind,    subnet_group_kind, task_kind,
-                              config_kind,   certificate_kind, subscription_kind};
+                              config_kind,   certificate_kind, subscription_kind, assessment_kind};
 
 // Subnet groups and subscriptions are named by ARNs that clients make: only type and name count there.
 Result<std::string> known_arn(Ground& ground, const std::string& text, std::string_view member) {

@@ -17,19 +17,6 @@ Result<Resource> named_task(Ground& ground, const Request& request) {
   return need(ground, task_kind, request.text("ReplicationTaskArn"), "ReplicationTaskArn");
 }
 
-Result<void> check_connections(Ground& ground, const Resource& task) {
-  const std::string instance = task.shown.value("ReplicationInstanceArn", "");
-  for (const char* member : {"source", "target"}) {
-    const std::string endpoint = task.inner.value(member, "");
-    const auto connection = TRY(ground.store.find(connection_kind, endpoint + "|" + instance));
-    if (connection && connection->state == "successful") continue;
-    return base::failed(api::errors::invalid_resource_state,
-                        "Test connection should be successful for starting the replication task: {} ({})", endpoint,
-                        connection ? connection->state : "never tested");
-  }
-  return {};
-}
-
 json answered(const Resource& task) {
   json shown = task.shown;
   shown.update(task.inner["members"]);
@@ -83,6 +70,19 @@ Result<json> describe_logs(Ground& ground, const Request& request) {
 }
 
 }  // namespace
+
+Result<void> check_connections(Ground& ground, const Resource& task) {
+  const std::string instance = task.shown.value("ReplicationInstanceArn", "");
+  for (const char* member : {"source", "target"}) {
+    const std::string endpoint = task.inner.value(member, "");
+    const auto connection = TRY(ground.store.find(connection_kind, endpoint + "|" + instance));
+    if (connection && connection->state == "successful") continue;
+    return base::failed(api::errors::invalid_resource_state,
+                        "Test connection should be successful for starting the replication task: {} ({})", endpoint,
+                        connection ? connection->state : "never tested");
+  }
+  return {};
+}
 
 std::span<const OperationRow> task_life_operations() {
   static constexpr std::array rows{

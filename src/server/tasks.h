@@ -29,6 +29,8 @@ base::Result<json> task_document(Ground& ground, const Resource& task);
 std::string report_path(const Ground& ground, const Resource& task, int before = 0);
 // What the last run said of itself; an empty object: nothing yet.
 json read_report(const Ground& ground, const Resource& task);
+// InvalidResourceStateFault unless both were tested from the task's instance, and could be reached.
+base::Result<void> check_connections(Ground& ground, const Resource& task);
 bool at_rest(const Resource& task);  // ready, stopped or failed
 
 // For creating and modifying, of both kinds. The settings with all defaults, as a text, once a worker has read the

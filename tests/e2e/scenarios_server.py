@@ -227,7 +227,7 @@ def every_operation(bench):
             known = {shape.name for shape in operation.error_shapes} | GENERAL_ERRORS
             expect(code in known and message, f"{name}: {code}: {message}")
             offered += code != "UnsupportedOperationException"
-    expect(offered >= 58, f"{offered} operations are offered")
+    expect(offered >= 66, f"{offered} operations are offered")
 
 
 def least(shape):

@@ -21,13 +21,17 @@ FOUND, TAKEN, STATE, QUOTA = ("ResourceNotFoundFault", "ResourceAlreadyExistsFau
                               "ResourceQuotaExceededFault")
 ZONES = "ReplicationSubnetGroupDoesNotCoverEnoughAZs"
 
+# scenarios_server_assessments.py needs a database that falls silent for these.
+PROVOKED_THERE = {("StartReplicationTaskAssessmentRun", TAKEN), ("StartReplicationTaskAssessmentRun", "S3AccessDeniedFault"),
+                  ("CancelReplicationTaskAssessmentRun", STATE), ("DeleteReplicationTaskAssessmentRun", STATE)}
 # (operation or "*", error): why nobody can be answered with it here.
 CANNOT_COME = {
     ("*", "AccessDeniedFault"): "service roles are kept and not used; keys are refused by AccessDeniedException",
     **{("*", name): "KmsKeyId is refused by name" for name in (
         "KMSKeyNotAccessibleFault", "KMSAccessDeniedFault", "KMSDisabledFault", "KMSInvalidStateFault", "KMSNotFoundFault",
-        "KMSThrottlingFault")},
-    ("*", "S3AccessDeniedFault"): "a bucket is looked at by TestConnection, not by CreateEndpoint",
+        "KMSThrottlingFault", "KMSFault")},
+    ("*", "S3ResourceNotFoundFault"): "a bucket is a folder, and made",
+    ("CreateEndpoint", "S3AccessDeniedFault"): "a bucket is looked at by TestConnection, not by CreateEndpoint",
     ("*", "InvalidSubnet"): "subnets are kept as named", ("*", "SubnetAlreadyInUse"): "subnets are kept as named",
     ("*", "InsufficientResourceCapacityFault"): "classes reserve nothing",
     ("*", "StorageQuotaExceededFault"): "a size out of range is InvalidParameterValueException",
@@ -36,6 +40,7 @@ CANNOT_COME = {
     **{(name, STATE): "it can be done in every state" for name in (
         "AddTagsToResource", "ListTagsForResource", "RemoveTagsFromResource", "CreateEndpoint", "CreateReplicationConfig",
         "CreateReplicationInstance", "CreateReplicationTask", "DeleteEventSubscription", "DescribeReplicationInstanceTaskLogs",
+        "DescribeApplicableIndividualAssessments",
         "DescribeReplicationTableStatistics", "DescribeTableStatistics", "DescribeSchemas", "DescribeRefreshSchemasStatus",
         "ModifyReplicationInstance")},
     **{(name, ZONES): "a group that exists has enough" for name in (
@@ -125,7 +130,16 @@ class World:
         tables = {"TablesToReload": [{"SchemaName": "public", "TableName": "t"}]}
         start, start_config = {"StartReplicationTaskType": "start-replication"}, {"StartReplicationType": "start-replication"}
         move = {"TargetReplicationInstanceArn": self.other}
+        run = {"ReplicationTaskAssessmentRunArn": ABSENT.format("assessment-run")}
+        new_run = {"ServiceAccessRoleArn": "r", "ResultLocationBucket": "b", "AssessmentRunName": "n"}
         yield from (
+            ("StartReplicationTaskAssessmentRun", FOUND, {**task, **new_run}),
+            ("StartReplicationTaskAssessmentRun", STATE, {**busy, **new_run}),
+            ("StartReplicationTaskAssessment", FOUND, task), ("StartReplicationTaskAssessment", STATE, busy),
+            ("CancelReplicationTaskAssessmentRun", FOUND, run), ("DeleteReplicationTaskAssessmentRun", FOUND, run),
+            ("DescribeApplicableIndividualAssessments", FOUND, task), ("DescribeReplicationTaskAssessmentResults", FOUND, task),
+            ("DescribeReplicationTaskAssessmentRuns", FOUND, filtered("replication-task-assessment-run-arn")),
+            ("DescribeReplicationTaskIndividualAssessments", FOUND, filtered("replication-task-assessment-run-arn")),
             ("CreateReplicationTask", TAKEN, {"ReplicationTaskIdentifier": "IDLE", **self.task_members()}),
             ("CreateReplicationTask", FOUND, {"ReplicationTaskIdentifier": "x", **self.task_members(
                 SourceEndpointArn=ABSENT.format("endpoint"))}),
@@ -246,7 +260,7 @@ def every_error(bench):
     offered = re.findall(r"^\| `(\w+)` \| \w+ \|", (TOP / "docs/api.md").read_text(), re.MULTILINE)
     listed = {(name, error.name) for name in offered for error in model.operation_model(name).error_shapes}
     expect_same(sorted(provoked - listed), [], "provoked, but the model does not list them")
-    missing = [pair for pair in sorted(listed - provoked) if pair not in CANNOT_COME and ("*", pair[1]) not in CANNOT_COME]
+    missing = [pair for pair in sorted(listed - provoked - PROVOKED_THERE) if pair not in CANNOT_COME and ("*", pair[1]) not in CANNOT_COME]
     expect_same(missing, [], "listed by the model, and neither provoked nor explained")
     expect_same([pair for pair in sorted(CANNOT_COME) if pair in provoked], [], "explained away, and provoked")
     world.one.stop()

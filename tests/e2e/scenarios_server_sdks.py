@@ -79,8 +79,9 @@ class Quickly:
 
     def shown_in_docs(self, language):
         """The quick start in that language, for our databases."""
-        [text] = re.findall(rf"^## (?:A migration|The same) with .*?^```{language}\n(.*?)^```",
-                            (TOP / "docs/api.md").read_text(), re.MULTILINE | re.DOTALL)
+        sections = re.findall(r"^## (?:A migration|The same) with .*?(?=^## )", (TOP / "docs/api.md").read_text(),
+                              re.MULTILINE | re.DOTALL)
+        [text] = re.findall(rf"^```{language}\n(.*?)^```", "".join(sections), re.MULTILINE | re.DOTALL)
         for word, ours in (("shop_copy", self.target.name), ("shop", self.source.name), ("migrator", "postgres"),
                            ("5432", str(self.source.server.port))):
             expect(re.search(rf"\b{word}\b", text), f"docs/api.md says nothing of {word}")
