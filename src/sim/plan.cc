@@ -145,6 +145,7 @@ void draw_tables(RunPlan& plan, Chance& chance) {
     const bool has_id = parent.kind == TableKind::keyed || parent.kind == TableKind::whole_image;
     if (child.kind == TableKind::unique || child.kind == TableKind::bank || !has_id || parent.is_filtered) continue;
     child.parent = std::int64_t(place);
+    child.is_bound = !child.is_filtered && chance.percent(30);
   }
 }
 
@@ -254,7 +255,8 @@ void name_tables(RunPlan& plan) {
     const auto schema = make_schema(i, table.kind);
     if (table.parent >= 0) {
       const model::TableName& parent = plan.tables[std::size_t(table.parent)].schema->name;
-      schema->foreign_keys = {{fmt::format("t{}_parent", i), {"single"}, parent, {"id"}, ""}};
+      const bool is_bound = table.is_bound && plan.target == TargetKind::database;  // files cannot follow
+      schema->foreign_keys = {{fmt::format("t{}_parent", i), {"single"}, parent, {"id"}, "", is_bound}};
     }
     table.schema = schema;
   }
@@ -303,9 +305,10 @@ std::string describe(const RunPlan& plan) {
   static const char* const kinds[] = {"keyed", "two keys", "whole image", "no key", "unique", "bank"};
   std::string text = fmt::format("seed {}\n", plan.seed);
   for (const TablePlan& table : plan.tables) {
-    text += fmt::format("  table {}: {}, {} rows at first{}{}\n", table.schema->name.text(), kinds[int(table.kind)],
-                        table.rows, table.is_filtered ? ", filtered" : "",
-                        table.parent < 0 ? "" : fmt::format(", refers to t{}", table.parent));
+    text += fmt::format(
+        "  table {}: {}, {} rows at first{}{}\n", table.schema->name.text(), kinds[int(table.kind)], table.rows,
+        table.is_filtered ? ", filtered" : "",
+        table.parent < 0 ? "" : fmt::format(", {} t{}", table.is_bound ? "bound to" : "refers to", table.parent));
   }
   const WorkloadPlan& work = plan.workload;
   static const char* const targets[] = {"applies one by one", "is files, by table", "is files, by transaction"};

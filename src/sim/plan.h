@@ -23,6 +23,7 @@ struct TablePlan {
   std::int64_t rows = 0;     // at the beginning
   bool is_filtered = false;  // the mapping selects some of its rows
   std::int64_t parent = -1;  // number of the table whose keys its column "single" refers to
+  bool is_bound = false;     // to it: what the key does would not be in the log (it does nothing here)
 };
 
 // How a life of the engine's process ends.

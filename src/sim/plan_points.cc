@@ -120,6 +120,22 @@ bool is_of_drops(const std::string& point) {
   return has_any(point, {"Streaming::note_dropped", "Attempt::forget_replaced"});
 }
 
+bool is_of_bounds(const std::string& point) { return has_any(point, {"engine/bound_tables.cc"}); }
+
+// Two tables that a key binds; one of them is loaded again, and the other with it.
+void to_bounds(RunPlan& plan) {
+  plan.target = TargetKind::database;
+  plan.tables.resize(std::max<std::size_t>(plan.tables.size(), 2));
+  for (std::size_t i = 0; i < 2; ++i) {
+    TablePlan& table = plan.tables[i];
+    table = TablePlan();
+    table.rows = 3;
+  }
+  plan.tables[1].parent = 0;
+  plan.tables[1].is_bound = true;
+  plan.workload.late_tables = 0;
+}
+
 // Tables that are loaded without a fault, and then have rows that the target refuses; their changes are kept.
 void to_suspension(const std::string& point, RunPlan& plan, Chance& chance) {
   plan.target = TargetKind::database;
@@ -161,6 +177,7 @@ void prepare_for(const std::string& point, RunPlan& plan, Chance& chance) {
     plan.lives.clear();
   }
   if (is_of_suspension(point)) to_suspension(point, plan, chance);
+  if (is_of_bounds(point)) to_bounds(plan);
   if (is_of_drops(point)) {
     lean_on_shapes(plan, chance);
     plan.workload.drop_share = std::uint64_t(chance.between(40, 150));
@@ -175,7 +192,7 @@ void prepare_for(const std::string& point, RunPlan& plan, Chance& chance) {
 
 // Is passed once in a life at most, when what went before has left its traces.
 bool is_rare(const std::string& point) {
-  if (is_of_suspension(point) || is_of_drops(point)) return true;
+  if (is_of_suspension(point) || is_of_drops(point) || is_of_bounds(point)) return true;
   for (const char* part :
        {"Task::run", "Relay::is_torn", "Relay::cut_tail", "Spool::open", "Spool::~Spool", "Load::table_failed",
         "ChangeStream::settle", "ChangeStream::keep_written", "ChangeStream::finish_clear", "ChangeStream::on_clear",
@@ -189,9 +206,9 @@ bool is_rare(const std::string& point) {
 bool is_at_end(const std::string& point) { return has_any(point, {"end_apply", "Spool::~Spool", "Task::run"}); }
 
 bool needs_reload(const std::string& point) {
-  for (const char* part :
-       {"FileTarget::prepare", "LocalStore::remove", "ChangeStream::settle", "ChangeStream::keep_written",
-        "Task::reload", "Attempt::prepare", "LoadFiles::remove_chunk", "LoadFiles::discard"}) {
+  for (const char* part : {"FileTarget::prepare", "LocalStore::remove", "ChangeStream::settle",
+                           "ChangeStream::keep_written", "Task::reload", "Attempt::prepare", "LoadFiles::remove_chunk",
+                           "LoadFiles::discard", "engine/bound_tables.cc"}) {
     if (point.find(part) != std::string::npos) return true;
   }
   return false;
@@ -199,7 +216,7 @@ bool needs_reload(const std::string& point) {
 
 // A life before, in which something happens: tables are suspended, or dropped and made again.
 bool needs_history(const std::string& point) {
-  return is_of_replay(point) || has_any(point, {"Attempt::forget_replaced"});
+  return is_of_replay(point) || has_any(point, {"Attempt::forget_replaced", "engine/bound_tables.cc"});
 }
 
 }  // namespace

@@ -138,6 +138,7 @@ void members(Archive& archive, TablePlan& it) {
   MEMBER(rows);
   MEMBER(is_filtered);
   MEMBER(parent);
+  MEMBER(is_bound);
 }
 
 template <typename Archive>

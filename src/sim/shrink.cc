@@ -35,6 +35,10 @@ class Shrinker {
     for (std::size_t i = 0; i < shrunk_.plan.tables.size(); ++i) {
       attempt([i](RunPlan& plan) { plan.tables[i].is_filtered = false; });
       attempt([i](RunPlan& plan) {
+        plan.tables[i].is_bound = false;
+        name_tables(plan);
+      });
+      attempt([i](RunPlan& plan) {
         plan.tables[i].parent = -1;
         name_tables(plan);
       });

@@ -99,6 +99,7 @@ class SimTarget final : public connect::Target {
   std::string column_type_text(const model::Column& column) const override {
     return std::string(model::type_name(column.type.type));
   }
+  bool carries_out_keys() const override { return true; }  // there is nothing to be done: see TablePlan::is_bound
 
   Result<void> start(bool resume) override {
     TRY(call_target(side_, "target.start"));
