@@ -33,8 +33,10 @@ pip_into() {
 
 make_aws() { pip_into "$1" "awscli==$aws_version"; }
 
+# npm trusts what the system trusts: its own list knows no certificate of a proxy or mirror.
 make_javascript() {
-  local node
+  local node system=${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}
+  if [ -z "${NODE_EXTRA_CA_CERTS:-}" ] && [ -r "$system" ]; then export NODE_EXTRA_CA_CERTS=$system; fi
   mkdir -p "$1/bin"
   cp "$here"/javascript/package*.json "$1"
   node=$(command -v node || true)
