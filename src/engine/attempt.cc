@@ -177,6 +177,22 @@ Result<void> Attempt::forget_replaced() {
   return {};
 }
 
+// The stream of a task that does not select a table goes past the table's changes, so whoever selects it again gets it
+// loaded again. Recorded before any change is passed.
+Result<void> Attempt::cancel_deselected() {
+  for (const auto& [name, record] : ledger_.tables()) {
+    const bool selected = definition_.mapping.selects(name, false) || definition_.mapping.selects(name, true);
+    if (selected || record.state == table_state::cancelled) continue;
+    environment_.log->info("task", "table {} is no longer selected: its changes are passed over", name.text());
+    TRY(ledger_.update_table(name, [](TableRecord& row) {
+      row.state = table_state::cancelled;
+      row.suspended_reason = "the table mappings no longer select it";
+      row.load_ended = 0;
+    }));
+  }
+  return {};
+}
+
 Result<void> Attempt::join_bound(bool is_first) {
   if (!streams(definition_)) return {};
   std::vector<model::TableSchemaPtr> sources;
@@ -194,6 +210,7 @@ Result<void> Attempt::join_bound(bool is_first) {
 }
 
 Result<void> Attempt::load_pending(std::stop_token stop) {
+  TRY(cancel_deselected());
   TRY(forget_replaced());
   for (const PlannedTable& table : tables_) {
     statistics_.table(table.source->name, [&](TableStatus& status) {
@@ -409,6 +426,7 @@ Result<AttemptEnd> Attempt::stream(bool through_relay, const Until& until, std::
 
 Result<void> Attempt::restore_statistics() {
   for (const auto& [name, record] : ledger_.tables()) {
+    if (!definition_.mapping.selects(name, false) && !definition_.mapping.selects(name, true)) continue;
     statistics_.table(name, [&, &row = record](TableStatus& status) {
       status.state = row.state;
       status.reason = row.suspended_reason;

@@ -26,6 +26,7 @@ inline constexpr std::string_view loading = "Full load";
 inline constexpr std::string_view completed = "Table completed";
 inline constexpr std::string_view error = "Table error";
 inline constexpr std::string_view dropped = "Table was dropped";
+inline constexpr std::string_view cancelled = "Table cancelled";  // the mapping no longer selects it
 }  // namespace table_state
 
 class Ledger {

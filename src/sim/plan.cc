@@ -96,6 +96,15 @@ void draw_lives(std::vector<LifePlan>& lives, Chance& chance) {
   }
 }
 
+// Of its own chance, so that it moves nothing else that a seed stands for.
+void draw_left_out(std::vector<LifePlan>& lives, std::uint64_t seed) {
+  Chance chance(mix(seed + 0x1ef70c7));
+  if (!chance.percent(15)) return;
+  for (LifePlan& life : lives) {
+    if (chance.percent(50)) life.left_out = chance.between(0, 1);
+  }
+}
+
 void draw_outages(std::vector<OutagePlan>& outages, Chance& chance) {
   const std::int64_t count = chance.percent(40) ? chance.skewed(5) : 0;
   for (std::int64_t i = 0; i < count; ++i) {
@@ -296,6 +305,7 @@ RunPlan draw_plan(std::uint64_t seed) {
   } else if (chance.percent(70)) {
     lean_on_point(plan, chance);
   }
+  draw_left_out(plan.lives, seed);
   fit_files(plan);
   name_tables(plan);
   return plan;
@@ -346,6 +356,7 @@ std::string describe(const RunPlan& plan) {
     if (life.is_paused) text += fmt::format(", but stands still, goes on {} ms later", life.wakes.count() / 1'000'000);
     text += life.is_mended ? ", the target mended" : "";
     if (life.reload == LifePlan::all_lost) text += ", lost tables are loaded again";
+    if (life.left_out >= 0) text += fmt::format(", table {} is not selected", life.left_out);
     text += life.reload < 0 ? "\n" : fmt::format(", table {} is loaded again\n", life.reload);
   }
   return text;

@@ -40,6 +40,7 @@ struct LifePlan {
   static constexpr std::int64_t all_lost = -2;
   std::int64_t reload = -1;  // before it begins, the user asks for this table to be loaded again, or for all_lost ones
   bool is_mended = false;    // and mended the target, for this life
+  std::int64_t left_out = -1;  // table that the mapping does not select, for this life
 };
 
 // A file target: a table's changes in its own files, or transactions in files of all tables.

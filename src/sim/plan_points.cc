@@ -120,6 +120,7 @@ bool is_of_drops(const std::string& point) {
   return has_any(point, {"Streaming::note_dropped", "Attempt::forget_replaced"});
 }
 
+bool is_of_leaving(const std::string& point) { return has_any(point, {"Attempt::cancel_deselected"}); }
 bool is_of_bounds(const std::string& point) { return has_any(point, {"engine/bound_tables.cc"}); }
 
 // Two tables that a key binds; one of them is loaded again, and the other with it.
@@ -133,6 +134,14 @@ void to_bounds(RunPlan& plan) {
   }
   plan.tables[1].parent = 0;
   plan.tables[1].is_bound = true;
+  plan.workload.late_tables = 0;
+}
+
+// A table that stands alone, beside another, and is not selected by the time.
+void to_leaving(RunPlan& plan) {
+  plan.target = TargetKind::database;
+  plan.tables.resize(std::max<std::size_t>(plan.tables.size(), 2));
+  for (TablePlan& table : plan.tables) table.parent = -1;
   plan.workload.late_tables = 0;
 }
 
@@ -178,6 +187,7 @@ void prepare_for(const std::string& point, RunPlan& plan, Chance& chance) {
   }
   if (is_of_suspension(point)) to_suspension(point, plan, chance);
   if (is_of_bounds(point)) to_bounds(plan);
+  if (is_of_leaving(point)) to_leaving(plan);
   if (is_of_drops(point)) {
     lean_on_shapes(plan, chance);
     plan.workload.drop_share = std::uint64_t(chance.between(40, 150));
@@ -192,7 +202,7 @@ void prepare_for(const std::string& point, RunPlan& plan, Chance& chance) {
 
 // Is passed once in a life at most, when what went before has left its traces.
 bool is_rare(const std::string& point) {
-  if (is_of_suspension(point) || is_of_drops(point) || is_of_bounds(point)) return true;
+  if (is_of_suspension(point) || is_of_drops(point) || is_of_bounds(point) || is_of_leaving(point)) return true;
   for (const char* part :
        {"Task::run", "Relay::is_torn", "Relay::cut_tail", "Spool::open", "Spool::~Spool", "Load::table_failed",
         "ChangeStream::settle", "ChangeStream::keep_written", "ChangeStream::finish_clear", "ChangeStream::on_clear",
@@ -216,7 +226,8 @@ bool needs_reload(const std::string& point) {
 
 // A life before, in which something happens: tables are suspended, or dropped and made again.
 bool needs_history(const std::string& point) {
-  return is_of_replay(point) || has_any(point, {"Attempt::forget_replaced", "engine/bound_tables.cc"});
+  return is_of_replay(point) || is_of_leaving(point) ||
+         has_any(point, {"Attempt::forget_replaced", "engine/bound_tables.cc"});
 }
 
 }  // namespace
@@ -322,6 +333,7 @@ void lean_on_point(RunPlan& plan, Chance& chance) {
     plan.lives.push_back(death(point, rare ? 0 : chance.skewed(i == 0 ? 2 : 12), chance));
     LifePlan& life = plan.lives.back();
     if (needs_reload(point)) life.reload = chance.between(0, 1);
+    if (is_of_leaving(point)) life.left_out = 0;
     life.is_mended = is_of_replay(point) && !is_refused_again(point);
     if (is_at_end(point)) life.length = std::chrono::milliseconds(chance.between(500, 6'000));
   }

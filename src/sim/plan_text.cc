@@ -155,6 +155,7 @@ void members(Archive& archive, LifePlan& it) {
   MEMBER(clock_jump);
   MEMBER(reload);
   MEMBER(is_mended);
+  MEMBER(left_out);
 }
 
 template <typename Archive>

@@ -178,6 +178,7 @@ class World final : public SourceWatch, public TargetWatch {
   std::vector<std::string> findings_;
   std::uint64_t shown_ = 0;
   std::set<model::TableName> suspended_, to_load_;  // by what the state store holds
+  std::int64_t left_out_ = -1;                      // table that the user's mapping does not select now
 
   std::unique_ptr<Life> life_;   // that is lived now
   std::unique_ptr<Life> older_;  // that stands still, or has gone on
@@ -197,7 +198,7 @@ engine::TaskDefinition World::definition() const {
   task.budgets.group_changes = plan_.group_changes;
   task.budgets.spool_bytes = plan_.spool_bytes;
   task.budgets.relay_segment_min = 1000;
-  task.mapping = mapping::Mapping::parse(mapping_document(plan_)).take();
+  task.mapping = mapping::Mapping::parse(mapping_document(plan_, left_out_)).take();
   task.settings = engine::Settings::parse(plan_.settings).take();
   return task;
 }
@@ -275,7 +276,7 @@ void World::recorded(const engine::StateChange& change) {
   };
   if (change.task) life_->process.may_stand_still = change.task->phase != engine::phase::starting;
   keep(suspended_, {state::error});
-  keep(to_load_, {state::before_load, state::loading});
+  keep(to_load_, {state::before_load, state::loading, state::cancelled});
 }
 
 std::vector<model::TableName> World::tables_to_reload() {
@@ -311,7 +312,9 @@ void World::judge(const Result<engine::Outcome>& outcome, bool is_last) {
   const bool is_ours = text.find("sim.cut") != std::string::npos || text.find("sim.timed_out") != std::string::npos ||
                        text.find("disk.full") != std::string::npos || text.find("disk.failed") != std::string::npos ||
                        text.find("engine.state_failed") != std::string::npos;
-  const bool is_known = error.kind() == base::Kind::transient || error.is(engine::errors::retries_exhausted) || is_ours;
+  const bool none_is_left = left_out_ >= 0 && error.is(engine::errors::no_tables);
+  const bool is_known =
+      error.kind() == base::Kind::transient || error.is(engine::errors::retries_exhausted) || is_ours || none_is_left;
   if (is_last || !is_known) report("the task stopped: " + text);
 }
 
@@ -374,6 +377,7 @@ void World::run_life(const LifePlan& life) {
   clock_.skew += life.clock_jump.count() / 1000;
   target_.refused_every = life.is_mended ? 0 : plan_.refused_every;
   target_.refuses_ddl = !life.is_mended && plan_.refuses_ddl;
+  left_out_ = plan_.target == TargetKind::database ? life.left_out : -1;
   std::vector<model::TableName> reload;
   if (life.reload == LifePlan::all_lost) {
     reload = tables_to_reload();
@@ -424,6 +428,7 @@ void World::run_last_life() {
   disk_.weather = DiskWeather();
   target_.refused_every = 0;
   target_.refuses_ddl = false;
+  left_out_ = -1;
   const base::Nanos began = scheduler_.now();
   base::TaskGroup waker;
   wake_older(waker);

@@ -25,6 +25,7 @@ class Shrinker {
     for (std::size_t i = 0; i < shrunk_.plan.lives.size(); ++i) {
       attempt([i](RunPlan& plan) { plan.lives[i].power_cut = false; });
       attempt([i](RunPlan& plan) { plan.lives[i].reload = -1; });
+      attempt([i](RunPlan& plan) { plan.lives[i].left_out = -1; });
       attempt([i](RunPlan& plan) { plan.lives[i].clock_jump = base::Nanos{0}; });
       attempt([i](RunPlan& plan) { plan.lives[i].is_paused = false; });
     }

@@ -39,10 +39,12 @@ bool may_lack_values(const TablePlan& table) {
   return table.is_filtered && table.schema->old_image == model::OldImage::key;
 }
 
-std::string mapping_document(const RunPlan& plan) {
+std::string mapping_document(const RunPlan& plan, std::int64_t left_out) {
   std::string rules;
   for (std::size_t i = 0; i < plan.tables.size(); ++i) {
     const TablePlan& table = plan.tables[i];
+    const bool is_alone = table.kind != TableKind::bank && table.parent < 0 && children_of(plan, table).empty();
+    if (is_alone && std::int64_t(i) == left_out && plan.tables.size() > 1) continue;
     rules += fmt::format(R"({}{{"rule-type":"selection","rule-id":"{}","rule-name":"{}","rule-action":"include",)"
                          R"("object-locator":{{"schema-name":"{}","table-name":"{}"}}{}}})",
                          rules.empty() ? "" : ",", i + 1, i + 1, table.schema->name.schema, table.schema->name.table,

@@ -13,7 +13,9 @@ namespace sim {
 RowFilter row_filter(const TablePlan& table);
 // Whether the log may lack values of a row that an update moves into the filter: then the table is suspended by name.
 bool may_lack_values(const TablePlan& table);
-std::string mapping_document(const RunPlan& plan);
+// `left_out`: number of a table that is not selected; -1: none. One that stands alone, else it is selected all the
+// same.
+std::string mapping_document(const RunPlan& plan, std::int64_t left_out);
 // The tables whose rows refer to that one's.
 std::vector<const TablePlan*> children_of(const RunPlan& plan, const TablePlan& parent);
 

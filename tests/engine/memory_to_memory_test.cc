@@ -37,6 +37,23 @@ TEST(memory_to_memory, shows_only_committed_states_while_it_streams) {
   }
 }
 
+// What the stream passed over while nobody selected the table is not missing once it is selected again.
+TEST(memory_to_memory, loads_a_table_again_that_was_deselected_for_a_while) {
+  World world;
+  world.move_money(false);
+  ASSERT_TRUE(world.run().ok());
+  world.selection = R"({"schema-name":"%","table-name":"acc%"})";
+  for (int i = 0; i < 30; ++i) world.move_money(i % 5 == 0);
+  ASSERT_TRUE(world.run().ok());
+  EXPECT_EQ(world.store.load().take().tables.at(world.moves->name).state, "Table cancelled");
+  EXPECT_LT(world.target->tables().at(world.moves->name).size(), world.source->tables().at(world.moves->name).size());
+  world.selection = World::everything;
+  for (int i = 0; i < 30; ++i) world.move_money(i % 5 == 0);
+  const auto outcome = world.run();
+  ASSERT_TRUE(outcome.ok()) << outcome.error().text();
+  world.expect_equal();
+}
+
 TEST(memory_to_memory, loads_while_money_moves) {
   World world;
   base::TaskGroup writer;

@@ -44,6 +44,7 @@ class World {
  public:
   static constexpr std::int64_t accounts = 60;
   static constexpr std::int64_t opening = 1000;
+  static constexpr const char* everything = R"({"schema-name":"%","table-name":"%"})";
 
   World() {
     std::string pattern = testing::TempDir() + "world_XXXXXX";
@@ -89,8 +90,8 @@ class World {
     definition.migration_type = type;
     definition.chunk_bytes = 2000;
     auto mapping = mapping::Mapping::parse(
-        R"({"rules":[{"rule-type":"selection","rule-id":"1","rule-name":"1",
-            "object-locator":{"schema-name":"%","table-name":"%"},"rule-action":"include"}]})");
+        R"({"rules":[{"rule-type":"selection","rule-id":"1","rule-name":"1","rule-action":"include","object-locator":)" +
+        selection + "}]}");
     EXPECT_TRUE(mapping.ok()) << mapping.error().text();
     definition.mapping = mapping.take();
     return definition;
@@ -150,6 +151,7 @@ class World {
   std::mt19937_64 random{7};
   std::vector<std::int64_t> balances;
   std::int64_t next_move = 0;
+  std::string selection = everything;  // object-locator of the one rule
 
  private:
   static model::TableSchemaPtr bank_table(const std::string& name, bool has_key) {
