@@ -113,8 +113,27 @@ Result<Resource> resting_task(Ground& ground, const Request& request) {
   return task;
 }
 
+// What a stream that goes on cannot take over.
+constexpr std::array<const char*, 4> fixed_while_running{"MigrationType", "CdcStartTime", "CdcStartPosition",
+                                                         "CdcStopPosition"};
+
+Result<Resource> modifiable_task(Ground& ground, const Request& request) {
+  Resource task = TRY(need(ground, task_kind, request.text("ReplicationTaskArn"), "ReplicationTaskArn"));
+  if (at_rest(task)) return task;
+  if (task.state != "running")
+    return wrong_state("the replication task", task.state, "ready, stopped, failed or running");
+  for (const char* member : fixed_while_running) {
+    if (!request.has(member)) continue;
+    return base::failed(api::errors::invalid_resource_state,
+                        "{} cannot change while the replication task is running: stop it first", member);
+  }
+  return task;
+}
+
+// A running task takes new settings and mappings over at its next commit boundary: its process begins again there.
 Result<json> modify_task(Ground& ground, const Request& request) {
-  Resource task = TRY(resting_task(ground, request));
+  Resource task = TRY(modifiable_task(ground, request));
+  const json before = task.inner;
   if (request.has("ReplicationTaskIdentifier")) {
     const std::string id = TRY(api::checked_name(request.text("ReplicationTaskIdentifier"), name_rule));
     if (id != task.id) task.id = TRY(free_name(ground, task_kind, request, name_rule));
@@ -124,10 +143,13 @@ Result<json> modify_task(Ground& ground, const Request& request) {
   TRY(keep_start_position(request, task));
   task.inner["settings"] = TRY(merged_settings(task.inner["settings"], request.text("ReplicationTaskSettings")));
   task.shown["ReplicationTaskSettings"] = TRY(settings_checked_by_worker(ground, task));
+  const bool begins_again = task.state == "running" && task.inner != before;
+  if (begins_again && !task.inner.contains("reload")) task.inner["reload"] = json::array();
   Change change{.removed = {}, .put = {task}, .tags = {}, .events = {}};
   change.events.push_back(
       event_of(ground, task_source_type, task.id, "configuration change", "Replication task modified"));
   TRY(ground.store.commit(change));
+  if (begins_again) ground.on_change();
   return answered(ground, task, "modifying");
 }
 
@@ -165,7 +187,10 @@ std::span<const OperationRow> task_operations() {
       OperationRow{"DescribeReplicationTasks", describe_tasks, Effect::reads},
       OperationRow{"DescribeTableStatistics", describe_table_statistics, Effect::reads,
                    "From the task's own report, at most a second old."},
-      OperationRow{"ModifyReplicationTask", modify_task, Effect::changes, "Not while the task runs."},
+      OperationRow{
+          "ModifyReplicationTask", modify_task, Effect::changes,
+          "Also while the task runs, but for MigrationType and the CDC positions: it takes settings and mappings "
+          "over at its next commit boundary, loads tables that are new, and passes over those that are gone."},
       OperationRow{"MoveReplicationTask", move_task, Effect::changes, "Done at once: instances are on one machine."},
   };
   return rows;

@@ -11,7 +11,8 @@
 //   inner.settings the settings as given, merged over each other
 //   inner.run      number of the last start; its report is run-N.json
 //   inner.start    how that start begins: "start-replication", "resume-processing", "reload-target"
-//   inner.reload   tables to load again: the process is ended for it; inner.reloading: those it then begins with
+//   inner.reload   the process is ended and begins again, for these tables to load again; none: for a new document or
+//                  a reboot; inner.reloading: those it then begins with
 //   inner.StopReason, LastFailureMessage, StartDate, FreshStartDate, StopDate   as the API shows them
 #pragma once
 

@@ -322,6 +322,45 @@ def reload_and_reboot(bench):
     one.stop()
 
 
+@scenario("server.modified_while_it_runs")
+def modified_while_it_runs(bench):
+    """A running task takes over other settings and tables at a commit boundary; a table that was left out and comes back is
+    loaded again, for its changes were passed over."""
+    source, target = bench.source(), bench.target()
+    one = Migration(*started(bench), source, target).define()
+    source.execute(ORDERS + "; CREATE TABLE notes (id int PRIMARY KEY, v text); INSERT INTO notes VALUES (1, 'a'), (2, 'b');")
+
+    def selecting(*tables):
+        rules = [{"rule-type": "selection", "rule-id": str(n), "rule-name": str(n), "rule-action": "include",
+                  "object-locator": {"schema-name": "public", "table-name": table}} for n, table in enumerate(tables, 1)]
+        before = one.server.task_processes()
+        one.dms.modify_replication_task(ReplicationTaskArn=one.task, TableMappings=json.dumps({"rules": rules}))
+        wait_for("another process", lambda: one.server.task_processes() not in ([], before), 30)
+    one.start()
+    one.wait_for("running")
+    caught_up(source, target)
+    wait_for("both tables", lambda: set(one.statistics()) == {"public.orders", "public.notes"}, 20)
+    selecting("orders")
+    source.execute("INSERT INTO notes VALUES (3, 'c'); UPDATE notes SET v = 'z' WHERE id = 1")
+    caught_up(source, target)
+    wait_for("one table", lambda: set(one.statistics()) == {"public.orders"}, 20)
+    expect_same(target.one("SELECT count(*) FROM notes"), 2, "rows of the table that was left out")
+    source.execute("CREATE TABLE later (id int PRIMARY KEY); INSERT INTO later VALUES (7)")
+    selecting("orders", "notes", "later")
+    source.execute("DELETE FROM notes WHERE id = 2")
+    caught_up(source, target)
+    expect_equal(source, target, ["orders", "notes", "later"])
+    before = one.server.task_processes()
+    one.dms.modify_replication_task(ReplicationTaskArn=one.task, ReplicationTaskSettings=json.dumps(
+        {"FullLoadSettings": {"MaxFullLoadSubTasks": 7}}))
+    wait_for("another process", lambda: one.server.task_processes() not in ([], before), 30)
+    caught_up(source, target)
+    expect_same(one.described()["Status"], "running", "the state")
+    expect_error("InvalidResourceStateFault", "CdcStopPosition", one.dms.modify_replication_task,
+                 ReplicationTaskArn=one.task, CdcStopPosition="server_time:2030-01-01T00:00:00")
+    one.stop()
+
+
 @scenario("server.task_commands")
 def task_commands(bench):
     """`millrace task` lists, starts, watches and stops the tasks of a server."""

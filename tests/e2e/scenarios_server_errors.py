@@ -146,7 +146,7 @@ class World:
             ("DeleteReplicationTask", FOUND, task), ("DeleteReplicationTask", STATE, busy),
             ("DescribeReplicationTasks", FOUND, filtered("replication-task-id")),
             ("DescribeTableStatistics", FOUND, task),
-            ("ModifyReplicationTask", FOUND, task), ("ModifyReplicationTask", STATE, busy),
+            ("ModifyReplicationTask", FOUND, task), ("ModifyReplicationTask", STATE, {**busy, "MigrationType": "cdc"}),
             ("ModifyReplicationTask", TAKEN, {**idle, "ReplicationTaskIdentifier": "shop-task"}),
             ("MoveReplicationTask", FOUND, {**task, **move}), ("MoveReplicationTask", STATE, {**busy, **move}),
             ("ReloadTables", FOUND, {**task, **tables}), ("ReloadTables", STATE, {**idle, **tables}),
