@@ -79,6 +79,7 @@ struct CapturePlan {
   // open_stream only, by source_id: what a table's load holds already. Its shape is one behind all of that.
   std::map<std::uint64_t, model::Fence> fences;
   std::set<model::TableName> canonical;       // their rows are computed with: canonical cells in every stream
+  std::set<model::TableName> filtered;        // they are loaded by conditions, in the source's own words
   bool insert_only_without_identity = false;  // publish inserts of tables that have no usable identity
 };
 

@@ -125,6 +125,7 @@ connect::CapturePlan capture_plan(const TaskDefinition& definition, const std::v
   for (const PlannedTable& table : tables) {
     plan.tables.push_back(table.source);
     if (table.mapped.computes || table.edited) plan.canonical.insert(table.source->name);
+    if (!table.filter.empty() || !table.segments.sql.empty()) plan.filtered.insert(table.source->name);
   }
   return plan;
 }

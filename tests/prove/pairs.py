@@ -167,6 +167,16 @@ class OracleMysqlSource(MysqlSource):
     kind = MySQL
 
 
+class MysqlSourceWithoutReload(OracleMysqlSource):
+    """Its account may lock tables, not the server."""
+
+    def __init__(self, world):
+        super().__init__(world)
+        self.database.execute("CREATE USER IF NOT EXISTS poor@'%' IDENTIFIED BY 'secret'; "
+                              "GRANT SELECT, REPLICATION SLAVE, REPLICATION CLIENT, LOCK TABLES ON *.* TO poor@'%'")
+        self.endpoint["Username"] = "poor"
+
+
 class DatabaseTarget:
     """What targets with transactions have in common; `control` is where the position is."""
 
@@ -389,6 +399,7 @@ PAIRS = {pair.name: pair for pair in [
     Pair("postgres-to-s3", PostgresSource, BucketTarget, ("csv",), by_default=False),
     Pair("mariadb-to-postgres", MariaSource, PostgresTarget, by_default=False),
     Pair("mysql-to-postgres", OracleMysqlSource, PostgresTarget, by_default=False),
+    Pair("mysql-without-reload-to-postgres", MysqlSourceWithoutReload, PostgresTarget, by_default=False),
     Pair("mariadb-to-mysql", MariaSource, MysqlTarget, (MySQL,), by_default=False),
     Pair("mysql-to-mariadb", OracleMysqlSource, MysqlTarget, (MariaDB,), by_default=False),
     Pair("postgres-to-mysql", PostgresSource, MysqlTarget, (MySQL,), by_default=False),

@@ -65,6 +65,7 @@ class BinlogReader {
   model::ChangeBatch take_batch();
   const model::ChangeBatch& batch() const { return batch_; }
   bool is_inside() const { return in_transaction_; }
+  const std::string& gtids() { return gtids_.text(); }  // executed so far
   // Inside a transaction that is not large so far: it may still come out whole.
   bool gathers_whole() const { return in_transaction_ && begun_; }
   // Everything up to there is durable elsewhere: ended XA transactions before it are forgotten.

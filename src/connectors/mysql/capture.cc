@@ -139,8 +139,9 @@ Result<model::Position> Capture::current() {
   return position_at(server ? server->era : 1, status.place);
 }
 
-Result<std::unique_ptr<connect::Snapshot>> Capture::snapshot_of(bool capturing, std::uint64_t era, bool fenced,
-                                                                LogPlace& place,
+// Without notes no changes follow.
+Result<std::unique_ptr<connect::Snapshot>> Capture::snapshot_of(const std::optional<PlanNotes>& notes,
+                                                                std::uint64_t era, bool fenced, LogPlace& place,
                                                                 std::function<void(const std::string&)> waiting,
                                                                 std::stop_token stop) {
   SnapshotRequest request;
@@ -148,34 +149,44 @@ Result<std::unique_ptr<connect::Snapshot>> Capture::snapshot_of(bool capturing, 
   request.values = value_choices(options_);
   request.sessions = sessions_of(context_);
   request.lock_seconds = options_.integer(option::lock_seconds);
-  request.needs_place = capturing;
-  if (capturing) request.to_lock = to_lock_;
+  request.needs_place = notes.has_value();
+  if (notes) {
+    for (const model::TableSchemaPtr& table : notes->tables) request.tables.push_back(table->name);
+    request.to_lock = notes->to_lock;
+    request.read_window = [this, era, &notes](const std::string& low, const LogPlace& high) {
+      return window(*notes, era, low, high);
+    };
+  }
   request.waiting = std::move(waiting);
   request.clock = context_.clock;
   request.stop = std::move(stop);
   TakenSnapshot taken = TRY(take_snapshot(request, era, fenced));
   place = taken.place;
+  // A later one may be opened for each batch that misses values.
+  if (notes && !fenced) context_.log->info("capture", "the load's snapshots were opened {}", taken.way);
   return std::move(taken.snapshot);
 }
 
 Result<std::unique_ptr<connect::Snapshot>> Capture::snapshot(bool capturing) {
   std::uint64_t era = 1;
+  std::optional<PlanNotes> notes;
   if (capturing) {
     base::Lock lock(mutex_);
+    notes = notes_;
     era = TRY(note_server(TRY(read_log_status(*TRY(session()))), false)).era;
   }
   LogPlace place;
-  return snapshot_of(capturing, era, capturing, place, nullptr, context_.stop);
+  return snapshot_of(notes, era, capturing, place, nullptr, context_.stop);
 }
 
 Result<std::pair<model::Position, std::unique_ptr<connect::Snapshot>>> Capture::begin(
     const connect::CapturePlan& plan, std::function<void(const std::string&)> waiting, std::stop_token stop) {
   base::Lock lock(mutex_);
-  TRY(note_engines(plan));
+  TRY(note_plan(plan));
   const Known server = TRY(note_server(TRY(read_log_status(*TRY(session()))), true));
   LogPlace place;
   std::unique_ptr<connect::Snapshot> snapshot =
-      TRY(snapshot_of(true, server.era, false, place, std::move(waiting), std::move(stop)));
+      TRY(snapshot_of(notes_, server.era, false, place, std::move(waiting), std::move(stop)));
   return std::pair{position_at(server.era, place), std::move(snapshot)};
 }
 
@@ -205,16 +216,57 @@ Result<model::Position> Capture::adopt(const connect::CapturePlan&, const model:
 Result<void> Capture::update(const connect::CapturePlan& plan, std::function<void(const std::string&)>,
                              std::stop_token) {
   base::Lock lock(mutex_);
-  return note_engines(plan);
+  return note_plan(plan);
 }
 
-Result<void> Capture::note_engines(const connect::CapturePlan& plan) {
-  to_lock_.clear();
+Result<void> Capture::note_plan(const connect::CapturePlan& plan) {
+  PlanNotes notes{plan.tables, {}, rigid_tables(plan)};
   const std::map<model::TableName, std::string> engines = TRY(engines_without_transactions(*TRY(session())));
   for (const model::TableSchemaPtr& table : plan.tables) {
-    if (engines.contains(table->name)) to_lock_.push_back(table->name);
+    if (engines.contains(table->name)) notes.to_lock.push_back(table->name);
   }
+  notes_ = std::move(notes);
   return {};
+}
+
+Result<ReaderSettings> Capture::reader_settings(Connection& connection, std::uint64_t era) {
+  ReaderSettings reader;
+  reader.choices = value_choices(options_);
+  reader.era = era;
+  reader.folds_names = TRY(connection.query_value("SELECT @@lower_case_table_names")).value_or("0") != "0";
+  reader.server.is_mariadb = connection.server().is_mariadb;
+  reader.server.version = connection.server().version;
+  reader.logs_keys = TRY(logs_key_actions(connection));
+  // Shared, because std::function must be copyable.
+  const auto shapes = std::make_shared<std::optional<Connection>>();
+  reader.describe = [settings = settings_, shapes](const model::TableName& table) -> Result<model::TableSchemaPtr> {
+    if (!*shapes || (*shapes)->is_broken()) shapes->emplace(TRY(Connection::open(settings)));
+    std::vector<model::TableSchemaPtr> found = TRY(describe_tables(**shapes, {table}));
+    return found.empty() ? model::TableSchemaPtr() : std::move(found[0]);
+  };
+  return reader;
+}
+
+// By a session of another name than the stream's: the server ends the older of two with the same.
+Result<LogWindow> Capture::window(const PlanNotes& notes, std::uint64_t era, const std::string& low,
+                                  const LogPlace& high) {
+  Connection connection = TRY(Connection::open(settings_, context_.stop));
+  WindowRequest request;
+  request.start.settings = settings_;
+  request.start.server_id = server_id();
+  request.start.replica_uuid = replica_uuid(context_.task_id + "/window");
+  request.start.place.gtids = low;
+  request.start.by_gtids = true;
+  request.reader = TRY(reader_settings(connection, era));
+  request.reader.tables = notes.tables;
+  request.reader.form = model::CellForm::native;
+  request.reader.gtids = TRY(GtidSet::parse(low, false));
+  request.reader.note_xa = [](const std::vector<OpenXa>&) { return Result<void>(); };
+  request.high = high;
+  request.rigid = notes.rigid;
+  request.clock = context_.clock;
+  request.stop = context_.stop;
+  return read_window(std::move(request));
 }
 
 Result<std::unique_ptr<connect::Stream>> Capture::open_stream(const connect::CapturePlan& plan,
@@ -235,12 +287,11 @@ Result<std::unique_ptr<connect::Stream>> Capture::open_stream(const connect::Cap
                   "{}: this is another server than the one the task has read from, and the position has no GTIDs",
                   connection.name());
   }
-  ReaderSettings reader;
+  TRY(note_plan(plan));
+  ReaderSettings reader = TRY(reader_settings(connection, server.era));
   reader.tables = known_shapes(plan);
   reader.form = form;
   reader.canonical = plan.canonical;
-  reader.choices = value_choices(options_);
-  reader.era = server.era;
   reader.start = start.by_gtids ? 0 : position.log;
   reader.gtids = TRY(GtidSet::parse(position.token, connection.server().is_mariadb));
   reader.open_xa = TRY(open_xa());
@@ -252,18 +303,7 @@ Result<std::unique_ptr<connect::Stream>> Capture::open_stream(const connect::Cap
     }
   }
   reader.from = start.place;
-  reader.folds_names = TRY(connection.query_value("SELECT @@lower_case_table_names")).value_or("0") != "0";
-  reader.server.is_mariadb = connection.server().is_mariadb;
-  reader.server.version = connection.server().version;
-  reader.logs_keys = TRY(logs_key_actions(connection));
   reader.note_xa = [this](const std::vector<OpenXa>& open) { return note_xa(open); };
-  // Shared, because std::function must be copyable.
-  const auto shapes = std::make_shared<std::optional<Connection>>();
-  reader.describe = [settings = settings_, shapes](const model::TableName& table) -> Result<model::TableSchemaPtr> {
-    if (!*shapes || (*shapes)->is_broken()) shapes->emplace(TRY(Connection::open(settings)));
-    std::vector<model::TableSchemaPtr> found = TRY(describe_tables(**shapes, {table}));
-    return found.empty() ? model::TableSchemaPtr() : std::move(found[0]);
-  };
   return mysql::open_stream(start, std::move(reader), context_.stop);
 }
 

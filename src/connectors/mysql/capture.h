@@ -10,6 +10,7 @@
 // Any thread may call, one at a time is served.
 #pragma once
 
+#include <map>
 #include <optional>
 
 #include "base/thread.h"
@@ -17,6 +18,7 @@
 #include "connectors/mysql/binlog_reader.h"
 #include "connectors/mysql/connection.h"
 #include "connectors/mysql/log_place.h"
+#include "connectors/mysql/log_window.h"
 
 namespace mysql {
 
@@ -46,15 +48,25 @@ class Capture final : public connect::Capture {
     std::uint64_t era = 0;
     std::string identity;
   };
+  // What of the plan the snapshots that follow need.
+  struct PlanNotes {
+    std::vector<model::TableSchemaPtr> tables;
+    std::vector<model::TableName> to_lock;          // without transactions
+    std::map<model::TableName, std::string> rigid;  // those that log_window.h cannot patch, and why
+  };
   base::Result<Connection*> session() REQUIRES(mutex_);
-  // Which of the plan's tables have no transactions, for the snapshots that follow.
-  base::Result<void> note_engines(const connect::CapturePlan& plan) REQUIRES(mutex_);
+  base::Result<void> note_plan(const connect::CapturePlan& plan) REQUIRES(mutex_);
+  // What every reading of the log of `server` needs.
+  base::Result<ReaderSettings> reader_settings(Connection& connection, std::uint64_t era);
+  // `low`, a GTID set, to `high`; see log_window.h.
+  base::Result<LogWindow> window(const PlanNotes& notes, std::uint64_t era, const std::string& low,
+                                 const LogPlace& high);
   base::Result<std::optional<Known>> known();
   base::Result<Known> note_server(const LogStatus& status, bool anew);
   base::Result<std::vector<OpenXa>> open_xa();
   base::Result<void> note_xa(const std::vector<OpenXa>& open);
-  base::Result<std::unique_ptr<connect::Snapshot>> snapshot_of(bool capturing, std::uint64_t era, bool fenced,
-                                                               LogPlace& place,
+  base::Result<std::unique_ptr<connect::Snapshot>> snapshot_of(const std::optional<PlanNotes>& notes, std::uint64_t era,
+                                                               bool fenced, LogPlace& place,
                                                                std::function<void(const std::string&)> waiting,
                                                                std::stop_token stop);
   std::uint32_t server_id() const;
@@ -64,7 +76,7 @@ class Capture final : public connect::Capture {
   const connect::Context& context_;
   base::Mutex mutex_;
   std::optional<Connection> session_ GUARDED_BY(mutex_);
-  std::vector<model::TableName> to_lock_;  // written under mutex_, before the snapshots that read it
+  PlanNotes notes_ GUARDED_BY(mutex_);
 };
 
 }  // namespace mysql

@@ -8,6 +8,8 @@
 
 #include "connectors/mysql/cells.h"
 #include "connectors/mysql/character_set.h"
+#include "connectors/mysql/log_window.h"
+#include "connectors/mysql/snapshot_moment.h"
 #include "connectors/mysql/types.h"
 
 namespace mysql {
@@ -19,6 +21,9 @@ using Severity = Finding::Severity;
 
 constexpr int mysql_version_min = 80000;
 constexpr int mariadb_version_min = 100600;
+
+constexpr std::string_view table_locks =
+    "the selected tables are locked against writers for that moment (LOCK TABLES ... READ)";
 
 struct Findings {
   std::vector<Finding> list;
@@ -139,33 +144,130 @@ Result<std::string> read_grants(Connection& connection) {
   return grants;
 }
 
+struct Account {
+  std::string user;    // "u@%"
+  std::string quoted;  // 'u'@'%'
+};
+
+Result<Account> read_account(Connection& connection) {
+  const std::string user = TRY(connection.query_value("SELECT CURRENT_USER()")).value_or("");
+  const std::size_t at = user.rfind('@');
+  if (at == std::string::npos) return Account{user, quote_literal(user)};
+  return Account{user, quote_literal(user.substr(0, at)) + "@" + quote_literal(user.substr(at + 1))};
+}
+
+// Asked by a table that is not there: who may lock is told so, who may not is denied before.
+Result<std::set<std::string>> schemas_without_locks(Connection& connection, const connect::CapturePlan& plan) {
+  std::set<std::string> schemas, without;
+  for (const model::TableSchemaPtr& table : plan.tables) schemas.insert(table->name.schema);
+  for (const std::string& schema : schemas) {
+    const Result<std::uint64_t> locked =
+        connection.execute(fmt::format("LOCK TABLES {} READ", quote_name(schema, "millrace no such table")));
+    if (locked.ok())
+      TRY(connection.execute("UNLOCK TABLES"));
+    else if (is_lock_denied(connection.last_errno()))
+      without.insert(schema);
+  }
+  return without;
+}
+
+// Empty: rows that change in the moment in which a load begins can come from the log.
+Result<std::string> window_problem(Connection& connection) {
+  const std::string mode = TRY(connection.query_value("SELECT @@GLOBAL.gtid_mode")).value_or("");
+  const std::string image = TRY(connection.query_value("SELECT @@GLOBAL.binlog_row_image")).value_or("");
+  if (mode == "ON" && image == "FULL") return std::string();
+  return fmt::format(
+      "without locks the moment where load and changes meet is found with gtid_mode=ON and "
+      "binlog_row_image=FULL only; they are {} and {}",
+      mode, image);
+}
+
+// MySQL without the global read lock. `remedy`: what gives the right to lock tables; empty: it is there.
+Result<void> check_window(Connection& connection, const SourceCheck& what, const std::string& object,
+                          const std::string& remedy, Findings& findings) {
+  const std::string problem = TRY(window_problem(connection));
+  if (!problem.empty()) {
+    findings.add(remedy.empty() ? Severity::note : Severity::refusal, object,
+                 remedy.empty() ? "lacks RELOAD: " + std::string(table_locks) : "lacks RELOAD, and " + problem, remedy);
+    return {};
+  }
+  findings.add(
+      Severity::note, object,
+      "lacks RELOAD: the load locks nothing; rows that change in the moment in which it begins come from the log");
+  for (const auto& [table, why] : rigid_tables(what.plan)) {
+    if (remedy.empty()) {
+      findings.add(Severity::note, "table " + table.text(),
+                   why + ": if it is written when the load begins, " + std::string(table_locks));
+    } else {
+      findings.add(Severity::warning, "table " + table.text(),
+                   why + ": without the right to lock, the load waits for a moment in which the table is not written",
+                   remedy);
+    }
+  }
+  return {};
+}
+
+// Which way a load takes to the moment in which its snapshots open; see snapshot_moment.h.
+Result<void> check_moment(Connection& connection, const SourceCheck& what, const Account& account, bool may_lock_all,
+                          Findings& findings) {
+  const std::string object = "account " + account.user;
+  const std::set<std::string> without = TRY(schemas_without_locks(connection, what.plan));
+  std::string remedy;
+  for (const std::string& schema : without) {
+    remedy += fmt::format("{}GRANT LOCK TABLES ON {}.* TO {};", remedy.empty() ? "" : " ", quote_identifier(schema),
+                          account.quoted);
+  }
+  const std::map<model::TableName, std::string> engines = TRY(engines_without_transactions(connection));
+  for (const model::TableSchemaPtr& table : what.plan.tables) {
+    if (!engines.contains(table->name) || !without.contains(table->name.schema)) continue;
+    findings.add(Severity::refusal, "table " + table->name.text(),
+                 "it is loaded under a read lock, and the account lacks LOCK TABLES", remedy);
+  }
+  const bool is_mariadb = connection.server().is_mariadb;
+  if (!may_lock_all && !is_mariadb) return check_window(connection, what, object, remedy, findings);
+  if (may_lock_all && is_mariadb) return {};
+  if (may_lock_all) {
+    const bool has_other = without.empty() || TRY(window_problem(connection)).empty();
+    findings.add(
+        Severity::note, object,
+        fmt::format("the load begins under a global read lock of a moment (FLUSH TABLES WITH READ LOCK); where "
+                    "the server denies it, as RDS and Aurora do, {}",
+                    has_other ? "without" : "it fails"),
+        has_other ? "" : remedy);
+  } else if (without.empty()) {
+    findings.add(Severity::note, object, "lacks RELOAD: while the server is written to, " + std::string(table_locks));
+  } else {
+    findings.add(Severity::note, object,
+                 "lacks RELOAD and LOCK TABLES: while the server is written to, the load goes through one session",
+                 remedy);
+  }
+  return {};
+}
+
 Result<void> check_privileges(Connection& connection, const SourceCheck& what, Findings& findings) {
   const std::string grants = TRY(read_grants(connection));
   const auto has = [&](std::string_view privilege) {
     return grants.find(privilege) != std::string::npos || grants.find("ALL PRIVILEGES ON *.*") != std::string::npos;
   };
-  const std::string user = TRY(connection.query_value("SELECT CURRENT_USER()")).value_or("");
-  const std::size_t at = user.rfind('@');
-  const std::string account = at == std::string::npos
-                                  ? quote_literal(user)
-                                  : quote_literal(user.substr(0, at)) + "@" + quote_literal(user.substr(at + 1));
+  const Account account = TRY(read_account(connection));
   const auto need = [&](Severity severity, const std::string& privilege, const std::string& why) {
-    findings.add(severity, "account " + user, "lacks " + privilege + ": " + why,
-                 fmt::format("GRANT {} ON *.* TO {};", privilege, account));
+    findings.add(severity, "account " + account.user, "lacks " + privilege + ": " + why,
+                 fmt::format("GRANT {} ON *.* TO {};", privilege, account.quoted));
   };
-  if (!what.stream) return {};
+  const bool may_lock_all = has("RELOAD") || has("FLUSH_TABLES");
+  if (!what.stream) {
+    if (!may_lock_all && !connection.server().is_mariadb) {
+      need(Severity::note, "RELOAD", "a load that no changes follow then goes through one session");
+    }
+    return {};
+  }
   if (!has("REPLICATION SLAVE")) need(Severity::refusal, "REPLICATION SLAVE", "it may not read the binary log");
   const bool sees_place = has("REPLICATION CLIENT") || has("BINLOG MONITOR") || has("SUPER");
   if (!sees_place) {
     need(Severity::refusal, connection.server().is_mariadb ? "BINLOG MONITOR" : "REPLICATION CLIENT",
          "it may not see where the log is");
   }
-  const bool may_lock = has("RELOAD") || has("FLUSH_TABLES");
-  if (what.full_load && !may_lock) {
-    need(connection.server().is_mariadb ? Severity::note : Severity::refusal, "RELOAD",
-         connection.server().is_mariadb ? "while the server is written to, the load goes through one session"
-                                        : "the moment where load and changes meet cannot be found");
-  }
+  if (what.full_load) return check_moment(connection, what, account, may_lock_all, findings);
   return {};
 }
 

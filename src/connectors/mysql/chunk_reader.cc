@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "connectors/mysql/literal.h"
@@ -70,14 +71,20 @@ std::string select_expression(const model::Column& column) {
 }
 
 ChunkReader::ChunkReader(SnapshotPool& pool, Connection session, const model::TableSchema& table,
-                         const std::vector<std::uint32_t>& columns, const ValueChoices& choices)
-    : pool_(pool), session_(std::move(session)), table_(table.name), choices_(choices) {
+                         const std::vector<std::uint32_t>& columns, const ValueChoices& choices,
+                         const std::vector<LoggedRow>* logged)
+    : pool_(pool), session_(std::move(session)), table_(table.name), choices_(choices), logged_(logged) {
+  const std::vector<std::uint32_t> stored = model::stored_columns(table);
   for (const std::uint32_t index : columns) {
     const model::Column& column = table.columns[index];
     Result<NativeType> native = parse_type(column.type.native, column.collation);
     ENSURE(native.ok());  // read() refused others
     fields_.push_back({std::move(*native), column.type.type, column.name});
+    const auto rank = std::find(stored.begin(), stored.end(), index) - stored.begin();
+    ranks_.push_back(static_cast<std::uint32_t>(rank));
   }
+  logged_cells_.resize(columns.size());
+  logged_sizes_.resize(columns.size());
 }
 
 ChunkReader::~ChunkReader() {
@@ -144,7 +151,18 @@ Result<void> ChunkReader::finish(const std::stop_token& stop) {
   return {};
 }
 
+RowView ChunkReader::next_logged() {
+  const LoggedRow& row = (*logged_)[logged_at_++];
+  for (std::size_t i = 0; i < ranks_.size(); ++i) {
+    const std::optional<std::string>& cell = row[ranks_[i]];
+    logged_cells_[i] = cell ? cell->data() : nullptr;
+    logged_sizes_[i] = cell ? cell->size() : 0;
+  }
+  return {logged_cells_.data(), logged_sizes_.data()};
+}
+
 Result<std::optional<RowView>> ChunkReader::next_row(const std::stop_token& stop) {
+  if (logged_ != nullptr && logged_at_ < logged_->size()) return std::optional<RowView>(next_logged());
   Result<std::optional<RowView>> read = session_->next_row(stop);
   if (read.ok()) return read;
   base::Error error = read_failure(*session_, read.take_error(), table_);

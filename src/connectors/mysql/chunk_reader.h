@@ -12,6 +12,7 @@
 #include "base/thread.h"
 #include "connect/source.h"
 #include "connectors/mysql/connection.h"
+#include "connectors/mysql/log_window.h"
 #include "connectors/mysql/value_text.h"
 
 namespace mysql {
@@ -37,9 +38,11 @@ std::string select_expression(const model::Column& column);
 
 class ChunkReader final : public connect::ChunkReader {
  public:
-  // The rows are under way on that session, behind a savepoint.
+  // The rows are under way on that session, behind a savepoint. `logged` come before them; may be nullptr, and outlives
+  // the reader.
   ChunkReader(SnapshotPool& pool, Connection session, const model::TableSchema& table,
-              const std::vector<std::uint32_t>& columns, const ValueChoices& choices);
+              const std::vector<std::uint32_t>& columns, const ValueChoices& choices,
+              const std::vector<LoggedRow>* logged);
   ~ChunkReader() override;
 
   base::Result<bool> next_rows(model::RowBatch& out, std::stop_token stop) override;
@@ -52,6 +55,8 @@ class ChunkReader final : public connect::ChunkReader {
     model::Type type;
     std::string name;
   };
+  // The next of `logged`.
+  RowView next_logged();
   // The session is given back when the read fails.
   base::Result<std::optional<RowView>> next_row(const std::stop_token& stop);
   // False: the row is left out.
@@ -64,6 +69,11 @@ class ChunkReader final : public connect::ChunkReader {
   const model::TableName table_;
   const ValueChoices choices_;
   std::vector<Field> fields_;
+  const std::vector<LoggedRow>* logged_;
+  std::size_t logged_at_ = 0;
+  std::vector<std::uint32_t> ranks_;         // of the columns to read, among the stored ones
+  std::vector<const char*> logged_cells_;    // of the row that is looked at
+  std::vector<unsigned long> logged_sizes_;  // the same
   std::uint64_t row_count_ = 0;
   std::string scratch_;
 };

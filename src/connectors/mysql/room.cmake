@@ -35,12 +35,14 @@ room(connectors_mysql
   connectors/mysql/literal.cc
   connectors/mysql/load.cc
   connectors/mysql/log_place.cc
+  connectors/mysql/log_window.cc
   connectors/mysql/network_text.cc
   connectors/mysql/options.cc
   connectors/mysql/prepare.cc
   connectors/mysql/register.cc
   connectors/mysql/session.cc
   connectors/mysql/snapshot.cc
+  connectors/mysql/snapshot_moment.cc
   connectors/mysql/source.cc
   connectors/mysql/stream.cc
   connectors/mysql/table_history.cc
@@ -77,6 +79,7 @@ unit_test(mysql_target_test
   DEPENDS connectors_mysql)
 unit_test(mysql_history_test
   SOURCES
+  src/connectors/mysql/log_window_test.cc
   src/connectors/mysql/snapshot_test.cc
   src/connectors/mysql/table_history_test.cc
   DEPENDS connectors_mysql)
