@@ -118,6 +118,13 @@ void add_task_file(CLI::App* command, Command& out) {
       ->required();
 }
 
+void add_secrets(CLI::App* command, Command& out) {
+  command
+      ->add_option("--secrets", out.secrets,
+                   "where the secrets are that SecretsManagerSecretId names: file:FOLDER, env:PREFIX or command:PROGRAM")
+      ->envname("MILLRACE_SECRETS");
+}
+
 void add_run(CLI::App& app, Command& out) {
   static const std::map<std::string, ProgressMode> modes{{"auto", ProgressMode::automatic},
                                                          {"plain", ProgressMode::plain},
@@ -125,6 +132,7 @@ void add_run(CLI::App& app, Command& out) {
                                                          {"none", ProgressMode::none}};
   CLI::App* run = app.add_subcommand("run", "Run one task in the foreground");
   add_task_file(run, out);
+  add_secrets(run, out);
   add_data_dir(run, out);
   run->add_option("--start-type", out.start_type, "start-replication, resume-processing or reload-target")
       ->check(CLI::IsMember({"start-replication", "resume-processing", "reload-target"}));
@@ -174,6 +182,7 @@ void add_mappings(CLI::App& app, Command& out) {
   CLI::App* explain =
       mappings->add_subcommand("explain", "What becomes of every table of the source, and by which rules");
   add_task_file(explain, out);
+  add_secrets(explain, out);
   add_data_dir(explain, out);
   explain->add_option("--table", out.table, "schema.table: that table of the source alone");
   explain->add_flag("--json", out.json, "machine-readable");
@@ -182,6 +191,7 @@ void add_mappings(CLI::App& app, Command& out) {
 
   CLI::App* test = mappings->add_subcommand("test", "Put rows of a file through the mapping and print what comes out");
   add_task_file(test, out);
+  add_secrets(test, out);
   add_data_dir(test, out);
   test->add_option("--table", out.table, "schema.table of the source that the rows are of")->required();
   test->add_option("--rows", out.rows_file, "file of JSON lines, or of CSV (its name then ends in .csv)")->required();
@@ -193,6 +203,7 @@ void add_mappings(CLI::App& app, Command& out) {
 void add_others(CLI::App& app, Command& out) {
   CLI::App* check = app.add_subcommand("check", "Print the plan and what is missing; touches nothing");
   add_task_file(check, out);
+  add_secrets(check, out);
   add_data_dir(check, out);
   check->add_flag("--json", out.json, "machine-readable");
   check->footer(check_footer);
@@ -206,6 +217,7 @@ void add_others(CLI::App& app, Command& out) {
 
   CLI::App* validate = app.add_subcommand("validate", "Compare source and target row by row");
   add_task_file(validate, out);
+  add_secrets(validate, out);
   add_data_dir(validate, out);
   validate->add_flag("--json", out.json, "machine-readable");
   validate->footer(validate_footer);
@@ -213,6 +225,7 @@ void add_others(CLI::App& app, Command& out) {
 
   CLI::App* drop = app.add_subcommand("drop", "Remove what the task left behind; data stays");
   add_task_file(drop, out);
+  add_secrets(drop, out);
   add_data_dir(drop, out);
   drop->add_flag("--force", out.force, "go on when the source cannot be reached");
   drop->footer(drop_footer);

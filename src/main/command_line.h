@@ -19,6 +19,7 @@ struct Command {
   Kind kind = Kind::help;
   std::string task_file;
   std::string data_dir = "millrace-data";
+  std::string secrets;     // where secrets are; empty: nowhere
   std::string start_type;  // empty: start-replication or resume-processing, as the data directory says
   std::string until;
   std::string report;                      // file that says how the run goes and ended

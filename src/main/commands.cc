@@ -2,6 +2,7 @@
 #include "main/commands.h"
 
 #include <cstdio>
+#include <cstdlib>
 #include <iostream>
 
 #include "engine/errors.h"
@@ -182,7 +183,7 @@ base::Result<int> show_settings(const Command& command) {
       print(TRY(command.json ? settings_json(command.topic) : settings_text(command.topic)));
       break;
     case Command::SettingsVerb::show:
-      print(TRY(read_task_document(command.task_file)).definition.settings.document());
+      print(TRY(read_task_document(command.task_file, {})).definition.settings.document());
       break;
   }
   return exit_done;
@@ -205,6 +206,8 @@ int exit_code_of(const base::Error& error) {
 }
 
 base::Result<int> run_command(const Command& command) {
+  // No thread is there yet.
+  if (!command.secrets.empty()) ::setenv("MILLRACE_SECRETS", command.secrets.c_str(), 1);
   switch (command.kind) {
     case Command::Kind::run: return run_task(command);
     case Command::Kind::check: return check_task(command);

@@ -65,8 +65,8 @@ std::string_view trimmed(std::string_view text) {
 
 class EndpointReader {
  public:
-  EndpointReader(const json& members, Side side, const Environ& environ_of)
-      : members_(members), side_(side), environ_of_(environ_of) {}
+  EndpointReader(const json& members, Side side, const Environ& environ_of, const SecretReader& secret_of)
+      : members_(members), side_(side), environ_of_(environ_of), secret_of_(secret_of) {}
 
   base::Result<Endpoint> run(std::span<const connect::Connector* const> connectors) {
     if (!members_.is_object()) {
@@ -84,6 +84,7 @@ class EndpointReader {
     const std::string attributes = TRY(general_text("ExtraConnectionAttributes"));
     TRY(add_attributes(attributes));
     TRY(add_password());
+    TRY(add_secret());
     auto options = connect::Options::parse(specs_, given_);
     if (!options.ok()) return in_side(options.take_error());
     endpoint.options = std::move(options).take();
@@ -214,19 +215,47 @@ class EndpointReader {
     return {};
   }
 
-  void describe(Endpoint& endpoint) const {
-    const auto first_of = [&](std::initializer_list<std::string_view> names) -> std::string {
-      for (const std::string_view name : names) {
-        for (const auto& [path, value] : given_) {
-          if (last_name(path) == name) return value;
-        }
+  // The first member that has one of these names, at the top or inside the engine's settings.
+  std::string first_of(std::initializer_list<std::string_view> names) const {
+    for (const std::string_view name : names) {
+      for (const auto& [path, value] : given_) {
+        if (last_name(path) == name) return value;
       }
-      return "";
-    };
+    }
+    return "";
+  }
+
+  base::Result<void> add_secret() {
+    const std::string id = first_of({"SecretsManagerSecretId"});
+    if (id.empty()) {
+      if (first_of({"SecretsManagerAccessRoleArn"}).empty()) return {};
+      return bad("SecretsManagerAccessRoleArn: goes with SecretsManagerSecretId only");
+    }
+    for (const std::string_view name : {"Username", "Password", "ServerName", "Port"}) {
+      if (!first_of({name}).empty())
+        return bad("{}: does not go with SecretsManagerSecretId, whose secret has it", name);
+    }
+    if (!secret_of_) return {};
+    auto text = secret_of_(id);
+    if (!text.ok()) return in_side(text.take_error());
+    if (!*text) return {};
+    auto found = members_of_secret(**text);
+    if (!found.ok()) return in_side(found.take_error());
+    for (auto& [name, value] : *found) {
+      // A database that is named in the document is the one that is meant: the secret is the account's.
+      if (name == "DatabaseName" && !first_of({name}).empty()) continue;
+      given_[name] = std::move(value);
+    }
+    return {};
+  }
+
+  void describe(Endpoint& endpoint) const {
     std::string place = first_of({"MillraceUrl", "BucketName"});
     if (place.empty()) {
       const std::string port = first_of({"Port"});
-      place = first_of({"ServerName"}) + (port.empty() ? "" : ":" + port) + "/" + first_of({"DatabaseName"});
+      const std::string unread = first_of({"ServerName"}).empty() ? first_of({"SecretsManagerSecretId"}) : "";
+      place = unread.empty() ? "" : "secret " + unread + " ";
+      place += first_of({"ServerName"}) + (port.empty() ? "" : ":" + port) + "/" + first_of({"DatabaseName"});
     } else if (const std::string folder = first_of({"BucketFolder"}); !folder.empty()) {
       place += "/" + folder;
     }
@@ -237,6 +266,7 @@ class EndpointReader {
   const json& members_;
   const Side side_;
   const Environ& environ_of_;
+  const SecretReader& secret_of_;
   std::vector<OptionSpec> specs_;
   std::map<std::string, std::string> given_;
 };
@@ -259,9 +289,9 @@ std::vector<OptionSpec> endpoint_options(const connect::Connector& connector, Si
 }
 
 base::Result<Endpoint> parse_endpoint(const json& members, Side side,
-                                      std::span<const connect::Connector* const> connectors,
-                                      const Environ& environ_of) {
-  return EndpointReader(members, side, environ_of).run(connectors);
+                                      std::span<const connect::Connector* const> connectors, const Environ& environ_of,
+                                      const SecretReader& secret_of) {
+  return EndpointReader(members, side, environ_of, secret_of).run(connectors);
 }
 
 }  // namespace main_program

@@ -3,9 +3,11 @@
 // One endpoint of a task file, in the shape of CreateEndpoint, turned into a connector's Options. Members are flattened
 // to paths ("PostgreSQLSettings.SlotName"); ExtraConnectionAttributes ("slotName=x;heartbeatEnable=true") name the same
 // members by their last name in any case. A password may come from the environment: MillracePasswordEnv names the
-// variable. Pure but for that variable.
+// variable. SecretsManagerSecretId names a secret that holds user, password, host and port (main/secrets.h); it goes
+// with none of these. Pure but for that variable and secret.
 //
-// How it fails: main.bad_task_file, main.unknown_engine or connect.bad_option, naming the member's path.
+// How it fails: main.bad_task_file, main.unknown_engine or connect.bad_option, naming the member's path; and for a
+// secret as main/secrets.h.
 #pragma once
 
 #include <functional>
@@ -16,6 +18,7 @@
 #include <vector>
 
 #include "connect/connector.h"
+#include "main/secrets.h"
 
 namespace main_program {
 
@@ -39,7 +42,9 @@ std::span<const connect::OptionSpec> engine_source_options();
 // The members an endpoint may have: the connector's, and for a source the engine's.
 std::vector<connect::OptionSpec> endpoint_options(const connect::Connector& connector, Side side);
 
+// Without a reader a secret is left alone: the members that it holds stay open.
 base::Result<Endpoint> parse_endpoint(const nlohmann::json& members, Side side,
-                                      std::span<const connect::Connector* const> connectors, const Environ& environ_of);
+                                      std::span<const connect::Connector* const> connectors, const Environ& environ_of,
+                                      const SecretReader& secret_of = {});
 
 }  // namespace main_program

@@ -17,6 +17,13 @@ inline constexpr base::Code unreadable_task_file{"main.unreadable_task_file", ba
 inline constexpr base::Code bad_rows{"main.bad_rows", base::Kind::input,
                                      "Give a file of JSON lines, or of CSV with the columns' names in its first line; "
                                      "`millrace mappings test --help` describes both."};
+inline constexpr base::Code no_secrets{
+    "main.no_secrets", base::Kind::input,
+    "Say where secrets are: --secrets file:/folder, env:PREFIX or command:/program (or MILLRACE_SECRETS)."};
+inline constexpr base::Code bad_secret{
+    "main.bad_secret", base::Kind::input,
+    "A secret is a JSON object as AWS DMS reads it: {\"username\": ..., \"password\": ..., \"host\": ..., \"port\": "
+    "...}, where port may be absent, and dbname may name the database."};
 inline constexpr base::Code unknown_engine{
     "main.unknown_engine", base::Kind::input,
     "EngineName must be one of the systems that `millrace help endpoint` lists."};

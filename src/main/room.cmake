@@ -16,7 +16,7 @@ room(main_room
   SOURCES main/time_text.cc main/endpoint.cc main/task_document.cc main/data_dir.cc main/log_file.cc main/signals.cc
           main/connectors.cc main/progress.cc main/table_text.cc main/reports.cc main/command_line.cc
           main/help_pages.cc main/log_levels.cc main/session.cc main/settings_pages.cc main/commands.cc
-          main/mapping_commands.cc main/worker.cc main/assessment.cc main/run_report.cc main/mapping_pages.cc main/mapping_rows.cc
+          main/mapping_commands.cc main/worker.cc main/secrets.cc main/assessment.cc main/run_report.cc main/mapping_pages.cc main/mapping_rows.cc
   DEPENDS engine ${connector_rooms}
   LINKS spdlog::spdlog CLI11::CLI11 nlohmann_json::nlohmann_json)
 # connectors.cc lists each connector whose register.h is there: compile it again when one appears.
@@ -43,6 +43,6 @@ endif()
 
 # Only what the document needs, so that the target builds without the clients of the databases.
 fuzz_target(task_document
-  SOURCES tests/fuzz/task_document.cc src/main/task_document.cc src/main/endpoint.cc src/main/time_text.cc
+  SOURCES tests/fuzz/task_document.cc src/main/task_document.cc src/main/endpoint.cc src/main/secrets.cc src/main/time_text.cc
           src/engine/characters.cc src/engine/settings.cc src/engine/settings_table.cc src/engine/value_edits.cc
-  DEPENDS base model connect mapping)
+  DEPENDS base model connect mapping wire)

@@ -41,15 +41,15 @@ std::optional<std::string> environment_variable(const std::string& name) {
   return value == nullptr ? std::nullopt : std::optional<std::string>(value);
 }
 
-base::Result<TaskDocument> read_task_document(const std::string& path) {
+base::Result<TaskDocument> read_task_document(const std::string& path, const SecretReader& secret_of) {
   base::PosixDisk disk;
   const std::string text = TRY(read_task_file(disk, path));
-  return parse_task_document(text, "task file " + path, all_connectors(), environment_variable);
+  return parse_task_document(text, "task file " + path, all_connectors(), environment_variable, secret_of);
 }
 
 base::Result<std::unique_ptr<Session>> Session::locked(const std::string& task_file, const std::string& data_dir) {
   std::unique_ptr<Session> session(new Session());  // NOLINT: private constructor
-  session->document_ = TRY(read_task_document(task_file));
+  session->document_ = TRY(read_task_document(task_file, reading_secrets()));
   session->data_dir_ = std::make_unique<DataDir>(TRY(DataDir::lock(data_dir, session->random_)));
   const DataDir& folder = *session->data_dir_;
   std::vector<std::string> secrets = secrets_of(session->document_.source, Side::source);
@@ -62,7 +62,7 @@ base::Result<std::unique_ptr<Session>> Session::locked(const std::string& task_f
 }
 
 base::Result<std::unique_ptr<Session>> Session::looking(const std::string& task_file, const std::string& data_dir) {
-  return looking(TRY(read_task_document(task_file)), data_dir);
+  return looking(TRY(read_task_document(task_file, reading_secrets())), data_dir);
 }
 
 base::Result<std::unique_ptr<Session>> Session::looking(TaskDocument document, const std::string& data_dir) {

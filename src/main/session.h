@@ -50,7 +50,7 @@ class Session {
 // Of this process; nullopt: it has none of that name.
 std::optional<std::string> environment_variable(const std::string& name);
 
-// The task file alone, checked; touches nothing else.
-base::Result<TaskDocument> read_task_document(const std::string& path);
+// The task file alone, checked; touches nothing else, but for secrets where there is a reader.
+base::Result<TaskDocument> read_task_document(const std::string& path, const SecretReader& secret_of);
 
 }  // namespace main_program

@@ -162,7 +162,7 @@ std::uint64_t fnv(std::string_view text) {
 
 base::Result<TaskDocument> parse_task_document(std::string_view text, std::string_view file_name,
                                                std::span<const connect::Connector* const> connectors,
-                                               const Environ& environ_of) {
+                                               const Environ& environ_of, const SecretReader& secret_of) {
   const json document = TRY(base::parse_json(text, file_name));
   if (!document.is_object()) return bad("{}: must be an object with members source, target and task", file_name);
   for (const char* member : {"source", "target", "task"}) {
@@ -172,8 +172,8 @@ base::Result<TaskDocument> parse_task_document(std::string_view text, std::strin
     if (name != "source" && name != "target" && name != "task") return bad("{}: unknown member", printable(name));
   }
   TaskDocument out;
-  out.source = TRY(parse_endpoint(document["source"], Side::source, connectors, environ_of));
-  out.target = TRY(parse_endpoint(document["target"], Side::target, connectors, environ_of));
+  out.source = TRY(parse_endpoint(document["source"], Side::source, connectors, environ_of, secret_of));
+  out.target = TRY(parse_endpoint(document["target"], Side::target, connectors, environ_of, secret_of));
   if (!out.source.identifier.empty() && out.source.identifier == out.target.identifier) {
     return bad("target.EndpointIdentifier: source and target are both named {}", printable(out.source.identifier));
   }

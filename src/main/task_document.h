@@ -21,7 +21,7 @@ struct TaskDocument {
 
 base::Result<TaskDocument> parse_task_document(std::string_view text, std::string_view file_name,
                                                std::span<const connect::Connector* const> connectors,
-                                               const Environ& environ_of);
+                                               const Environ& environ_of, const SecretReader& secret_of = {});
 
 // From the identifier and the data directory's identity: short, stable, [a-z0-9_].
 std::string task_id_of(std::string_view identifier, std::string_view data_identity);

@@ -19,7 +19,10 @@ constexpr OptionSpec specs[] = {
     {.path = "DatabaseName"},
     {.path = "FakeSettings.SlotName"},
     {.path = "FakeSettings.DatabaseName"},
-    {.path = "FakeSettings.SecretsManagerSecretId", .refused = "not here"},
+    {.path = "Username"},
+    {.path = "FakeSettings.SecretsManagerSecretId"},
+    {.path = "FakeSettings.SecretsManagerAccessRoleArn"},
+    {.path = "FakeSettings.AskNobody", .refused = "not here"},
 };
 
 const connect::Connector& fake() {
@@ -109,14 +112,65 @@ TEST(TaskDocument, refuses_with_the_path) {
   EXPECT_EQ(with("target", "EndpointIdentifier", "crm"),
             "target.EndpointIdentifier: source and target are both named crm");
   EXPECT_EQ(with("source", "ServerName", json::array()), "source.ServerName: must not be an array");
-  EXPECT_EQ(with("source", "FakeSettings", {{"SecretsManagerSecretId", "x"}}),
-            "source: FakeSettings.SecretsManagerSecretId: not here");
+  EXPECT_EQ(with("source", "FakeSettings", {{"AskNobody", "x"}}), "source: FakeSettings.AskNobody: not here");
   EXPECT_EQ(with("task", "Colour", 1), "task.Colour: unknown member");
   EXPECT_NE(with("task", "ReplicationTaskIdentifier", "a--b").find("task.ReplicationTaskIdentifier"),
             std::string::npos);
   EXPECT_NE(with("task", "MigrationType", "all").find("task.MigrationType"), std::string::npos);
   EXPECT_NE(with("task", "CdcStartPosition", "0/1").find("goes with MigrationType cdc only"), std::string::npos);
   EXPECT_NE(with("task", "CdcStopPosition", "tomorrow").find("task.CdcStopPosition"), std::string::npos);
+}
+
+// The source names a secret, whose text is that.
+base::Result<TaskDocument> parse_with_secret(json source, const std::string& secret) {
+  const connect::Connector* list[] = {&fake()};
+  json document = minimal();
+  source["EngineName"] = "fake";
+  document["source"] = std::move(source);
+  return parse_task_document(
+      document.dump(), "task.json", list, [](const std::string&) { return std::optional<std::string>("other"); },
+      [&](const std::string& id) -> base::Result<std::optional<std::string>> {
+        EXPECT_EQ(id, "prod/shop");
+        return secret.empty() ? std::nullopt : std::optional<std::string>(secret);
+      });
+}
+
+TEST(TaskDocument, a_secret_has_user_password_host_and_port) {
+  const json named{{"FakeSettings", {{"SecretsManagerSecretId", "prod/shop"}, {"SecretsManagerAccessRoleArn", "r"}}}};
+  const auto parsed = parse_with_secret(
+      named, R"({"username": "ann", "password": "hush", "host": "db", "port": 15, "dbname": "x", "engine": {}})");
+  ASSERT_TRUE(parsed.ok()) << parsed.error().text();
+  const connect::Options& options = parsed->source.options;
+  EXPECT_EQ(options.text("Username") + options.text("Password") + options.text("ServerName"), "annhushdb");
+  EXPECT_EQ(options.integer("Port"), 15);
+  EXPECT_EQ(parsed->source.text, "fake db:15/x");
+  json elsewhere = named;
+  elsewhere["DatabaseName"] = "y";
+  const auto other = parse_with_secret(elsewhere, R"({"username": "a", "password": "b", "host": "c", "dbname": "x"})");
+  EXPECT_EQ(other->source.text, "fake c/y");
+  EXPECT_EQ(parse_with_secret(named, "")->source.text, "fake secret prod/shop /");
+}
+
+TEST(TaskDocument, a_bad_secret_is_refused_and_not_repeated) {
+  const json named{{"FakeSettings", {{"SecretsManagerSecretId", "prod/shop"}}}};
+  for (const char* secret :
+       {"hush", "[\"hush\"]", R"({"username": "hush"})", R"({"username": "hush", "password": 1.5, "host": "h"})",
+        R"({"username": "hush", "password": "", "host": "h"})", R"({"username":"hush","username":"hush"})",
+        R"({"username": "u", "password": "p", "host": "h", "port": "hush"})"}) {
+    const auto parsed = parse_with_secret(named, secret);
+    ASSERT_FALSE(parsed.ok()) << secret;
+    EXPECT_EQ(parsed.error().code->name, "main.bad_secret");
+    EXPECT_EQ(parsed.error().text().find("hush"), std::string::npos) << parsed.error().text();
+  }
+  for (const char* member : {"Username", "Password", "ServerName", "MillracePasswordEnv"}) {
+    json both = named;
+    both[member] = "x";
+    const auto parsed = parse_with_secret(both, "{}");
+    ASSERT_FALSE(parsed.ok()) << member;
+    EXPECT_NE(parsed.error().text().find("does not go with SecretsManagerSecretId"), std::string::npos);
+  }
+  const auto alone = parse_with_secret({{"FakeSettings", {{"SecretsManagerAccessRoleArn", "r"}}}}, "{}");
+  ASSERT_FALSE(alone.ok());
 }
 
 TEST(TaskDocument, passwords) {

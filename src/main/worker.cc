@@ -49,12 +49,12 @@ base::Result<json> member_of(const json& question, const char* name) {
   return *found;
 }
 
-base::Result<Endpoint> endpoint_of(const json& question, Side& side) {
+base::Result<Endpoint> endpoint_of(const json& question, Side& side, const SecretReader& secret_of) {
   const json word = TRY(member_of(question, "side"));
   if (word != "source" && word != "target") return base::failed(errors::bad_usage, "side is neither source nor target");
   side = word == "source" ? Side::source : Side::target;
   const json members = TRY(member_of(question, "endpoint"));
-  return parse_endpoint(members, side, all_connectors(), environment_variable);
+  return parse_endpoint(members, side, all_connectors(), environment_variable, secret_of);
 }
 
 std::string lower(std::string_view text) {
@@ -83,7 +83,7 @@ std::string shown_attributes(std::string_view text, const std::vector<connect::O
 
 base::Result<json> check_endpoint(const json& question) {
   Side side{};
-  const Endpoint endpoint = TRY(endpoint_of(question, side));
+  const Endpoint endpoint = TRY(endpoint_of(question, side, naming_secrets()));
   const std::string attributes = question["endpoint"].value("ExtraConnectionAttributes", "");
   return json{{"place", endpoint.text},
               {"attributes", shown_attributes(attributes, endpoint_options(*endpoint.connector, side))}};
@@ -91,13 +91,14 @@ base::Result<json> check_endpoint(const json& question) {
 
 base::Result<json> check_task(const json& question) {
   const json document = TRY(member_of(question, "document"));
-  const TaskDocument task = TRY(parse_task_document(document.dump(), "task", all_connectors(), environment_variable));
+  const TaskDocument task =
+      TRY(parse_task_document(document.dump(), "task", all_connectors(), environment_variable, naming_secrets()));
   return json{{"settings", task.definition.settings.document()}, {"remarks", task.remarks}};
 }
 
 base::Result<json> test_connection(const json& question) {
   Side side{};
-  const Endpoint endpoint = TRY(endpoint_of(question, side));
+  const Endpoint endpoint = TRY(endpoint_of(question, side, reading_secrets()));
   Ground ground;
   if (side == Side::target) {
     TRY(endpoint.connector->open_target(endpoint.options, ground.context()));
@@ -110,7 +111,7 @@ base::Result<json> test_connection(const json& question) {
 
 base::Result<json> list_schemas(const json& question) {
   Side side{};
-  const Endpoint endpoint = TRY(endpoint_of(question, side));
+  const Endpoint endpoint = TRY(endpoint_of(question, side, reading_secrets()));
   if (endpoint.connector->open_source == nullptr) {
     return base::failed(errors::bad_usage, "{} has no schemas", endpoint.engine_name);
   }
@@ -142,7 +143,7 @@ base::Result<json> assess(const json& question) {
   const json document = TRY(member_of(question, "document"));
   const json folder = TRY(member_of(question, "data_dir"));
   auto session = TRY(Session::looking(
-      TRY(parse_task_document(document.dump(), "task", all_connectors(), environment_variable)), folder));
+      TRY(parse_task_document(document.dump(), "task", all_connectors(), environment_variable, reading_secrets())), folder));
   const TaskDocument& task = session->document();
   engine::Task plans(task.definition, session->environment());
   const engine::Plan plan = TRY(plans.plan(std::stop_token()));

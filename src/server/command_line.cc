@@ -4,6 +4,8 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 
+#include "wire/secret_source.h"
+
 namespace server {
 namespace {
 
@@ -45,6 +47,11 @@ std::string web_address(const std::string& given) {
   return given.starts_with("http://") || given.starts_with("https://") ? "" : "no http(s) URL: " + given;
 }
 
+std::string secret_source(const std::string& given) {
+  const auto source = wire::SecretSource::parse(given);
+  return source.ok() ? "" : "none of file:/folder, env:PREFIX and command:/program: " + given;
+}
+
 void add_serve(CLI::App& app, Command& out) {
   CLI::App* serve = app.add_subcommand("serve", "Run the server that AWS clients talk to");
   add_data_dir(serve, out);
@@ -63,6 +70,12 @@ void add_serve(CLI::App& app, Command& out) {
                    "with the credentials of the environment, profile or machine")
       ->check(web_address)
       ->excludes(webhook);
+  serve
+      ->add_option("--secrets", out.secrets,
+                   "where the secrets are that endpoints name by SecretsManagerSecretId: file:/FOLDER, env:PREFIX or "
+                   "command:/PROGRAM")
+      ->check(secret_source)
+      ->envname("MILLRACE_SECRETS");
   serve->add_option("--rate", out.limits.each_second, "calls a second that a key may make")
       ->check(CLI::Range(1.0, 1e6))
       ->capture_default_str();

@@ -25,6 +25,7 @@ struct Command {
   std::string store = "sqlite";
   std::string webhook;
   std::string sns_endpoint;
+  std::string secrets;
   Front::Limits limits{};
   UserPlan user;
   bool json = false;

@@ -205,6 +205,37 @@ json merged(const json& before, const json& modification, bool exact_settings) {
   return out;
 }
 
+constexpr std::array<const char*, 4> plain_members{"Username", "Password", "ServerName", "Port"};
+constexpr std::array<const char*, 2> secret_members{"SecretsManagerSecretId", "SecretsManagerAccessRoleArn"};
+
+// At the top, or inside the engine's settings.
+bool has_one(const json& members, std::span<const char* const> names) {
+  return std::any_of(names.begin(), names.end(), [&](const char* name) {
+    const auto inside = [&](const json& settings) { return settings.is_object() && settings.contains(name); };
+    return inside(members) || std::any_of(members.begin(), members.end(), inside);
+  });
+}
+
+void erase_all(json& members, std::span<const char* const> names) {
+  for (const char* name : names) {
+    members.erase(name);
+    for (json& settings : members) {
+      if (settings.is_object()) settings.erase(name);
+    }
+  }
+}
+
+// A secret and what it holds exclude each other: the way to connect that is given now replaces the other one.
+void take_new_way(const json& modification, const json& new_secrets, json& before, json& secrets) {
+  const bool named = has_one(modification, secret_members);
+  const bool plain = has_one(modification, plain_members) || has_one(new_secrets, plain_members);
+  if (named && !plain) {
+    erase_all(before, plain_members);
+    erase_all(secrets, plain_members);
+  }
+  if (plain && !named) erase_all(before, secret_members);
+}
+
 Result<json> modify_endpoint(Ground& ground, const Request& request) {
   Resource endpoint = TRY(need(ground, endpoint_kind, request.text("EndpointArn"), "EndpointArn"));
   json modification = request.input;
@@ -233,7 +264,9 @@ Result<json> modify_endpoint(Ground& ground, const Request& request) {
   if (modification.contains("ExtraConnectionAttributes") && !same_attributes)
     secrets.erase("ExtraConnectionAttributes");
   const bool exact = request.flag("ExactSettings", false);
-  json given = merged(endpoint.inner["given"], modification, exact);
+  json before = endpoint.inner["given"];
+  take_new_way(modification, new_secrets, before, secrets);
+  json given = merged(before, modification, exact);
   json kept = exact ? new_secrets : merged(secrets, new_secrets, false);
   if (exact && same_attributes && secrets.contains("ExtraConnectionAttributes")) {
     kept["ExtraConnectionAttributes"] = secrets["ExtraConnectionAttributes"];
@@ -355,9 +388,10 @@ void ask_again(Resource& row, const char* state) {
 
 std::span<const OperationRow> endpoint_operations() {
   static constexpr std::array rows{
-      OperationRow{"CreateEndpoint", create_endpoint, Effect::changes,
-                   "Engines of this server; unknown members and attributes and `KmsKeyId` are refused. Millrace's own "
-                   "settings travel in `ExtraConnectionAttributes`."},
+      OperationRow{
+          "CreateEndpoint", create_endpoint, Effect::changes,
+          "Engines of this server; unknown members and attributes and `KmsKeyId` are refused. Millrace's own "
+          "settings travel in `ExtraConnectionAttributes`. `SecretsManagerSecretId` is read where `--secrets` says."},
       OperationRow{"DeleteEndpoint", delete_endpoint, Effect::changes},
       OperationRow{"DescribeEndpointSettings", describe_endpoint_settings, Effect::reads,
                    "Made from the connectors' own declarations."},

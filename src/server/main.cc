@@ -155,6 +155,8 @@ Result<int> serve(const Command& command) {
   const ListenSettings settings = TRY(listen_settings(command, folder.path));
   const Seal seal = TRY(Seal::of_data_dir(folder.path));
   ::unsetenv("MILLRACE_KEY");  // no thread is there yet; children must not have it
+  // Only they read secrets.
+  if (!command.secrets.empty()) ::setenv("MILLRACE_SECRETS", command.secrets.c_str(), 1);
   const auto store = TRY(open_store(command, folder.path, seal, TRY(owner_of(folder.path))));
   base::SystemClock clock;
   base::SystemRandom random;

@@ -42,6 +42,12 @@ inline constexpr Code no_credentials{
     "wire.no_credentials", Kind::input,
     "Set MillraceCredentials, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile in "
     "~/.aws/credentials, or run where a role gives credentials."};
+inline constexpr Code bad_secret_source{
+    "wire.bad_secret_source", Kind::input,
+    "Write file:/absolute/folder, env:PREFIX or command:/absolute/program (--secrets or MILLRACE_SECRETS)."};
+inline constexpr Code no_secret{"wire.no_secret", Kind::input,
+                                "Put the secret where --secrets looks for it, under the name or ARN that "
+                                "SecretsManagerSecretId gives; docs/task-file.md tells the names."};
 inline constexpr Code s3_access_denied{
     "wire.s3_access_denied", Kind::task,
     "The credentials lack a permission for this bucket; docs/s3.md lists the actions "

@@ -11,8 +11,6 @@ namespace {
 using connect::OptionKind;
 using connect::OptionSpec;
 
-constexpr std::string_view no_secrets_manager =
-    "AWS Secrets Manager is not reached from here; give Username and Password";
 constexpr std::string_view no_iam = "IAM database authentication is not supported; give Username and Password";
 
 constexpr OptionSpec shared_options[] = {
@@ -41,8 +39,10 @@ constexpr OptionSpec shared_options[] = {
     {.path = "MySQLSettings.Username", .help = "As Username."},
     {.path = "MySQLSettings.Password", .kind = OptionKind::secret, .help = "As Password."},
     {.path = "MySQLSettings.DatabaseName", .help = "As DatabaseName."},
-    {.path = "MySQLSettings.SecretsManagerAccessRoleArn", .refused = no_secrets_manager},
-    {.path = "MySQLSettings.SecretsManagerSecretId", .refused = no_secrets_manager},
+    {.path = "MySQLSettings.SecretsManagerAccessRoleArn",
+     .help = "Goes with SecretsManagerSecretId; no effect: no role is needed to read a secret here."},
+    {.path = "MySQLSettings.SecretsManagerSecretId",
+     .help = "Name or ARN of the secret that has user, password, host and port, where --secrets says; not with those."},
     {.path = "MySQLSettings.ServiceAccessRoleArn", .refused = no_iam},
     {.path = option::authentication_method,
      .kind = OptionKind::choice,

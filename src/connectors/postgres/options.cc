@@ -11,8 +11,6 @@ namespace {
 using connect::OptionKind;
 using connect::OptionSpec;
 
-constexpr std::string_view no_secrets_manager =
-    "AWS Secrets Manager is not reached from here; give Username and Password";
 constexpr std::string_view no_iam = "IAM database authentication is not supported; give Username and Password";
 
 // What source and target share.
@@ -46,8 +44,10 @@ constexpr OptionSpec shared_options[] = {
     {.path = "PostgreSQLSettings.Username", .help = "As Username."},
     {.path = "PostgreSQLSettings.Password", .kind = OptionKind::secret, .help = "As Password."},
     {.path = "PostgreSQLSettings.DatabaseName", .help = "As DatabaseName."},
-    {.path = "PostgreSQLSettings.SecretsManagerAccessRoleArn", .refused = no_secrets_manager},
-    {.path = "PostgreSQLSettings.SecretsManagerSecretId", .refused = no_secrets_manager},
+    {.path = "PostgreSQLSettings.SecretsManagerAccessRoleArn",
+     .help = "Goes with SecretsManagerSecretId; no effect: no role is needed to read a secret here."},
+    {.path = "PostgreSQLSettings.SecretsManagerSecretId",
+     .help = "Name or ARN of the secret that has user, password, host and port, where --secrets says; not with those."},
     {.path = "PostgreSQLSettings.ServiceAccessRoleArn", .refused = no_iam},
     {.path = option::authentication_method,
      .kind = OptionKind::choice,

@@ -50,7 +50,7 @@ TEST(PostgresOptions, what_cannot_be_obeyed_is_refused_by_name) {
   auto missing = connect::Options::parse(source_options(), {{"ServerName", "h"}, {"Username", "u"}});
   ASSERT_TRUE(missing.ok());
   EXPECT_NE(check_options(*missing).error().text().find("DatabaseName"), std::string::npos);
-  EXPECT_FALSE(source_with({{"PostgreSQLSettings.SecretsManagerSecretId", "x"}}).ok());
+  EXPECT_FALSE(source_with({{"PostgreSQLSettings.ServiceAccessRoleArn", "x"}}).ok());
   EXPECT_FALSE(source_with({{"PostgreSQLSettings.Nonsense", "x"}}).ok());
   EXPECT_FALSE(source_with({{"Port", "70000"}}).ok());
   auto iam = source_with({{"PostgreSQLSettings.AuthenticationMethod", "IAM"}});
