@@ -16,7 +16,7 @@ room(main_room
   SOURCES main/time_text.cc main/endpoint.cc main/task_document.cc main/data_dir.cc main/log_file.cc main/signals.cc
           main/connectors.cc main/progress.cc main/table_text.cc main/reports.cc main/command_line.cc
           main/help_pages.cc main/log_levels.cc main/session.cc main/settings_pages.cc main/commands.cc
-          main/mapping_commands.cc main/worker.cc main/secrets.cc main/assessment.cc main/run_report.cc main/mapping_pages.cc main/mapping_rows.cc
+          main/mapping_commands.cc main/worker.cc main/secrets.cc main/assessment.cc main/assessment_results.cc main/run_report.cc main/mapping_pages.cc main/mapping_rows.cc
   DEPENDS engine ${connector_rooms}
   LINKS spdlog::spdlog CLI11::CLI11 nlohmann_json::nlohmann_json)
 # connectors.cc lists each connector whose register.h is there: compile it again when one appears.

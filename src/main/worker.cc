@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "engine/state_store.h"
 #include "main/assessment.h"
+#include "main/assessment_results.h"
 #include "main/connectors.h"
 #include "main/errors.h"
 #include "main/session.h"
@@ -143,13 +144,18 @@ base::Result<json> assess(const json& question) {
   const json document = TRY(member_of(question, "document"));
   const json folder = TRY(member_of(question, "data_dir"));
   auto session = TRY(Session::looking(
-      TRY(parse_task_document(document.dump(), "task", all_connectors(), environment_variable, reading_secrets())), folder));
+      TRY(parse_task_document(document.dump(), "task", all_connectors(), environment_variable, reading_secrets())),
+      folder));
   const TaskDocument& task = session->document();
   engine::Task plans(task.definition, session->environment());
   const engine::Plan plan = TRY(plans.plan(std::stop_token()));
   const Route route{task.source.engine_name, task.target.engine_name, task.definition.migration_type};
-  return json{{"checks", verdicts(plan, route, question.value("checks", std::vector<std::string>()))},
-              {"types", type_report(plan, task.definition.identifier)}};
+  const json checks = verdicts(plan, route, question.value("checks", std::vector<std::string>()));
+  if (question.contains("results")) {
+    TRY(store_results(question["results"], question.value("run", json::object()), checks));
+  }
+  return json{
+      {"checks", checks}, {"status", worst_status(checks)}, {"types", type_report(plan, task.definition.identifier)}};
 }
 
 std::string_view kind_word(connect::OptionKind kind) {

@@ -10,9 +10,10 @@
 //   {"ask": "test", "side": ..., "endpoint": ...}                              -> {"version": "15.4"}; really connects
 //   {"ask": "schemas", "side": ..., "endpoint": ...}                           -> {"schemas": ["public"]}
 //   {"ask": "checks", "source": "postgres", "target": "s3", "type": "cdc"}     -> {"checks": [names]} of assessments
-//   {"ask": "assess", "document": ..., "data_dir": ..., "checks": [names]}     -> {"checks": [verdicts], "types":
-//   {...}};
-//                                                                                really looks at both sides
+//   {"ask": "assess", "document": ..., "data_dir": ..., "checks": [names],     -> {"checks": [verdicts], "status":
+//    "results": {place}, "run": {...}}                                             "warning", "types": {...}};
+//                                                                                really looks at both sides, and leaves
+//                                                                                results (assessment_results.h)
 //   {"ask": "engines"}                       -> {"engines": [{"name", "source", "target", "options": [...]}]}
 //
 // A refusal is an answer: {"error": {"code": "connect.bad_option", "message": "...", "input": true}}.

@@ -111,10 +111,9 @@ Result<std::vector<std::string>> chosen_checks(Ground& ground, const Request& re
   return all;
 }
 
-// results/BUCKET/FOLDER/NAME: a bucket is a folder here. Nothing in it can point elsewhere.
-Result<std::string> result_folder(Ground& ground, const Request& request, const std::string& name) {
-  const std::string bucket = TRY(api::checked_name(request.text("ResultLocationBucket"), bucket_rule));
-  std::string path = ground.data_dir + "/results/" + bucket;
+// FOLDER/NAME, without anything that could point elsewhere.
+Result<std::string> result_path(const Request& request, const std::string& name) {
+  std::string path;
   std::string rest = request.text("ResultLocationFolder");
   while (!rest.empty()) {
     const std::size_t end = std::min(rest.find('/'), rest.size());
@@ -122,20 +121,46 @@ Result<std::string> result_folder(Ground& ground, const Request& request, const 
     if (part.find_first_not_of('.') == std::string::npos) {
       return refused("ResultLocationFolder must be names with slashes between them");
     }
-    path += "/" + TRY(api::checked_name(part, part_rule));
+    path += TRY(api::checked_name(part, part_rule)) + "/";
     rest.erase(0, end + 1);
   }
-  path += "/" + name;
-  base::PosixDisk disk;
-  if (disk.make_folders(path).ok()) return path;
-  return base::failed(api::errors::s3_access_denied, "the folder {} cannot be made", path);
+  return path + name;
+}
+
+// Objects of a bucket, or files of the folder that stands for it; as main/assessment_results.h has it.
+Result<json> result_place(Ground& ground, const Request& request, const std::string& name) {
+  const std::string bucket = TRY(api::checked_name(request.text("ResultLocationBucket"), bucket_rule));
+  const std::string path = TRY(result_path(request, name));
+  const std::string encryption = request.text("ResultEncryptionMode"), key = request.text("ResultKmsKeyArn");
+  if (ground.results.s3_endpoint.empty()) {
+    for (const char* member : {"ResultEncryptionMode", "ResultKmsKeyArn"}) {
+      if (!request.has(member)) continue;
+      return refused(fmt::format("{} needs a server with --s3-endpoint: results are files of this one", member));
+    }
+    const std::string folder = fmt::format("{}/results/{}/{}", ground.data_dir, bucket, path);
+    base::PosixDisk disk;
+    if (disk.make_folders(folder).ok()) return json{{"folder", folder}};
+    return base::failed(api::errors::s3_access_denied, "the folder {} cannot be made", folder);
+  }
+  if (!encryption.empty() && encryption != "SSE_S3" && encryption != "SSE_KMS") {
+    return refused("ResultEncryptionMode must be SSE_S3 or SSE_KMS");
+  }
+  if (!key.empty() && encryption != "SSE_KMS") {
+    return base::failed(api::errors::invalid_parameter_combination,
+                        "ResultKmsKeyArn goes with ResultEncryptionMode SSE_KMS");
+  }
+  const std::string& region = ground.results.s3_region;
+  return json{{"endpoint", ground.results.s3_endpoint},
+              {"ca", ground.results.s3_ca},
+              {"region", region.empty() ? request.region : region},
+              {"bucket", bucket},
+              {"prefix", path},
+              {"encryption", encryption},
+              {"kms_key", key}};
 }
 
 Result<json> start_run_of_checks(Ground& ground, const Request& request) {
   Resource task = TRY(testable_task(ground, request));
-  for (const char* member : {"ResultEncryptionMode", "ResultKmsKeyArn"}) {
-    if (request.has(member)) return refused(fmt::format("{} is not offered: results are files of the server", member));
-  }
   const std::string name = TRY(api::checked_name(request.text("AssessmentRunName"), name_rule));
   const std::string id = task.arn + "|" + name;
   if (TRY(ground.store.find(assessment_kind, id))) {
@@ -145,7 +170,7 @@ Result<json> start_run_of_checks(Ground& ground, const Request& request) {
   const std::vector<std::string> names = TRY(chosen_checks(ground, request, task));
   Resource run = TRY(new_resource(ground, request, assessment_kind, id));
   run.inner = {{"back", task.state},
-               {"folder", TRY(result_folder(ground, request, name))},
+               {"results", TRY(result_place(ground, request, name))},
                {"asked", 1},
                {"checks", json::array()}};
   for (const std::string& check : names) {
@@ -157,7 +182,8 @@ Result<json> start_run_of_checks(Ground& ground, const Request& request) {
                {"ReplicationInstanceArn", task.shown["ReplicationInstanceArn"]},
                {"ReplicationTaskAssessmentRunCreationDate", ground.now_seconds()},
                {"AssessmentRunName", name}};
-  for (const char* member : {"ServiceAccessRoleArn", "ResultLocationBucket", "ResultLocationFolder"}) {
+  for (const char* member : {"ServiceAccessRoleArn", "ResultLocationBucket", "ResultLocationFolder",
+                             "ResultEncryptionMode", "ResultKmsKeyArn"}) {
     if (request.has(member)) run.shown[member] = request.input[member];
   }
   set_status(run, "running");
@@ -305,26 +331,14 @@ Result<void> replace_file(const std::string& folder, const std::string& name, co
   return write_file(folder + "/" + name, content.dump(1) + "\n");
 }
 
-// One file a check, and then the summary: who finds that one finds them all.
-Result<void> write_results(Ground& ground, const Resource& run, const json& checks) {
-  const std::string folder = run.inner.value("folder", "");
-  for (const json& check : checks) TRY(replace_file(folder, check.value("name", "") + ".json", check));
-  json list = json::array();
-  for (const json& check : checks) list.push_back({{"name", check["name"]}, {"status", check["status"]}});
-  const json summary{{"run", shown_run(ground, run)}, {"checks", std::move(list)}};
-  return replace_file(folder, "summary.json", summary);
-}
-
-void judge(Resource& run, const json& checks) {
+void judge(Resource& run, const json& answer) {
   std::map<std::string, std::string> verdicts;
-  for (const json& check : checks) verdicts[check.value("name", "")] = check.value("status", "");
-  std::string worst = "passed";
+  for (const json& check : answer.at("checks")) verdicts[check.value("name", "")] = check.value("status", "");
   for (json& check : run.inner["checks"]) {
     const auto found = verdicts.find(check.value("name", ""));
     check["status"] = found == verdicts.end() ? "error" : found->second;
-    if (check["status"] == "failed" || (check["status"] == "warning" && worst == "passed")) worst = check["status"];
   }
-  set_status(run, worst);
+  set_status(run, answer.at("status"));
 }
 
 void fail(Resource& row, const std::string& why) {
@@ -353,10 +367,15 @@ Result<json> assessment_question(Ground& ground, const Resource& row) {
   const Resource task = TRY(need(ground, task_kind, row.shown.value("ReplicationTaskArn", ""), "ReplicationTaskArn"));
   json names = json::array();
   for (const json& check : row.inner["checks"]) names.push_back(check["name"]);
-  return json{{"ask", "assess"},
-              {"document", TRY(task_document(ground, task))},
-              {"data_dir", ground.task_folder(task)},
-              {"checks", std::move(names)}};
+  json question{{"ask", "assess"},
+                {"document", TRY(task_document(ground, task))},
+                {"data_dir", ground.task_folder(task)},
+                {"checks", std::move(names)}};
+  if (row.kind == assessment_kind) {
+    question["results"] = row.inner.at("results");
+    question["run"] = pruned_as("ReplicationTaskAssessmentRun", row.shown);
+  }
+  return question;
 }
 
 Result<void> note_assessment(Ground& ground, Resource row, Result<WorkerAnswer> answer) {
@@ -367,9 +386,7 @@ Result<void> note_assessment(Ground& ground, Resource row, Result<WorkerAnswer> 
     const Result<void> kept = keep_types(ground, row, answer->value.at("types"));
     if (!kept.ok()) failure = kept.error().text();
   } else if (failure.empty()) {
-    judge(row, answer->value.at("checks"));
-    const Result<void> written = write_results(ground, row, answer->value.at("checks"));
-    if (!written.ok()) failure = written.error().text();
+    judge(row, answer->value);
   }
   if (!failure.empty()) fail(row, failure);
   Change change{.removed = {}, .put = {row}, .tags = {}, .events = {}};
@@ -402,7 +419,8 @@ std::span<const OperationRow> assessment_operations() {
       OperationRow{"StartReplicationTaskAssessment", start_type_report, Effect::runs,
                    "Types of the source that arrive as text."},
       OperationRow{"StartReplicationTaskAssessmentRun", start_run_of_checks, Effect::runs,
-                   "A bucket is a folder `results/BUCKET` of the data directory; encryption is refused."},
+                   "A bucket is one of `--s3-endpoint`; without, a folder `results/BUCKET` of the data directory, and "
+                   "encryption is refused. What S3 refuses ends the run."},
   };
   return rows;
 }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Premigration assessments: a run asks a worker what `millrace check` finds for the task, under the names of the API's
-// checks, and leaves the answer as JSON below results/ of the data directory. Meanwhile the task is "testing". An
-// operation records the question; the supervisor has it answered, again after a restart of the server.
+// checks, and to leave the answer as JSON in a bucket, or below results/ of the data directory. Meanwhile the task is
+// "testing". An operation records the question; the supervisor has it answered, again after a restart of the server.
 //
 //   a run:          state "running", then "passed", "warning", "failed" or "error-executing"
 //     inner.checks  [{"name", "arn", "status"}], in the order of names
 //     inner.back    the state that its task goes back to
-//     inner.folder  where the results go
+//     inner.results where the results go
 //   the older report on types: one row for each task, state "running", then "done"; inner.report, inner.file
 #pragma once
 

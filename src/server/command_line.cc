@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 
+#include "wire/s3_client.h"
 #include "wire/secret_source.h"
 
 namespace server {
@@ -52,6 +53,11 @@ std::string secret_source(const std::string& given) {
   return source.ok() ? "" : "none of file:/folder, env:PREFIX and command:/program: " + given;
 }
 
+std::string s3_address(const std::string& given) {
+  const auto address = wire::parse_s3_url(given + "/bucket");
+  return address.ok() && address->bucket == "bucket" ? "" : address.ok() ? "no bucket goes here: " + given : address.error().message;
+}
+
 void add_serve(CLI::App& app, Command& out) {
   CLI::App* serve = app.add_subcommand("serve", "Run the server that AWS clients talk to");
   add_data_dir(serve, out);
@@ -70,6 +76,14 @@ void add_serve(CLI::App& app, Command& out) {
                    "with the credentials of the environment, profile or machine")
       ->check(web_address)
       ->excludes(webhook);
+  CLI::Option* s3 =
+      serve
+          ->add_option("--s3-endpoint", out.results.s3_endpoint,
+                       "http(s) URL of S3, or of what speaks its API, for the buckets of assessments' results, with the "
+                       "credentials of the environment, profile or machine; without it buckets are folders")
+          ->check(s3_address);
+  serve->add_option("--s3-region", out.results.s3_region, "region of these buckets; else that of the client")->needs(s3);
+  serve->add_option("--s3-ca", out.results.s3_ca, "certificate to trust there, PEM")->needs(s3);
   serve
       ->add_option("--secrets", out.secrets,
                    "where the secrets are that endpoints name by SecretsManagerSecretId: file:/FOLDER, env:PREFIX or "

@@ -26,6 +26,7 @@ struct Command {
   std::string webhook;
   std::string sns_endpoint;
   std::string secrets;
+  ResultStore results{};
   Front::Limits limits{};
   UserPlan user;
   bool json = false;

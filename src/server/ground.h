@@ -18,6 +18,13 @@
 
 namespace server {
 
+// Where the buckets are that results of assessments go to.
+struct ResultStore {
+  std::string s3_endpoint{};  // of S3 or what speaks its API; empty: buckets are folders of the data directory
+  std::string s3_region{};    // empty: that of the client
+  std::string s3_ca{};        // PEM file; empty: the system's
+};
+
 struct Ground {
   Store& store;
   const Seal& seal;
@@ -30,6 +37,7 @@ struct Ground {
   std::string unique_account;       // twelve characters
   std::string webhook;              // where events are posted, or
   std::string sns_endpoint;         // through whose API they are published; both empty: nowhere
+  ResultStore results{};            // of assessments
   std::function<void()> on_change;  // the supervisor has something to do
   StandingWorker& worker;
 

@@ -178,6 +178,7 @@ Result<int> serve(const Command& command) {
                 .unique_account = unique_account,
                 .webhook = command.webhook,
                 .sns_endpoint = command.sns_endpoint,
+                .results = command.results,
                 .on_change = {},
                 .worker = worker};
   Supervisor supervisor(ground);

@@ -39,6 +39,7 @@ struct TestWorld {
                                              .unique_account = "abcdefghijkl",
                                              .webhook = "http://127.0.0.1:9/",
                                              .sns_endpoint = "",
+                                             .results = {},
                                              .on_change = [] {},
                                              .worker = worker});
     front = Front::open(*ground, {.burst = 50, .each_second = 1}).take();

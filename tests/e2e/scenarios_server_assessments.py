@@ -3,9 +3,10 @@
 
 import json
 
-from api_server import Migration
+from api_server import ApiServer, Migration
 from harness import expect, expect_same, scenario
 from proxy import Proxy
+from s3 import BUCKET, KEYS, S3, HeaderJudge
 from scenarios_server import expect_error, started
 from servers import wait_for
 
@@ -28,8 +29,8 @@ class Assessments:
 
     def start(self, name, **members):
         answer = self.dms.start_replication_task_assessment_run(
-            ReplicationTaskArn=self.task, ServiceAccessRoleArn=ROLE, ResultLocationBucket="results", AssessmentRunName=name,
-            **members)["ReplicationTaskAssessmentRun"]
+            **{"ReplicationTaskArn": self.task, "ServiceAccessRoleArn": ROLE, "ResultLocationBucket": "results",
+               "AssessmentRunName": name, **members})["ReplicationTaskAssessmentRun"]
         expect_same(answer["Status"], "starting", "the answer")
         return answer["ReplicationTaskAssessmentRunArn"]
 
@@ -102,6 +103,7 @@ def chosen_and_refused(runs, dms, server):
     refused("InvalidParameterValueException", "no-such-check", IncludeOnly=["no-such-check"])
     refused("InvalidParameterCombinationException", "Exclude", IncludeOnly=["millrace-check"], Exclude=["millrace-check"])
     refused("InvalidParameterValueException", "ResultEncryptionMode", ResultEncryptionMode="SSE_S3")
+    refused("InvalidParameterValueException", "ResultKmsKeyArn", ResultKmsKeyArn="arn:aws:kms:eu-central-1:1:key/k")
     for folder in ("..", "a/../b", "/etc", "a//b"):
         refused("InvalidParameterValueException", "ResultLocationFolder", ResultLocationFolder=folder)
     (server.data / "results/taken").write_text("no folder")
@@ -149,3 +151,56 @@ def types_that_become_text(one, dms):
     wait_for("the task to be as it was", lambda: one.described()["Status"] == "ready", 10)
     one.remove()
     expect_same(dms.describe_replication_task_assessment_runs()["ReplicationTaskAssessmentRuns"], [], "runs of a deleted task")
+
+
+def with_buckets(bench, port):
+    """A server whose buckets are at that port, and a task of it."""
+    server = ApiServer(bench, "--s3-endpoint", f"http://127.0.0.1:{port}", "--s3-region", "us-east-1")
+    server.environment.update(AWS_ACCESS_KEY_ID=KEYS[0], AWS_SECRET_ACCESS_KEY=KEYS[1])
+    key = server.add_user("tester")
+    server.start()
+    source, target = bench.source(), bench.target()
+    source.execute("CREATE TABLE bare (v int)")
+    return server, Assessments(Migration(server, server.client(key), source, target).define())
+
+
+@scenario("server.assessment_s3")
+def assessment_s3(bench):
+    """Results go to a bucket, whole or not at all, over the death of the server; what S3 refuses is said by the run."""
+    s3 = S3(bench)
+    server, runs = with_buckets(bench, s3.proxy_port)
+    first = runs.start("first", ResultLocationBucket=BUCKET, ResultLocationFolder="a/b")
+    run = runs.ended(first)
+    expect_same((run["Status"], run["ResultLocationBucket"]), ("failed", BUCKET), str(run))
+    found = {name: s3.client.get_object(Bucket=BUCKET, Key=f"a/b/first/{name}.json") for name in (*runs.checks(first), "summary")}
+    summary = json.loads(found["summary"]["Body"].read())
+    expect_same({row["name"]: row["status"] for row in summary["checks"]}, runs.checks(first), "the summary")
+    expect_same((summary["run"]["Status"], summary["run"]["ResultStatistic"]["Failed"], found["summary"]["ContentType"]),
+                ("failed", run["ResultStatistic"]["Failed"], "application/json"), "the run in the summary")
+    expect(not (server.data / "results").exists(), "there are files, too")
+    second = runs.start("second")
+    run = runs.ended(second)
+    expect(run["Status"] == "error-executing" and "wire.s3_no_bucket" in run["LastFailureMessage"], str(run))
+    expect_error("InvalidParameterCombinationException", "SSE_KMS", lambda: runs.start("x", ResultKmsKeyArn="arn:aws:kms:r:1:key/k"))
+    expect_error("InvalidParameterValueException", "ResultEncryptionMode", lambda: runs.start("x", ResultEncryptionMode="SSE"))
+    s3.pause()
+    third = runs.start("third", ResultLocationBucket=BUCKET)
+    server.kill()
+    s3.resume()
+    server.start()
+    expect_same(runs.ended(third)["Status"], "failed", "a run over the death of the server")
+    s3.client.get_object(Bucket=BUCKET, Key="third/summary.json")
+
+
+@scenario("server.assessment_encrypted")
+def assessment_encrypted(bench):
+    """Results are encrypted as the run says, by the bucket's server."""
+    judge = HeaderJudge(bench)
+    _, runs = with_buckets(bench, judge.port)
+    key = "arn:aws:kms:us-east-1:1:key/mine"
+    for name, members, expected in (("plain", {}, (None, None)), ("s3", {"ResultEncryptionMode": "SSE_S3"}, ("AES256", None)),
+                                    ("kms", {"ResultEncryptionMode": "SSE_KMS", "ResultKmsKeyArn": key}, ("aws:kms", key))):
+        run = runs.ended(runs.start(name, ResultLocationBucket=BUCKET, IncludeOnly=["millrace-check"], **members))
+        expect_same(run.get("ResultEncryptionMode"), members.get("ResultEncryptionMode"), str(run))
+        head = judge.client.head_object(Bucket=BUCKET, Key=f"{name}/summary.json")
+        expect_same((head.get("ServerSideEncryption"), head.get("SSEKMSKeyId")), expected, name)

@@ -27,10 +27,10 @@ PROVOKED_THERE = {("StartReplicationTaskAssessmentRun", TAKEN), ("StartReplicati
 # (operation or "*", error): why nobody can be answered with it here.
 CANNOT_COME = {
     ("*", "AccessDeniedFault"): "service roles are kept and not used; keys are refused by AccessDeniedException",
-    **{("*", name): "KmsKeyId is refused by name" for name in (
+    **{("*", name): "KmsKeyId is refused by name, and S3 answers for a key of results when the run writes" for name in (
         "KMSKeyNotAccessibleFault", "KMSAccessDeniedFault", "KMSDisabledFault", "KMSInvalidStateFault", "KMSNotFoundFault",
         "KMSThrottlingFault", "KMSFault")},
-    ("*", "S3ResourceNotFoundFault"): "a bucket is a folder, and made",
+    ("*", "S3ResourceNotFoundFault"): "a bucket is looked at when the run writes, or a folder, and made",
     ("CreateEndpoint", "S3AccessDeniedFault"): "a bucket is looked at by TestConnection, not by CreateEndpoint",
     ("*", "InvalidSubnet"): "subnets are kept as named", ("*", "SubnetAlreadyInUse"): "subnets are kept as named",
     ("*", "InsufficientResourceCapacityFault"): "classes reserve nothing",
