@@ -2,6 +2,7 @@
 #include "main/command_line.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <iostream>
 #include <map>
 
@@ -120,8 +121,9 @@ void add_task_file(CLI::App* command, Command& out) {
 
 void add_secrets(CLI::App* command, Command& out) {
   command
-      ->add_option("--secrets", out.secrets,
-                   "where the secrets are that SecretsManagerSecretId names: file:FOLDER, env:PREFIX or command:PROGRAM")
+      ->add_option(
+          "--secrets", out.secrets,
+          "where the secrets are that SecretsManagerSecretId names: file:FOLDER, env:PREFIX or command:PROGRAM")
       ->envname("MILLRACE_SECRETS");
 }
 
@@ -209,8 +211,10 @@ void add_others(CLI::App& app, Command& out) {
   check->footer(check_footer);
   check->callback([&out] { out.kind = Command::Kind::check; });
 
-  CLI::App* status = app.add_subcommand("status", "Print the table statistics");
+  CLI::App* status = app.add_subcommand("status", "Print the table statistics, or watch the tasks of a server");
   add_data_dir(status, out);
+  // Named here for the help: with it the command is another program's, see is_for_server.
+  status->add_option("--server", "URL of a server whose tasks are watched; `millrace status --server URL --help`");
   status->add_flag("--json", out.json, "the shape of DescribeTableStatistics");
   status->footer(status_footer);
   status->callback([&out] { out.kind = Command::Kind::status; });
@@ -247,7 +251,10 @@ void add_others(CLI::App& app, Command& out) {
 
 bool is_for_server(int argc, const char* const* argv) {
   const std::string_view word = argc > 1 ? argv[1] : "";
-  return word == "serve" || word == "user" || word == "task";
+  const bool of_server = std::any_of(argv + std::min(argc, 2), argv + argc, [](const char* argument) {
+    return std::string_view(argument) == "--server" || std::string_view(argument).starts_with("--server=");
+  });
+  return word == "serve" || word == "user" || word == "task" || (word == "status" && of_server);
 }
 
 std::variant<Command, int> parse_command_line(int argc, const char* const* argv) {

@@ -35,7 +35,8 @@ struct Command {
   enum class SettingsVerb { print_default, explain, show } settings = SettingsVerb::explain;
 };
 
-// Whether the words are for the server's program: `millrace serve`, `millrace user`, `millrace task`.
+// Whether the words are for the server's program: `millrace serve`, `millrace user`, `millrace task`, `millrace status
+// --server`.
 bool is_for_server(int argc, const char* const* argv);
 
 std::variant<Command, int> parse_command_line(int argc, const char* const* argv);

@@ -55,7 +55,9 @@ std::string secret_source(const std::string& given) {
 
 std::string s3_address(const std::string& given) {
   const auto address = wire::parse_s3_url(given + "/bucket");
-  return address.ok() && address->bucket == "bucket" ? "" : address.ok() ? "no bucket goes here: " + given : address.error().message;
+  return address.ok() && address->bucket == "bucket" ? ""
+         : address.ok()                              ? "no bucket goes here: " + given
+                                                     : address.error().message;
 }
 
 void add_serve(CLI::App& app, Command& out) {
@@ -78,11 +80,13 @@ void add_serve(CLI::App& app, Command& out) {
       ->excludes(webhook);
   CLI::Option* s3 =
       serve
-          ->add_option("--s3-endpoint", out.results.s3_endpoint,
-                       "http(s) URL of S3, or of what speaks its API, for the buckets of assessments' results, with the "
-                       "credentials of the environment, profile or machine; without it buckets are folders")
+          ->add_option(
+              "--s3-endpoint", out.results.s3_endpoint,
+              "http(s) URL of S3, or of what speaks its API, for the buckets of assessments' results, with the "
+              "credentials of the environment, profile or machine; without it buckets are folders")
           ->check(s3_address);
-  serve->add_option("--s3-region", out.results.s3_region, "region of these buckets; else that of the client")->needs(s3);
+  serve->add_option("--s3-region", out.results.s3_region, "region of these buckets; else that of the client")
+      ->needs(s3);
   serve->add_option("--s3-ca", out.results.s3_ca, "certificate to trust there, PEM")->needs(s3);
   serve
       ->add_option("--secrets", out.secrets,
@@ -157,8 +161,8 @@ void add_task_commands(CLI::App& app, Command& out) {
   task->callback([&out] { out.kind = Command::Kind::task; });
   const auto add = [&](const char* name, const char* about, TaskCommand::Verb verb) {
     CLI::App* command = task->add_subcommand(name, about);
-    command->add_option("--server", out.task.server, "URL of the server");
-    command->add_option("--ca", out.task.ca_file, "certificate to trust, PEM");
+    command->add_option("--server", out.task.server.url, "URL of the server");
+    command->add_option("--ca", out.task.server.ca_file, "certificate to trust, PEM");
     if (verb != TaskCommand::Verb::list)
       command->add_option("NAME", out.task.name, "identifier of the task")->required();
     command->callback([&out, verb] { out.task.verb = verb; });
@@ -175,6 +179,27 @@ void add_task_commands(CLI::App& app, Command& out) {
   stop->add_flag("--wait", out.task.wait, "until it has stopped");
 }
 
+constexpr const char* status_footer =
+    R"(On a terminal the table is drawn again every --interval seconds, until Ctrl-C; elsewhere it is printed once.
+TABLES are those loaded, of all; ROWS are loaded and CHANGES applied by the task's process; ROWS/S is both since the look
+before; SOURCE and TARGET are the latencies. The key is that of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; a reader's
+will do.
+
+  millrace status --server https://127.0.0.1:8086
+  millrace status --server https://127.0.0.1:8086 --json | jq '.tasks[] | select(.state == "failed")')";
+
+void add_status(CLI::App& app, Command& out) {
+  CLI::App* status = app.add_subcommand("status", "Watch the tasks of a server");
+  status->add_option("--server", out.status.server.url, "URL of the server")->required()->check(web_address);
+  status->add_option("--ca", out.status.server.ca_file, "certificate to trust, PEM");
+  status->add_flag("--json", out.status.json, "once, as JSON");
+  status->add_option("--interval", out.status.interval_seconds, "seconds between two looks")
+      ->check(CLI::Range(0.1, 3600.0))
+      ->capture_default_str();
+  status->footer(status_footer);
+  status->callback([&out] { out.kind = Command::Kind::status; });
+}
+
 }  // namespace
 
 std::variant<Command, int> parse_command_line(int argc, const char* const* argv) {
@@ -185,6 +210,7 @@ std::variant<Command, int> parse_command_line(int argc, const char* const* argv)
   add_serve(app, command);
   add_user_commands(app, command);
   add_task_commands(app, command);
+  add_status(app, command);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& thrown) {

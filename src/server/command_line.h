@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The command line of the server's program as a value: `millrace serve`, `millrace user ...`,
-// `millrace task ...`. Prints help or a usage
-// error itself and then returns the exit code instead.
+// The command line of the server's program as a value: `millrace serve`, `millrace user ...`, `millrace task ...`,
+// `millrace status --server ...`. Prints help or a usage error itself and then returns the exit code instead.
 #pragma once
 
 #include <string>
@@ -10,12 +9,13 @@
 
 #include "server/client.h"
 #include "server/http.h"
+#include "server/status.h"
 #include "server/users.h"
 
 namespace server {
 
 struct Command {
-  enum class Kind { serve, add_user, list_users, remove_user, task };
+  enum class Kind { serve, add_user, list_users, remove_user, task, status };
   Kind kind = Kind::serve;
   std::string data_dir = "millrace-server";
   std::string listen = "127.0.0.1:8086";
@@ -31,6 +31,7 @@ struct Command {
   UserPlan user;
   bool json = false;
   TaskCommand task;
+  StatusCommand status;
 };
 
 std::variant<Command, int> parse_command_line(int argc, const char* const* argv);

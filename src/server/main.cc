@@ -243,6 +243,7 @@ Result<int> run_command(const Command& command) {
   switch (command.kind) {
     case Command::Kind::serve: return serve(command);
     case Command::Kind::task: return run_task_command(command.task);
+    case Command::Kind::status: return run_status(command.status);
     default: return user_command(command);
   }
 }
@@ -259,6 +260,8 @@ int main(int argc, char** argv) {
   const auto parsed = server::parse_command_line(argc, argv);
   if (const int* code = std::get_if<int>(&parsed)) return *code;
   const server::Command& command = std::get<server::Command>(parsed);
+  // Whoever waits for a task may give up.
+  if (command.kind == server::Command::Kind::task) pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
   const auto outcome = server::run_command(command);
   if (outcome.ok()) return *outcome;
   std::fprintf(stderr, "error %s\n  %s\n", outcome.error().text().c_str(),

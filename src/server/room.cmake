@@ -5,7 +5,8 @@ room(server
           server/subscriptions.cc server/signed_call.cc server/courier.cc server/tasks.cc server/task_life.cc
           server/runs.cc server/assessments.cc server/replications.cc server/supervisor.cc server/machine.cc
           server/metrics.cc server/bounds.cc server/audit.cc server/front.cc
-          server/connection.cc server/http.cc server/users.cc server/client.cc
+          server/connection.cc server/http.cc server/users.cc server/api_client.cc server/columns.cc
+          server/client.cc server/status.cc
   DEPENDS api
   LINKS SQLite::SQLite3 PostgreSQL::PostgreSQL OpenSSL::SSL OpenSSL::Crypto nlohmann_json::nlohmann_json cpp-httplib
   PRECOMPILED_BY api)
@@ -14,4 +15,5 @@ add_executable(millrace-server src/server/main.cc src/server/command_line.cc)
 target_link_libraries(millrace-server PRIVATE server CLI11::CLI11)
 set_target_properties(millrace-server PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
 
-unit_test(server_test SOURCES src/server/store_test.cc src/server/front_test.cc src/server/http_test.cc DEPENDS server)
+unit_test(server_test SOURCES src/server/store_test.cc src/server/front_test.cc src/server/http_test.cc
+          src/server/status_test.cc DEPENDS server)

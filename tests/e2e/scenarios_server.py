@@ -4,7 +4,9 @@
 import contextlib
 import json
 import os
+import pty
 import random
+import select
 import signal
 import subprocess
 import threading
@@ -388,6 +390,67 @@ def task_commands(bench):
     caught_up(source, target)
     one.stop()
     expect("ResourceNotFoundFault" in call("start", "nobody", code=2), "an unknown task")
+
+
+@scenario("server.status_command")
+def status_command(bench):
+    """`millrace status --server` prints the tasks once, as a table or JSON, and on a terminal again and again until
+    Ctrl-C, also while the server is away."""
+    server = ApiServer(bench)
+    key = server.add_user("looker", "reader")
+    one = Migration(server, server.start().client(server.add_user("tester")), bench.source(), bench.target())
+    one.source.execute(ORDERS)
+    one.define()
+    environment = {**os.environ, "AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
+                   "AWS_CA_BUNDLE": str(server.data / "tls/certificate.pem")}
+    command = [bench.binary, "status", "--server", server.url]
+
+    def call(*arguments):
+        done = subprocess.run([*command, *arguments], env=environment, capture_output=True, text=True, timeout=60)
+        expect(done.returncode == 0, f"{done.returncode}\n{done.stdout}{done.stderr}")
+        return done.stdout
+    expect("shop-task  ready" in call(), call())
+    one.start()
+    one.wait_for("running")
+    caught_up(one.source, one.target)
+
+    def counted():
+        [task] = json.loads(call("--json"))["tasks"]
+        return task if (task["rows_loaded"], task["changes_applied"], task["rows_per_second"]) == (2000, 1, 0) else None
+    task = wait_for("the numbers", counted, 20)
+    expect_same((task["name"], task["state"], task["tables_loaded"], task["tables"]), ("shop-task", "running", 1, 1), str(task))
+    watched(server, command, environment)
+    one.stop()
+
+
+def watched(server, command, environment):
+    """On a terminal."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen([*command, "--interval", "0.2"], env=environment, stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    seen = []
+
+    def shows(words):
+        def look():
+            if select.select([ours], [], [], 0)[0]:
+                seen.append(os.read(ours, 65536).decode())
+            frames = "".join(seen[-5:])
+            return words in frames
+        return look
+    try:
+        wait_for("the table", shows("shop-task  running"), 20)
+        server.kill()
+        wait_for("word that it is away", shows("server.not_reached"), 20)
+        server.start()
+        seen.clear()
+        wait_for("the table again", shows("shop-task  running"), 20)
+        process.send_signal(signal.SIGINT)
+        wait_for("the terminal as it was", shows("\x1b[?1049l"), 10)
+        expect_same(process.wait(10), 0, "the exit code")
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
 
 
 class Killer:
