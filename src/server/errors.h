@@ -46,6 +46,13 @@ inline constexpr Code cannot_start{"server.cannot_start", Kind::transient,
 inline constexpr Code worker_failed{"server.worker_failed", Kind::transient,
                                     "A process of the server ended without an answer; the server's log has its last "
                                     "words."};
+inline constexpr Code memory_exceeded{"server.memory_exceeded", Kind::task,
+                                      "Give the instance a larger class (a config more MaxCapacityUnits), or move "
+                                      "tasks to other instances, then resume the "
+                                      "task: nothing was lost."};
+inline constexpr Code storage_exceeded{
+    "server.storage_exceeded", Kind::task,
+    "Raise AllocatedStorage of the instance, or delete tasks of it, then resume the task: nothing was lost."};
 inline constexpr Code event_refused{
     "server.event_refused", Kind::transient,
     "The server of --webhook or --sns-endpoint did not take an event; it is sent again. "

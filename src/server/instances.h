@@ -12,6 +12,9 @@ inline constexpr const char* instance_kind = "rep";
 inline constexpr const char* subnet_group_kind = "subgrp";
 inline constexpr const char* engine_version = "3.5.4";  // the release of the service whose behaviour is offered
 
+// Of a class that exists.
+double memory_gib_of_class(std::string_view name);
+
 std::span<const OperationRow> instance_operations();
 std::span<const OperationRow> subnet_group_operations();
 

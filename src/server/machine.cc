@@ -111,6 +111,7 @@ ProcessCounts process_counts(int pid, const std::string& proc) {
   std::map<std::string, double> sizes = sizes_in(folder + "/status");
   out.memory_bytes = sizes["VmRSS"];
   out.swap_bytes = sizes["VmSwap"];
+  out.private_bytes = sizes["RssAnon"] + sizes["VmSwap"];
   std::ifstream file(folder + "/stat");
   std::string line;
   std::getline(file, line);

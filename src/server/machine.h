@@ -21,6 +21,7 @@ struct MachineCounts {
 struct ProcessCounts {
   double cpu_seconds = 0;
   double memory_bytes = 0, swap_bytes = 0;
+  double private_bytes = 0;  // its own, in memory or swapped: without files and libraries that it may share
 };
 
 MachineCounts machine_counts(const std::string& data_dir, const std::string& proc = "/proc");

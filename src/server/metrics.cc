@@ -4,6 +4,8 @@
 #include <algorithm>
 
 #include "api/names.h"
+#include "server/budgets.h"
+#include "server/instances.h"
 #include "server/machine.h"
 #include "server/tasks.h"
 
@@ -78,6 +80,24 @@ constexpr std::array task_metrics{
                      [](const TaskView& task) { return task.process.swap_bytes; }},
 };
 
+struct InstanceView {
+  std::string id;
+  Budget budget;
+  double memory_bytes = 0, storage_bytes = 0;
+};
+
+constexpr std::array instance_metrics{
+    Metric<InstanceView>{"millrace_instance_memory_bytes", "memory that the instance's class gives its tasks", "gauge",
+                         [](const InstanceView& seen) { return seen.budget.memory_bytes; }},
+    Metric<InstanceView>{"millrace_instance_memory_free_bytes", "FreeableMemory of what the class gives, bytes",
+                         "gauge",
+                         [](const InstanceView& seen) { return seen.budget.memory_bytes - seen.memory_bytes; }},
+    Metric<InstanceView>{"millrace_instance_storage_bytes", "AllocatedStorage", "gauge",
+                         [](const InstanceView& seen) { return seen.budget.storage_bytes; }},
+    Metric<InstanceView>{"millrace_instance_storage_free_bytes", "FreeStorageSpace of AllocatedStorage, bytes", "gauge",
+                         [](const InstanceView& seen) { return seen.budget.storage_bytes - seen.storage_bytes; }},
+};
+
 constexpr std::array machine_metrics{
     Metric<MachineCounts>{"millrace_machine_cpu_seconds_total", "processor time that has passed, all processors",
                           "counter", [](const MachineCounts& seen) { return seen.cpu_seconds; }},
@@ -148,6 +168,20 @@ void add_latencies(std::string& out, std::string_view name, std::string_view hel
   }
 }
 
+base::Result<std::vector<InstanceView>> instances_of(Ground& ground) {
+  std::vector<InstanceView> out;
+  for (const Resource& instance : TRY(ground.store.list(instance_kind, {}, "", SIZE_MAX / 2))) {
+    InstanceView view{.id = instance.id, .budget = budget_of(instance)};
+    for (const Resource& task : TRY(ground.store.referring(task_kind, instance.arn))) {
+      view.storage_bytes += folder_bytes(ground.task_folder(task));
+      if (task.state != "running" && task.state != "starting" && task.state != "stopping") continue;
+      view.memory_bytes += process_counts(read_report(ground, task).value("pid", 0)).private_bytes;
+    }
+    out.push_back(std::move(view));
+  }
+  return out;
+}
+
 // As CloudWatch names it: the instance, and the last part of the task's ARN; and the task's name.
 base::Result<std::string> labels_of(Ground& ground, const Resource& task) {
   const auto arn = api::parse_arn(task.arn);
@@ -195,6 +229,13 @@ base::Result<std::string> Metrics::text(Ground& ground) {
     head(out, metric.name, metric.help, metric.type);
     for (const TaskView& task : tasks) {
       out += fmt::format("{}{{{}}} {}\n", metric.name, task.labels, metric.value(task));
+    }
+  }
+  const std::vector<InstanceView> instances = TRY(instances_of(ground));
+  for (const auto& metric : instance_metrics) {
+    head(out, metric.name, metric.help, metric.type);
+    for (const InstanceView& instance : instances) {
+      out += fmt::format("{}{{instance=\"{}\"}} {}\n", metric.name, instance.id, metric.value(instance));
     }
   }
   add_latencies(out, "millrace_task_read_seconds", "from the source's log to us, of each batch", "source_latencies",

@@ -201,7 +201,9 @@ Result<json> reload_replication_tables(Ground& ground, const Request& request) {
 std::span<const OperationRow> replication_operations() {
   static constexpr std::array rows{
       OperationRow{"CreateReplicationConfig", create_config, Effect::changes,
-                   "A task with an instance of its own; capacities are kept and bound nothing yet."},
+                   "A task with an instance of its own; `MaxCapacityUnits` bounds its memory, 2 GiB each. The least is "
+                   "kept, and "
+                   "reserves nothing."},
       OperationRow{"DeleteReplicationConfig", delete_config, Effect::changes},
       OperationRow{"DescribeReplicationConfigs", describe_configs, Effect::reads},
       OperationRow{"DescribeReplicationTableStatistics", describe_statistics, Effect::reads},

@@ -138,14 +138,21 @@ Result<void> Supervisor::renew_lease() {
 
 Result<bool> Supervisor::look() {
   bool busy = false;
+  std::vector<Resource> to_run;
   for (const char* kind : {task_kind, config_kind}) {
     for (const Resource& task : TRY(ground_.store.in_state(kind, {"starting", "running", "stopping", "deleting"}))) {
+      if (task.state == "running" || task.state == "starting") to_run.push_back(task);
       if (runs_on(task)) continue;
       const Result<void> outcome = guarded([&] { return look_at_task(task); });
-      busy = busy || (outcome.ok() && (task.state != "running" || task.inner.contains("reload")));
+      busy = busy || (outcome.ok() &&
+                      (task.state != "running" || task.inner.contains("reload") || task.inner.contains("exceeded")));
       if (!outcome.ok()) ground_.log.error("supervisor", "task {}: {}", task.id, outcome.error().text());
       if (!outcome.ok() && outcome.error().is(errors::store_taken)) return base::Result<void>(outcome).take_error();
     }
+  }
+  if (const Result<void> bounded = budgets_.look(to_run, processes_); !bounded.ok()) {
+    ground_.log.error("supervisor", "budgets: {}", bounded.error().text());
+    if (bounded.error().is(errors::store_taken)) return Result<void>(bounded).take_error();
   }
   std::set<std::string> asked;
   for (const auto& [kind, state] : {std::pair{connection_kind, "testing"},
@@ -165,8 +172,8 @@ Result<bool> Supervisor::look() {
 }
 
 bool Supervisor::runs_on(const Resource& task) {
-  return task.state == "running" && !task.inner.contains("reload") && processes_.contains(task.arn) &&
-         life_of(task) == Life::alive;
+  const bool to_end = task.inner.contains("reload") || task.inner.contains("exceeded");
+  return task.state == "running" && !to_end && processes_.contains(task.arn) && life_of(task) == Life::alive;
 }
 
 Supervisor::Life Supervisor::life_of(const Resource& task) {
@@ -207,7 +214,7 @@ Result<void> Supervisor::launch(const Resource& task, std::vector<std::string> a
     return base::failed(errors::cannot_start, "{} cannot be locked", life_lock(folder));
   }
   arguments.insert(arguments.begin() + 1, {"/dev/fd/3", "--data-dir", folder});
-  const json document = TRY(task_document(ground_, task));
+  const json document = TRY(document_of(task));
   const ChildPlan plan{.program = ground_.program,
                        .arguments = std::move(arguments),
                        .input = document.dump(),
@@ -219,6 +226,18 @@ Result<void> Supervisor::launch(const Resource& task, std::vector<std::string> a
   processes_.insert_or_assign(task.arn, std::move(process));
   asked_to_end_.erase(task.arn);
   return {};
+}
+
+// Within what its instance has.
+Result<json> Supervisor::document_of(const Resource& task) {
+  json document = TRY(task_document(ground_, task));
+  const auto instance = TRY(ground_.store.find_arn(task.shown.value("ReplicationInstanceArn", "")));
+  if (!instance || task.state == "deleting") return document;
+  if (instance->state == storage_full) {
+    return base::failed(errors::storage_exceeded, "the instance {} is {}", instance->id, storage_full);
+  }
+  bound_relay(document, budget_of(*instance), TRY(ground_.store.referring(task_kind, instance->arn)).size());
+  return document;
 }
 
 Result<void> Supervisor::look_at_task(Resource seen) {
@@ -240,7 +259,7 @@ Result<void> Supervisor::go_on(Resource& task) {
     if (life == Life::none && task.state == "starting" && report.empty()) return start_process(task);
     return ended(task, report, collect(task));
   }
-  if (task.inner.contains("reload")) ask_to_end(task);
+  if (task.inner.contains("reload") || task.inner.contains("exceeded")) ask_to_end(task);
   const std::string phase = task.state == "starting" ? read_report(ground_, task).value("phase", "") : "";
   if (phase.empty() || phase == "starting") return {};
   task.state = "running";
@@ -287,6 +306,9 @@ Result<void> Supervisor::ended(Resource& task, const json& report, const std::st
     return settle(task, "failed", transient ? "Stop Reason RECOVERABLE_ERROR" : "Stop Reason FATAL_ERROR",
                   fmt::format("{}: {}", end.value("code", ""), end.value("message", "")));
   }
+  if (task.inner.contains("exceeded")) {
+    return settle(task, "failed", "Stop Reason FATAL_ERROR", task.inner.value("exceeded", ""));
+  }
   if (outcome == "interrupted" && task.inner.contains("reload")) {
     task.inner["reloading"] = task.inner["reload"];
     task.inner.erase("reload");
@@ -331,7 +353,7 @@ Result<void> Supervisor::settle(Resource& task, const std::string& state, const 
   task.inner["StopReason"] = reason;
   if (!failure.empty()) task.inner["LastFailureMessage"] = failure;
   task.inner["StopDate"] = ground_.now_seconds();
-  for (const char* member : {"reloading", "crashes"}) task.inner.erase(member);
+  for (const char* member : {"reloading", "crashes", "exceeded"}) task.inner.erase(member);
   Change change{.removed = {}, .put = {task}, .tags = {}, .events = {}};
   change.events.push_back(
       event_of(ground_, task_source_type, task.id, failure.empty() ? "state change" : "failure",

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "base/thread.h"
+#include "server/budgets.h"
 #include "server/child.h"
 #include "server/ground.h"
 
@@ -25,7 +26,7 @@ namespace server {
 
 class Supervisor {
  public:
-  explicit Supervisor(Ground& ground) : ground_(ground) {}
+  explicit Supervisor(Ground& ground) : ground_(ground), budgets_(ground) {}
 
   // Until stopped. Tasks go on running afterwards.
   base::Result<void> run(const std::stop_token& stop);
@@ -52,8 +53,10 @@ class Supervisor {
   std::string collect(const Resource& task);
   void ask_to_end(const Resource& task);
   base::Result<void> launch(const Resource& task, std::vector<std::string> arguments);
+  base::Result<json> document_of(const Resource& task);
 
   Ground& ground_;
+  BudgetWatch budgets_;
   std::map<std::string, Process> processes_;         // of tasks, by ARN
   std::map<std::string, base::Nanos> asked_to_end_;  // tasks whose process was told to end, and when
   std::map<std::string, Question> questions_;        // by question_of() their row

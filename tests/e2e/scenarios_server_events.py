@@ -124,6 +124,9 @@ def metrics(bench):
         now = read_metrics(server.url)
         return now if all(now.get((f"millrace_task_{name}", labels), 0) >= value for name, value in least.items()) else None
     now = wait_for("the figures of the task", told, 20)
+    for name, most in (("memory", 4 << 30), ("storage", 50 << 30)):
+        all_of_it, free = (now[f"millrace_instance_{name}{part}_bytes", '{instance="shop-instance"}'] for part in ("", "_free"))
+        expect(all_of_it == most and most / 2 < free < most, f"{name}: {free} of {all_of_it}")
     for name in ("memory_bytes", "storage_free_bytes", "cpu_seconds_total"):
         expect(now[f"millrace_machine_{name}", ""] > 0, name)
     names = {name for name, _ in now}
