@@ -18,7 +18,8 @@ CREATE TABLE accounts (id int PRIMARY KEY, balance int NOT NULL, pad varchar(600
 CREATE TABLE moves (id bigint AUTO_INCREMENT PRIMARY KEY, giver int, taker int, amount decimal(9,2));
 CREATE TABLE names (name varchar(40), day date, account int, note text, PRIMARY KEY (name, day));
 INSERT INTO accounts WITH RECURSIVE s (g) AS (SELECT 1 UNION ALL SELECT g + 1 FROM s WHERE g < {ROWS}) SELECT g, 100, REPEAT('x', 600) FROM s;
-INSERT INTO names WITH RECURSIVE s (g) AS (SELECT 1 UNION ALL SELECT g + 1 FROM s WHERE g < 300) SELECT CONCAT('Näme ', g), '2024-02-29', g, NULL FROM s;
+INSERT INTO names WITH RECURSIVE s (g) AS (SELECT 1 UNION ALL SELECT g + 1 FROM s WHERE g < 6000) SELECT CONCAT('Näme ', g), '2024-02-29', g, REPEAT('n', 600) FROM s;
+CREATE INDEX i ON names (account);
 """
 # Each transaction is in the log 20 ms before any snapshot sees it: there is always one under way.
 SLOW_COMMITS = ["--sync-binlog=1", "--binlog-group-commit-sync-delay=20000"]
@@ -40,7 +41,7 @@ class Bank:
         with contextlib.closing(connection), connection.cursor() as cursor:
             while not self.ending.is_set():
                 giver, taker = sorted(chance.sample(range(1, ROWS + 1), 2))
-                one, amount = chance.randint(1, 300), chance.randint(1, 9)
+                one, amount = chance.randint(1, 6000), chance.randint(1, 9)
                 again = f"DELETE FROM accounts WHERE id = {giver}; INSERT INTO accounts SELECT {giver}, @left, 'again';"
                 try:
                     cursor.execute(f"START TRANSACTION; UPDATE accounts SET balance = balance - {amount} WHERE id = {giver}; "

@@ -89,6 +89,10 @@ base::Error BinlogSession::explained(base::Error error) const {
       connection_.last_message().find("same server_id") != std::string::npos) {
     return failed(errors::connection_lost, "{}", error.message);
   }
+  // An event that the server may not send is no gap in its log.
+  if (connection_.last_message().find("max_allowed_packet") != std::string::npos) {
+    return failed(errors::packet_too_large, "{}", error.message);
+  }
   return failed(connect::errors::position_gone, "{}", error.message);
 }
 

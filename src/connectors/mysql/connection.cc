@@ -29,10 +29,11 @@ constexpr int keepalive_idle_seconds = 30;
 
 // Text goes in and comes out the same way whatever the server's and the account's own settings. Invalid and zero dates
 // are values like others here: a source may hold them. Timeouts of the server are for people.
+// The sizes of tables that the catalogue tells are a day old otherwise.
 constexpr std::string_view session_sql =
     "SET NAMES utf8mb4, time_zone = '+00:00', autocommit = 1, sql_mode = "
     "'NO_AUTO_VALUE_ON_ZERO,STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ALLOW_INVALID_DATES', "
-    "wait_timeout = 2147483, net_read_timeout = 3600, net_write_timeout = 3600, "
+    "wait_timeout = 2147483, net_read_timeout = 3600, net_write_timeout = 3600, information_schema_stats_expiry = 0, "
     "group_concat_max_len = 16777216, sql_auto_is_null = 0, transaction_isolation = 'REPEATABLE-READ'";
 constexpr std::string_view session_sql_mariadb =
     "SET NAMES utf8mb4, time_zone = '+00:00', autocommit = 1, sql_mode = "

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "connectors/mysql/key_text.h"
+
 namespace mysql {
 namespace {
 
@@ -20,45 +22,13 @@ constexpr std::size_t window_bytes_max = 16u << 20;
 constexpr std::size_t window_keys_max = 20'000;
 constexpr base::Nanos window_wait_max = std::chrono::seconds(60);
 
-bool can_be_compared(Kind kind) {
-  switch (kind) {
-    case Kind::tiny:
-    case Kind::small:
-    case Kind::medium:
-    case Kind::integer:
-    case Kind::big:
-    case Kind::decimal:
-    case Kind::year:
-    case Kind::date:
-    case Kind::datetime:
-    case Kind::timestamp:
-    case Kind::character:
-    case Kind::binary: return true;
-    default: return false;
-  }
-}
-
-// Numbers bare: a number compared with a text is compared as a float.
-std::string key_literal(const model::Column& column, const std::string& text) {
-  const Result<NativeType> native = parse_type(column.type.native, column.collation);
-  ENSURE(native.ok());  // key_problem() has seen it
-  switch (native->kind) {
-    case Kind::character:
-    case Kind::date:
-    case Kind::datetime:
-    case Kind::timestamp: return quote_literal(text);
-    case Kind::binary: return quote_bytes(text);
-    default: return text;
-  }
-}
-
 // What stands against telling rows by their key; nullopt: nothing.
 std::optional<std::string> key_problem(const model::TableSchema& table) {
   if (table.primary_key.empty()) return "it has no primary key";
   for (const std::uint32_t index : table.primary_key) {
     const model::Column& column = table.columns[index];
     const Result<NativeType> native = parse_type(column.type.native, column.collation);
-    if (!native.ok() || !can_be_compared(native->kind) || column.generated) {
+    if (!native.ok() || !has_literal(native->kind) || column.generated) {
       return fmt::format("column {} of its key is {}", column.name, column.type.native);
     }
   }

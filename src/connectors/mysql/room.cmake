@@ -23,6 +23,7 @@ room(connectors_mysql
   connectors/mysql/character_set.cc
   connectors/mysql/character_tables.cc
   connectors/mysql/check.cc
+  connectors/mysql/chunk_ranges.cc
   connectors/mysql/chunk_reader.cc
   connectors/mysql/comparable.cc
   connectors/mysql/connection.cc
@@ -32,6 +33,7 @@ room(connectors_mysql
   connectors/mysql/destination.cc
   connectors/mysql/errors.cc
   connectors/mysql/gtid_set.cc
+  connectors/mysql/key_text.cc
   connectors/mysql/literal.cc
   connectors/mysql/load.cc
   connectors/mysql/log_place.cc
@@ -79,6 +81,7 @@ unit_test(mysql_target_test
   DEPENDS connectors_mysql)
 unit_test(mysql_history_test
   SOURCES
+  src/connectors/mysql/chunk_ranges_test.cc
   src/connectors/mysql/log_window_test.cc
   src/connectors/mysql/snapshot_test.cc
   src/connectors/mysql/table_history_test.cc

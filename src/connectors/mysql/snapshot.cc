@@ -8,6 +8,7 @@
 #include <set>
 
 #include "connectors/mysql/cells.h"
+#include "connectors/mysql/chunk_ranges.h"
 #include "connectors/mysql/chunk_reader.h"
 #include "connectors/mysql/snapshot_moment.h"
 
@@ -16,21 +17,6 @@ namespace {
 
 using base::failed;
 using base::Result;
-
-// A table's ranges: those of its first key column, an integer, between the least and the greatest value.
-struct Bounds {
-  bool is_unsigned = false;
-  std::uint64_t low = 0, high = 0;  // the bits of int64 when signed
-};
-
-std::string bound_text(const Bounds& bounds, std::uint64_t value) {
-  return bounds.is_unsigned ? std::to_string(value) : std::to_string(static_cast<std::int64_t>(value));
-}
-
-bool is_integer(Kind kind) {
-  return kind == Kind::tiny || kind == Kind::small || kind == Kind::medium || kind == Kind::integer ||
-         kind == Kind::big;
-}
 
 // The session that holds the read lock on tables without transactions. Any thread.
 class Guard {
@@ -91,10 +77,6 @@ class Snapshot final : public connect::Snapshot {
                                                      connect::ReadForm form, const std::stop_token& stop) override;
 
  private:
-  Result<std::vector<connect::Chunk>> split(Connection& session, const model::TableSchema& table,
-                                            std::uint64_t chunk_bytes);
-  Result<std::optional<Bounds>> bounds_of(Connection& session, const model::TableSchema& table);
-
   // Writers that wait for the lock would let no reader pass.
   const char* priority(const model::TableName& table) const { return guard_.covers(table) ? "HIGH_PRIORITY " : ""; }
 
@@ -105,64 +87,12 @@ class Snapshot final : public connect::Snapshot {
   const ValueChoices choices_;
 };
 
-Result<std::optional<Bounds>> Snapshot::bounds_of(Connection& session, const model::TableSchema& table) {
-  if (table.primary_key.empty()) return std::optional<Bounds>();
-  const model::Column& key = table.columns[table.primary_key[0]];
-  const NativeType native = TRY(parse_type(key.type.native, key.collation));
-  if (!is_integer(native.kind)) return std::optional<Bounds>();
-  const std::string column = quote_identifier(key.name);
-  Result<Rows> read = session.query(fmt::format("SELECT {0}MIN({1}), MAX({1}) FROM {2}", priority(table.name), column,
-                                                quote_name(table.name.schema, table.name.table)));
-  if (!read.ok()) return read_failure(session, read.take_error(), table.name);
-  const Rows rows = read.take();
-  if (null_at(rows.at(0), 0)) return std::optional<Bounds>();
-  const auto number = [&](std::size_t column_index) {
-    const std::string text = text_at(rows[0], column_index);
-    return native.is_unsigned ? std::strtoull(text.c_str(), nullptr, 10)
-                              : static_cast<std::uint64_t>(std::strtoll(text.c_str(), nullptr, 10));
-  };
-  return std::optional<Bounds>(Bounds{native.is_unsigned, number(0), number(1)});
-}
-
-Result<std::vector<connect::Chunk>> Snapshot::split(Connection& session, const model::TableSchema& table,
-                                                    std::uint64_t chunk_bytes) {
-  const Rows sizes = TRY(session.query(
-      fmt::format("SELECT COALESCE(DATA_LENGTH, 0), COALESCE(TABLE_ROWS, -1) FROM information_schema.TABLES "
-                  "WHERE TABLE_SCHEMA = {} AND TABLE_NAME = {}",
-                  quote_literal(table.name.schema), quote_literal(table.name.table))));
-  if (sizes.empty()) return failed(connect::errors::table_missing, "table {}", table.name.text());
-  const auto bytes = static_cast<std::uint64_t>(number_at(sizes[0], 0));
-  const std::int64_t rows = number_at(sizes[0], 1);
-  const std::uint64_t wanted = std::max<std::uint64_t>(1, bytes / std::max<std::uint64_t>(1, chunk_bytes));
-  std::optional<Bounds> bounds;
-  if (wanted > 1) bounds = TRY(bounds_of(session, table));
-  const std::uint64_t span = bounds ? bounds->high - bounds->low : 0;
-  const std::uint64_t count = bounds ? std::min(wanted, std::max<std::uint64_t>(1, span)) : 1;
-  std::vector<connect::Chunk> chunks;
-  const std::string column = bounds ? quote_identifier(table.columns[table.primary_key[0]].name) : "";
-  const auto edge = [&](std::uint64_t i) {
-    return bound_text(*bounds, bounds->low + span / count * i + span % count * i / count);
-  };
-  for (std::uint64_t i = 0; i < count; ++i) {
-    connect::Chunk chunk;
-    chunk.table = table.name;
-    chunk.number = static_cast<std::uint32_t>(i);
-    if (i > 0) chunk.predicate = fmt::format("{} >= {}", column, edge(i));
-    if (i + 1 < count) {
-      chunk.predicate += fmt::format("{}{} < {}", chunk.predicate.empty() ? "" : " AND ", column, edge(i + 1));
-    }
-    chunk.bytes_estimate = bytes / count;
-    chunk.rows_estimate = rows < 0 ? -1 : rows / static_cast<std::int64_t>(count);
-    chunks.push_back(std::move(chunk));
-  }
-  return chunks;
-}
-
 Result<std::vector<connect::Chunk>> Snapshot::chunks(const model::TableSchema& table, std::uint64_t chunk_bytes) {
   Connection session = TRY(pool_.take({}));
   Result<std::uint64_t> marked = session.execute("SAVEPOINT millrace_chunk");
-  Result<std::vector<connect::Chunk>> chunks =
-      marked.ok() ? split(session, table, chunk_bytes) : Result<std::vector<connect::Chunk>>(marked.take_error());
+  Result<std::vector<connect::Chunk>> chunks = marked.ok()
+                                                   ? cut_into_ranges(session, table, chunk_bytes, priority(table.name))
+                                                   : Result<std::vector<connect::Chunk>>(marked.take_error());
   const Result<std::uint64_t> back = session.execute("ROLLBACK TO SAVEPOINT millrace_chunk");
   pool_.give_back(std::move(session));
   if (chunks.ok() && !back.ok()) return base::Error(back.error());

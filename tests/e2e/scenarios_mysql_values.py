@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""MySQL and MariaDB: values of 300 MB, and servers that take or send smaller packets."""
+
+import contextlib
+import hashlib
+
+import pyarrow.parquet
+
+from harness import expect, expect_same, files_of, scenario, select, transform
+from mysql_servers import MariaDB, MySQL, MysqlDatabase
+
+MEBI = 1 << 20
+PIECE = "x'00ff27225c0a0d092c1a41c3bc'"  # what texts of load must escape
+HUGE = f"REPEAT({PIECE}, {300 * MEBI // 12})"
+ROOM = {MySQL: ["--innodb-redo-log-capacity=4G"], MariaDB: ["--innodb-log-file-size=1G"]}
+
+
+def server_of(bench, kind, name, *settings):
+    server = kind(bench.folder / name, [*ROOM[kind], *settings])
+    bench.owned.append(server)
+    return server
+
+
+def hashes(database, table):
+    """{id: SHA-256} of the values there, by the database."""
+    text = "SHA2(v, 256)" if isinstance(database, MysqlDatabase) else "encode(sha256(v), 'hex')"
+    return {int(key): digest for key, digest in database.execute(f"SELECT id, {text} FROM {table}")}
+
+
+def csv_hashes(folder, place):
+    """{id: SHA-256} of the values in the files: the last of id,v with the value in hexadecimal digits."""
+    found = {}
+    for path in files_of(folder, place):
+        with path.open("rb") as file:
+            for line in file:
+                *_, key, digits = line.rstrip(b"\n").rsplit(b",", 2)
+                found[int(key.strip(b'"'))] = hashlib.sha256(bytes.fromhex(digits.strip(b'"').decode())).hexdigest()
+    return found
+
+
+def parquet_hashes(folder, place):
+    found = {}
+    for path in files_of(folder, place):
+        rows = pyarrow.parquet.read_table(path, columns=["id", "v"])
+        for key, value in zip(rows.column("id").to_pylist(), rows.column("v")):
+            found[key] = hashlib.sha256(value.as_buffer()).hexdigest()
+    return found
+
+
+def carry_huge_values(source, targets):
+    """One value by load and one by stream to each of (task, where its hashes are found)."""
+    source.execute(f"CREATE TABLE t (id int PRIMARY KEY, v longblob); INSERT INTO t VALUES (1, {HUGE})")
+    for task, _ in targets:
+        task.catch_up()
+    source.execute(f"INSERT INTO t VALUES (2, CONCAT('streamed', {HUGE}))")
+    wanted = hashes(source, "t")
+    for task, found in targets:
+        task.catch_up()
+        expect_same(found(), wanted, task.document["target"]["EngineName"])
+
+
+@scenario("mysql.huge_values_to_databases")
+def huge_values_to_databases(bench):
+    """A BLOB of 300 MB in the load and one in the stream, to PostgreSQL and MySQL: equal by the databases' own hashes."""
+    source, to_postgres = bench.source(server_of(bench, MySQL, "source")), bench.target()
+    to_mysql = server_of(bench, MySQL, "target").new_database("target")
+    carry_huge_values(source, [
+        (bench.task(source, target, [select(source.name), transform("schema", "rename", source.name, value=schema)]),
+         lambda target=target: hashes(target, "t")) for target, schema in ((to_postgres, "public"), (to_mysql, to_mysql.name))])
+
+
+@scenario("mysql.huge_values_to_files")
+def huge_values_to_files(bench):
+    """The same to CSV and Parquet."""
+    source = bench.source(server_of(bench, MySQL, "source"))
+    targets = []
+    for form, read in (("csv", csv_hashes), ("parquet", parquet_hashes)):
+        folder, lake = bench.lake(f"lake-{form}", DataFormat=form)
+        targets.append((bench.task(source, lake, [select(source.name)]), lambda folder=folder, read=read: read(folder, f"{source.name}/t")))
+    carry_huge_values(source, targets)
+
+
+@scenario("mysql.packets_that_are_too_small")
+def packets_that_are_too_small(bench):
+    """A value larger than max_allowed_packet: a source sends it all the same, a target takes it in a load and names it in a stream."""
+    value = f"REPEAT({PIECE}, {3 * MEBI // 12})"
+    for kind in (MySQL, MariaDB):
+        source, target = bench.source(server_of(bench, kind, f"source-{kind.engine_name}")), bench.target()
+        small = server_of(bench, kind, f"small-{kind.engine_name}", "--max-allowed-packet=1M")
+        to_small = small.new_database("target")
+        source.execute(f"CREATE TABLE t (id int PRIMARY KEY, v longblob); INSERT INTO t VALUES (1, {value})")
+        beside = bench.task(source, target, [select(source.name), transform("schema", "rename", source.name, value="public")])
+        into = bench.task(source, to_small, [select(source.name), transform("schema", "rename", source.name, value=to_small.name)])
+        text = into.call("check")
+        expect("max_allowed_packet" in text and "SET GLOBAL max_allowed_packet = 1073741824" in text, f"{kind.engine_name}: not said of the target:\n{text}")
+        allow(source.server, MEBI)
+        for task, end in ((beside, target), (into, to_small)):
+            task.catch_up()
+            expect_same(hashes(end, "t"), hashes(source, "t"), f"{kind.engine_name}: load to {end.name}")
+        allow(source.server, 1 << 30)
+        source.close()
+        source.execute(f"INSERT INTO t VALUES (2, CONCAT({value}, '!'))")
+        allow(source.server, MEBI)
+        beside.catch_up()
+        expect_same(hashes(target, "t"), hashes(source, "t"), f"{kind.engine_name}: a stream from a small source")
+        text = into.run("--until", "caught-up", code=1)
+        expect("mysql.packet_too_large" in text and "max_allowed_packet is 1048576" in text and "SET GLOBAL max_allowed_packet = 1073741824" in text,
+               f"{kind.engine_name}: it is not named:\n{text[-2000:]}")
+        allow(small, 1 << 30)
+        into.catch_up()
+        expect_same(hashes(to_small, "t"), hashes(source, "t"), f"{kind.engine_name}: with the remedy")
+
+
+def allow(server, packet_bytes):
+    """For sessions from now on: those of the tests begin anew."""
+    with contextlib.closing(server.connect()) as connection:
+        connection.cursor().execute(f"SET GLOBAL max_allowed_packet = {packet_bytes}")
