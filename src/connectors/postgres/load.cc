@@ -2,9 +2,12 @@
 #include "connectors/postgres/load.h"
 
 #include <functional>
+#include <map>
 #include <stop_token>
 
 #include "connectors/postgres/cell_text.h"
+#include "connectors/postgres/cells.h"
+#include "connectors/postgres/copy_binary.h"
 #include "connectors/postgres/target_errors.h"
 #include "connectors/postgres/target_schema.h"
 
@@ -21,10 +24,29 @@ bool is_of_row(const base::Error& error) {
   return error.is(errors::value_refused) || error.is(errors::constraint_violated);
 }
 
-std::string copy_sql(const model::TableSchema& table, connect::ReadForm form) {
+std::string copy_sql(const model::TableSchema& table, bool is_binary) {
   const std::string columns = stored_column_list(table);
   return fmt::format("COPY {}{} FROM STDIN{}", quote_name(table.name), columns.empty() ? "" : " (" + columns + ")",
-                     form == connect::ReadForm::raw_binary ? " (FORMAT binary)" : "");
+                     is_binary ? " (FORMAT binary)" : "");
+}
+
+// How the rows go in binary, by what the target's columns are; empty: they go as text.
+base::Result<std::vector<SendForm>> send_forms(Session& session, const model::TableSchema& table) {
+  std::map<std::string, std::uint32_t> types;
+  for (const Row& row : TRY(session.query("SELECT attname, atttypid FROM pg_catalog.pg_attribute WHERE attrelid = "
+                                          "$1::regclass AND attnum > 0 AND NOT attisdropped",
+                                          {quote_name(table.name)}, "the table's columns"))) {
+    types[text_at(row, 0)] = oid_at(row, 1);
+  }
+  std::vector<SendForm> forms;
+  for (const std::uint32_t index : model::stored_columns(table)) {
+    const model::Column& column = table.columns[index];
+    const auto type = types.find(column.name);
+    const std::optional<SendForm> form = type == types.end() ? std::nullopt : send_form(type->second, column.type.type);
+    if (!form) return std::vector<SendForm>();
+    forms.push_back(*form);
+  }
+  return forms;
 }
 
 // A session of the pool for one chunk. A stop cancels what it does.
@@ -55,12 +77,15 @@ class LoadSession {
 class CopyLoader final : public connect::ChunkLoader {
  public:
   CopyLoader(SessionPool& pool, std::unique_ptr<Session> session, const ControlTables& control, std::int64_t epoch,
-             const connect::LoadMode& mode, std::string doing)
+             const connect::LoadMode& mode, std::vector<SendForm> forms, std::string doing)
       : session_(pool, std::move(session), mode.stop),
         control_(control),
         epoch_(epoch),
         doing_(std::move(doing)),
-        tell_(mode.tell) {}
+        forms_(std::move(forms)),
+        tell_(mode.tell) {
+    if (!forms_.empty()) buffer_ = copy_binary_head;
+  }
   ~CopyLoader() override {
     if (!session_) return;
     session_->copy_abandon();
@@ -74,11 +99,16 @@ class CopyLoader final : public connect::ChunkLoader {
   }
 
   base::Result<void> write_rows(model::RowBatch& rows) override {
-    TRY(append_copy_rows(buffer_, rows, [this](std::string& out) -> base::Result<void> {
+    const auto full = [this](std::string& out) -> base::Result<void> {
       TRY(write_raw(out));
       out.clear();
       return {};
-    }));
+    };
+    if (forms_.empty()) {
+      TRY(append_copy_rows(buffer_, rows, full));
+    } else if (!TRY(append_binary_rows(buffer_, rows, forms_, full))) {
+      return base::failed(connect::errors::row_refused, "{}: a value is out of its column's range", doing_);
+    }
     rows.clear();
     return {};
   }
@@ -90,6 +120,7 @@ class CopyLoader final : public connect::ChunkLoader {
   }
 
   base::Result<std::uint64_t> finish() override {
+    if (!forms_.empty()) buffer_ += copy_binary_end;
     TRY(write_raw(buffer_));
     buffer_.clear();
     const Outcome outcome = session_->copy_end();
@@ -111,6 +142,7 @@ class CopyLoader final : public connect::ChunkLoader {
   const ControlTables& control_;
   const std::int64_t epoch_;
   const std::string doing_;
+  const std::vector<SendForm> forms_;  // of rows in binary
   const bool tell_;
   std::string buffer_;
 };
@@ -125,7 +157,7 @@ class CarefulLoader final : public connect::ChunkLoader {
         table_(std::move(table)),
         tell_(mode.tell),
         doing_("loading table " + table_->name.text()),
-        sql_(copy_sql(*table_, connect::ReadForm::raw_text)) {}
+        sql_(copy_sql(*table_, false)) {}
   ~CarefulLoader() override {
     if (session_ && session_->in_transaction()) session_->attempt("ROLLBACK");
   }
@@ -282,9 +314,12 @@ base::Result<std::unique_ptr<connect::ChunkLoader>> open_loader(SessionPool& poo
   std::unique_ptr<Session> session = TRY(pool.take());
   const std::string doing = "loading table " + table->name.text();
   TRY(session->run("BEGIN", doing));
-  TRY(session->copy_begin(copy_sql(*table, mode.form), doing));
+  std::vector<SendForm> forms;
+  if (mode.form == connect::ReadForm::rows) forms = TRY(send_forms(*session, *table));
+  const bool is_binary = mode.form == connect::ReadForm::raw_binary || !forms.empty();
+  TRY(session->copy_begin(copy_sql(*table, is_binary), doing));
   return std::unique_ptr<connect::ChunkLoader>(
-      std::make_unique<CopyLoader>(pool, std::move(session), control, epoch, mode, doing));
+      std::make_unique<CopyLoader>(pool, std::move(session), control, epoch, mode, std::move(forms), doing));
 }
 
 base::Result<std::unique_ptr<connect::ChunkLoader>> open_careful_loader(SessionPool& pool, const ControlTables& control,

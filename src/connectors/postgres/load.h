@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Loads chunks of the full load by COPY FROM STDIN: the source's own COPY bytes undecoded, or rows as COPY text. A
+// Loads chunks of the full load by COPY FROM STDIN: the source's own COPY bytes undecoded, or rows as COPY's
+// binary form where each column of the target has an exact one (copy_binary.h), else as its text. A
 // chunk is one transaction, which commits only while its process owns the task: durable when finish() returns, nothing
 // of it stays otherwise. Sessions are kept for the next chunk. SessionPool: any thread; a loader: one thread.
 //

@@ -36,6 +36,7 @@ room(connectors_postgres
   connectors/postgres/apply_schema.cc
   connectors/postgres/apply_set.cc
   connectors/postgres/cell_text.cc
+  connectors/postgres/copy_binary.cc
   connectors/postgres/control_tables.cc
   connectors/postgres/destination.cc
   connectors/postgres/load.cc
@@ -53,6 +54,7 @@ unit_test(postgres_test
   src/connectors/postgres/capture_test.cc
   src/connectors/postgres/catalog_test.cc
   src/connectors/postgres/connection_test.cc
+  src/connectors/postgres/copy_binary_test.cc
   src/connectors/postgres/decode_binary_test.cc
   src/connectors/postgres/decode_test.cc
   src/connectors/postgres/options_test.cc
