@@ -109,12 +109,27 @@ class Server:
         return MysqlDatabase(self, name)
 
 
+def unpacked_program(root, name, data, temporary, share="mysql"):
+    """A server's program of packages that are unpacked in `root`, run by their own loader."""
+    return [f"{root}/usr/lib64/ld-linux-x86-64.so.2", "--library-path", f"{root}/usr/lib/x86_64-linux-gnu",
+            f"{root}/usr/sbin/{name}", "--no-defaults", f"--basedir={root}/usr", f"--datadir={data}",
+            f"--tmpdir={temporary}", f"--plugin-dir={root}/usr/lib/mysql/plugin",
+            f"--lc-messages-dir={root}/usr/share/{share}", f"--character-sets-dir={root}/usr/share/{share}/charsets",
+            *(["--user=root"] if os.geteuid() == 0 else [])]
+
+
 class MariaDB(Server):
+    """The system's, or ($MILLRACE_MARIADB_ROOT) another release's unpacked packages, to try one by hand."""
+
     engine_name = "mariadb"
     init_command = "SET SESSION max_recursive_iterations = 1000000"
-    before_exec = staticmethod(unprivileged_dies_with_us)
+    root = os.environ.get("MILLRACE_MARIADB_ROOT")
+    before_exec = staticmethod(dies_with_us if root else unprivileged_dies_with_us)
 
     def _make(self):
+        if self.root:
+            self._make_unpacked()
+            return
         if os.geteuid() == 0:
             os.chown(self.folder, NOBODY, NOBODY)
             os.chown(self.temporary, NOBODY, NOBODY)
@@ -125,9 +140,22 @@ class MariaDB(Server):
         if done.returncode != 0:
             raise Failure(f"mariadb-install-db: {done.stdout}{done.stderr}")
 
+    def _make_unpacked(self):
+        """What mariadb-install-db does, which knows no loader."""
+        (self.data / "mysql").mkdir(parents=True)
+        scripts = ("system_tables", "performance_tables", "system_tables_data", "sys_schema")
+        sql = "CREATE DATABASE IF NOT EXISTS mysql;\nUSE mysql;\nSET @auth_root_socket = NULL;\n" + "".join(
+            pathlib.Path(f"{self.root}/usr/share/mariadb/mariadb_{script}.sql").read_text() for script in scripts)
+        program = unpacked_program(self.root, "mariadbd", self.data, self.temporary, "mariadb")
+        done = subprocess.run([*program, "--bootstrap"], input=sql, capture_output=True, text=True, cwd="/")
+        if done.returncode != 0:
+            raise Failure(f"mariadbd --bootstrap: {done.stdout}{done.stderr}")
+
     def _command(self):
-        return ["/usr/sbin/mariadbd", "--no-defaults", f"--datadir={self.data}", f"--tmpdir={self.temporary}",
-                "--log-slave-updates=ON"]
+        program = ["/usr/sbin/mariadbd", "--no-defaults", f"--datadir={self.data}", f"--tmpdir={self.temporary}"]
+        if self.root:
+            program = unpacked_program(self.root, "mariadbd", self.data, self.temporary, "mariadb")
+        return [*program, "--log-slave-updates=ON"]
 
 
 class MySQL(Server):
@@ -140,11 +168,7 @@ class MySQL(Server):
     def _program(self):
         root = subprocess.run([TOP / "tests/services/mysql_server.sh", "root"], capture_output=True, text=True,
                               check=True).stdout.strip()
-        return [f"{root}/usr/lib64/ld-linux-x86-64.so.2", "--library-path", f"{root}/usr/lib/x86_64-linux-gnu",
-                f"{root}/usr/sbin/mysqld", "--no-defaults", f"--basedir={root}/usr", f"--datadir={self.data}",
-                f"--tmpdir={self.temporary}", f"--plugin-dir={root}/usr/lib/mysql/plugin",
-                f"--lc-messages-dir={root}/usr/share/mysql",
-                f"--character-sets-dir={root}/usr/share/mysql/charsets", *(["--user=root"] if os.geteuid() == 0 else [])]
+        return unpacked_program(root, "mysqld", self.data, self.temporary)
 
     def _make(self):
         done = subprocess.run([*self._program(), "--initialize-insecure"], cwd="/", capture_output=True, text=True)
