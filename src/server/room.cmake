@@ -16,4 +16,4 @@ target_link_libraries(millrace-server PRIVATE server CLI11::CLI11)
 set_target_properties(millrace-server PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
 
 unit_test(server_test SOURCES src/server/store_test.cc src/server/front_test.cc src/server/http_test.cc
-          src/server/status_test.cc src/server/budgets_test.cc DEPENDS server)
+          src/server/status_test.cc src/server/budgets_test.cc src/server/operations_test.cc DEPENDS server)
