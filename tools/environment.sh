@@ -9,4 +9,5 @@ PYTHON=$PYTHON_HOME/bin/python
 export MILLRACE_CACHE PYTHON_HOME PYTHON
 export CCACHE_BASEDIR=${CCACHE_BASEDIR:-$PWD} CCACHE_NOHASHDIR=1
 export CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime  # what precompiled headers need
+export CCACHE_DEPEND=1  # a first build need not preprocess each file for the cache
 export PYTHONDONTWRITEBYTECODE=1

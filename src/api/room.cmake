@@ -1,6 +1,6 @@
 room(api
   SOURCES api/model.cc api/check.cc api/names.cc api/reply.cc api/signature.cc
-  DEPENDS base wire
+  DEPENDS base wire_decoders
   LINKS nlohmann_json::nlohmann_json
   PRECOMPILED_BY api
   PRECOMPILED <nlohmann/json.hpp>)

@@ -1,12 +1,11 @@
 room(relay SOURCES
   relay/assembler.cc
-  relay/codec.cc
   relay/reader.cc
   relay/relay.cc
-  relay/schema_codec.cc
   relay/segment.cc
   relay/splice.cc
   relay/spool.cc
+  DECODERS relay/codec.cc relay/schema_codec.cc
   DEPENDS base model)
 unit_test(relay_test SOURCES
   src/relay/assembler_test.cc
@@ -14,4 +13,4 @@ unit_test(relay_test SOURCES
   src/relay/relay_test.cc
   src/relay/spool_test.cc
   DEPENDS relay)
-fuzz_target(relay_record SOURCES tests/fuzz/relay_record.cc DEPENDS relay)
+fuzz_target(relay_record SOURCES tests/fuzz/relay_record.cc DEPENDS relay_decoders)

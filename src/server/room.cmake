@@ -7,7 +7,7 @@ room(server
           server/metrics.cc server/bounds.cc server/audit.cc server/front.cc
           server/connection.cc server/http.cc server/users.cc server/api_client.cc server/columns.cc
           server/client.cc server/status.cc
-  DEPENDS api
+  DEPENDS api wire
   LINKS SQLite::SQLite3 PostgreSQL::PostgreSQL OpenSSL::SSL OpenSSL::Crypto nlohmann_json::nlohmann_json cpp-httplib
   PRECOMPILED_BY api)
 

@@ -1,8 +1,9 @@
 room(connectors_files
-  SOURCES connectors/files/options.cc connectors/files/names.cc connectors/files/time_zone.cc
+  SOURCES connectors/files/options.cc connectors/files/names.cc
           connectors/files/notes.cc connectors/files/object_file.cc connectors/files/load.cc
           connectors/files/change_file.cc connectors/files/stream.cc connectors/files/target.cc
           connectors/files/register.cc connectors/files/place.cc connectors/files/table_files.cc connectors/files/reader.cc
+  DECODERS connectors/files/time_zone.cc
   DEPENDS base model formats wire connect)
 unit_test(files_test SOURCES src/connectors/files/stream_test.cc src/connectors/files/names_test.cc
           src/connectors/files/reader_test.cc src/connectors/files/place_test.cc
@@ -13,4 +14,4 @@ if(BUILD_TESTING)
   add_test(NAME files_parquet_readers COMMAND ${MILLRACE_PYTHON}
            ${CMAKE_SOURCE_DIR}/tests/python/test_files_parquet.py $<TARGET_FILE:files_exporter>)
 endif()
-fuzz_target(time_zone SOURCES tests/fuzz/time_zone.cc DEPENDS connectors_files)
+fuzz_target(time_zone SOURCES tests/fuzz/time_zone.cc DEPENDS connectors_files_decoders)

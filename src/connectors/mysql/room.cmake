@@ -6,22 +6,10 @@ room(connectors_mysql
   connectors/mysql/apply_keys.cc
   connectors/mysql/apply_row.cc
   connectors/mysql/apply_set.cc
-  connectors/mysql/binlog_cells.cc
-  connectors/mysql/binlog_event.cc
-  connectors/mysql/binlog_gtid.cc
-  connectors/mysql/binlog_json.cc
-  connectors/mysql/binlog_json_patch.cc
-  connectors/mysql/binlog_packed.cc
-  connectors/mysql/binlog_query.cc
   connectors/mysql/binlog_reader.cc
-  connectors/mysql/binlog_rows.cc
   connectors/mysql/binlog_session.cc
-  connectors/mysql/binlog_shape.cc
-  connectors/mysql/binlog_values.cc
   connectors/mysql/capture.cc
   connectors/mysql/catalog.cc
-  connectors/mysql/character_set.cc
-  connectors/mysql/character_tables.cc
   connectors/mysql/check.cc
   connectors/mysql/chunk_ranges.cc
   connectors/mysql/chunk_reader.cc
@@ -38,7 +26,6 @@ room(connectors_mysql
   connectors/mysql/load.cc
   connectors/mysql/log_place.cc
   connectors/mysql/log_window.cc
-  connectors/mysql/network_text.cc
   connectors/mysql/options.cc
   connectors/mysql/prepare.cc
   connectors/mysql/register.cc
@@ -51,8 +38,11 @@ room(connectors_mysql
   connectors/mysql/target.cc
   connectors/mysql/target_check.cc
   connectors/mysql/target_schema.cc
-  connectors/mysql/types.cc
-  connectors/mysql/value_text.cc
+  DECODERS connectors/mysql/binlog_cells.cc connectors/mysql/binlog_event.cc connectors/mysql/binlog_gtid.cc
+           connectors/mysql/binlog_json.cc connectors/mysql/binlog_json_patch.cc connectors/mysql/binlog_packed.cc
+           connectors/mysql/binlog_query.cc connectors/mysql/binlog_rows.cc connectors/mysql/binlog_shape.cc
+           connectors/mysql/binlog_values.cc connectors/mysql/character_set.cc connectors/mysql/character_tables.cc
+           connectors/mysql/network_text.cc connectors/mysql/types.cc connectors/mysql/value_text.cc
   DEPENDS base model connect convert relational
   LINKS PkgConfig::libmariadb PkgConfig::libzstd ZLIB::ZLIB OpenSSL::SSL)
 
@@ -69,8 +59,8 @@ unit_test(mysql_binlog_test
   src/connectors/mysql/binlog_server_test.cc
   DEPENDS connectors_mysql)
 
-fuzz_target(mysql_binlog SOURCES tests/fuzz/mysql_binlog.cc DEPENDS connectors_mysql)
-fuzz_target(mysql_rows SOURCES tests/fuzz/mysql_rows.cc DEPENDS connectors_mysql)
+fuzz_target(mysql_binlog SOURCES tests/fuzz/mysql_binlog.cc DEPENDS connectors_mysql_decoders)
+fuzz_target(mysql_rows SOURCES tests/fuzz/mysql_rows.cc DEPENDS connectors_mysql_decoders)
 
 unit_test(mysql_target_test
   SOURCES

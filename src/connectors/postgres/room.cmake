@@ -1,33 +1,19 @@
 room(connectors_postgres
   SOURCES
-  connectors/postgres/array_text.cc
-  connectors/postgres/binary_types.cc
   connectors/postgres/capture.cc
   connectors/postgres/catalog.cc
   connectors/postgres/check.cc
   connectors/postgres/comparable.cc
   connectors/postgres/comparison.cc
   connectors/postgres/chunk_reader.cc
-  connectors/postgres/connection.cc
-  connectors/postgres/copy_text.cc
-  connectors/postgres/ddl_report.cc
   connectors/postgres/ddl_trigger.cc
-  connectors/postgres/decode.cc
-  connectors/postgres/decode_binary.cc
   connectors/postgres/describe.cc
-  connectors/postgres/errors.cc
   connectors/postgres/options.cc
-  connectors/postgres/pgoutput.cc
   connectors/postgres/publication.cc
-  connectors/postgres/relation_map.cc
   connectors/postgres/register.cc
-  connectors/postgres/shape_survey.cc
-  connectors/postgres/slot.cc
   connectors/postgres/snapshot.cc
   connectors/postgres/stream.cc
-  connectors/postgres/stream_reader.cc
   connectors/postgres/source.cc
-  connectors/postgres/types.cc
   connectors/postgres/user_types.cc
   connectors/postgres/apply.cc
   connectors/postgres/apply_ddl.cc
@@ -45,6 +31,11 @@ room(connectors_postgres
   connectors/postgres/target.cc
   connectors/postgres/target_check.cc
   connectors/postgres/target_schema.cc
+  DECODERS connectors/postgres/array_text.cc connectors/postgres/binary_types.cc connectors/postgres/connection.cc
+           connectors/postgres/copy_text.cc connectors/postgres/ddl_report.cc connectors/postgres/decode.cc
+           connectors/postgres/decode_binary.cc connectors/postgres/errors.cc connectors/postgres/pgoutput.cc
+           connectors/postgres/relation_map.cc connectors/postgres/shape_survey.cc connectors/postgres/slot.cc
+           connectors/postgres/stream_reader.cc connectors/postgres/types.cc
   DEPENDS base model connect relational
   LINKS PostgreSQL::PostgreSQL)
 
@@ -75,6 +66,6 @@ unit_test(postgres_stream_test
   src/connectors/postgres/stream_test.cc
   DEPENDS connectors_postgres)
 
-fuzz_target(postgres_binary SOURCES tests/fuzz/postgres_binary.cc DEPENDS connectors_postgres)
-fuzz_target(postgres_pgoutput SOURCES tests/fuzz/postgres_pgoutput.cc DEPENDS connectors_postgres)
-fuzz_target(postgres_text SOURCES tests/fuzz/postgres_text.cc DEPENDS connectors_postgres)
+fuzz_target(postgres_binary SOURCES tests/fuzz/postgres_binary.cc DEPENDS connectors_postgres_decoders)
+fuzz_target(postgres_pgoutput SOURCES tests/fuzz/postgres_pgoutput.cc DEPENDS connectors_postgres_decoders)
+fuzz_target(postgres_text SOURCES tests/fuzz/postgres_text.cc DEPENDS connectors_postgres_decoders)
