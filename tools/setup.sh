@@ -21,34 +21,43 @@ for package in "${present[@]}"; do is_present[$package]=1; done
 missing=()
 for package in "${wanted[@]}"; do [ -n "${is_present[$package]:-}" ] || missing+=("$package"); done
 
-if [ ${#missing[@]} -gt 0 ]; then
-  echo "setup: installing ${missing[*]}"
+# apt_install PACKAGE...: its output is shown when it fails only.
+apt_install() {
+  local log no_cluster=/etc/postgresql-common/createcluster.d/millrace-setup.conf code=0
   log=$(mktemp)
-  trap 'rm -f "$log"' EXIT
-  no_cluster=/etc/postgresql-common/createcluster.d/millrace-setup.conf
   # The package would start a server of its own on the usual port: not wanted for tests.
   as_root mkdir -p "$(dirname $no_cluster)"
   echo "create_main_cluster = false" | as_root tee $no_cluster >/dev/null
-  install=(env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends
-           -o DPkg::Lock::Timeout=600 "${missing[@]}")
-  if ! { as_root apt-get -o DPkg::Lock::Timeout=600 update -q && as_root "${install[@]}"; } >"$log" 2>&1; then
-    as_root rm -f $no_cluster
-    tail -n 40 "$log" >&2
-    echo "setup: apt-get failed, see above" >&2
-    exit 1
-  fi
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends \
+    -o DPkg::Lock::Timeout=600 "$@" >"$log" 2>&1 || code=$?
   as_root rm -f $no_cluster
-fi
+  [ $code = 0 ] || { tail -n 40 "$log" >&2; echo "setup: apt-get failed, see above" >&2; }
+  rm -f "$log"
+  return $code
+}
 
-if [ ! -f "$PYTHON_HOME/complete" ]; then
+make_python() {
+  [ ! -f "$PYTHON_HOME/complete" ] || return 0
   echo "setup: Python environment in $PYTHON_HOME"
   mkdir -p "$MILLRACE_CACHE"
   exec 9>"$MILLRACE_CACHE/setup.lock"
   flock 9
-  if [ ! -f "$PYTHON_HOME/complete" ]; then
-    rm -rf "$PYTHON_HOME"
-    python3 -m venv "$PYTHON_HOME"
-    "$PYTHON" -m pip install -q --disable-pip-version-check --only-binary :all: -r tools/requirements.txt
-    touch "$PYTHON_HOME/complete"
-  fi
+  [ ! -f "$PYTHON_HOME/complete" ] || return 0
+  rm -rf "$PYTHON_HOME"
+  python3 -m venv "$PYTHON_HOME"
+  "$PYTHON" -m pip install -q --disable-pip-version-check --only-binary :all: -r tools/requirements.txt
+  touch "$PYTHON_HOME/complete"
+}
+
+if [ ${#missing[@]} -gt 0 ]; then
+  echo "setup: installing ${missing[*]}"
+  as_root apt-get -o DPkg::Lock::Timeout=600 update -q >/dev/null
+  # What the environment needs comes first: it is made while the rest is fetched.
+  [ -n "${is_present[python3-venv]:-}" ] || apt_install ca-certificates python3-venv
+  (make_python) &
+  making=$!
+  apt_install "${missing[@]}" || { wait "$making" || true; exit 1; }
+  wait "$making"
+else
+  make_python
 fi
