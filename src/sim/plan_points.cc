@@ -145,6 +145,13 @@ void to_leaving(RunPlan& plan) {
   plan.workload.late_tables = 0;
 }
 
+// Chunks give way to others until their table is given up, 40 s long, and nothing else breaks the load before.
+void to_failed_load(RunPlan& plan) {
+  plan.weather.source.yield_share = 990'000;
+  plan.weather.source.cut_share = plan.weather.source.half_open_share = plan.weather.target.cut_share = 0;
+  plan.outages.clear();
+}
+
 // Tables that are loaded without a fault, and then have rows that the target refuses; their changes are kept.
 void to_suspension(const std::string& point, RunPlan& plan, Chance& chance) {
   plan.target = TargetKind::database;
@@ -193,7 +200,7 @@ void prepare_for(const std::string& point, RunPlan& plan, Chance& chance) {
     plan.workload.drop_share = std::uint64_t(chance.between(40, 150));
     plan.workload.pause_max = std::chrono::milliseconds(chance.between(5, 100));
   }
-  if (is("engine/load.cc Load::table_failed")) plan.weather.source.yield_share = 990'000;
+  if (is("engine/load.cc Load::table_failed")) to_failed_load(plan);
   if (point == "engine/streaming.cc Streaming::apply: tick()") {
     to_files(plan, TargetKind::files, chance.percent(30));
     plan.settings = R"({"ChangeProcessingTuning":{"MinTransactionSize":40,"CommitTimeout":3}})";
