@@ -172,33 +172,29 @@ def no_way_to_load(bench):
     logs = "".join(path.read_text() for path in task.data.rglob("*.log"))
     expect("under read locks of a moment on 1 tables" in logs, f"the way is not told:\n{logs[-3000:]}")
 
-    slow = MySQL(bench.folder / "slow", SLOW_COMMITS)
-    bench.owned.append(slow)
-    source, target = bench.source(slow), bench.target()
+    held = MySQL(bench.folder / "held", ["--plugin-load-add=semisync_source.so"])
+    bench.owned.append(held)
+    source, target = bench.source(held), bench.target()
     source.execute("CREATE TABLE bag (v int); CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO bag VALUES (1), (1); INSERT INTO t VALUES (1, 0)")
     endpoint = source.endpoint("source", Username=account_of(source, "poor", ""))
     task = bench.task(endpoint, target, [select(source.name), transform("schema", "rename", source.name, value="public")])
-    ending = threading.Event()
-    # A writer that a busy machine holds up for less than this leaves no moment without a transaction under way.
-    slow.execute("SET GLOBAL binlog_group_commit_sync_delay = 1000000")
+    # A commit that waits for a replica is in the log and no snapshot sees it: there is no moment without one under way.
+    source.execute("SET GLOBAL rpl_semi_sync_source_timeout = 600000; SET GLOBAL rpl_semi_sync_source_enabled = ON")
 
     def write():
-        with contextlib.closing(slow.connect(source.name)) as connection, connection.cursor() as cursor:
-            while not ending.is_set():
-                cursor.execute("INSERT INTO bag VALUES (7)")
-    writers = [threading.Thread(target=write) for _ in range(3)]
-    for writer in writers:
-        writer.start()
+        with contextlib.closing(held.connect(source.name)) as connection, connection.cursor() as cursor:
+            cursor.execute("INSERT INTO bag VALUES (7)")
+    writer = threading.Thread(target=write)
+    writer.start()
     try:
         text = task.call("check")
         expect("it has no primary key: without the right to lock" in text, f"the table is not named:\n{text}")
+        wait_for("the commit", lambda: source.one("SELECT count(*) FROM information_schema.processlist WHERE state LIKE 'Waiting for semi-sync%'"))
         text = task.run("--until", "caught-up", code=None)
         expect("no_quiet_moment" in text and "bag (it has no primary key)" in text, f"the table is not named:\n{text[-2000:]}")
     finally:
-        ending.set()
-        for writer in writers:
-            writer.join()
-    slow.execute("SET GLOBAL binlog_group_commit_sync_delay = 0")
+        source.execute("SET GLOBAL rpl_semi_sync_source_enabled = OFF")
+        writer.join()
     task.catch_up()
     for table in ("bag", "t"):
         expect_same(rows(target, table, "*"), rows(source, table, "*"), f"when nobody writes: {table}")
