@@ -193,6 +193,21 @@ Result<void> Attempt::cancel_deselected() {
   return {};
 }
 
+// Rows stay as they were loaded: what the rules of today would make of them is only known to a load.
+void Attempt::tell_changed_rules() {
+  if (!loads(definition_)) return;
+  for (const PlannedTable& table : tables_) {
+    const model::TableName& name = table.source->name;
+    const std::optional<TableRecord> record = ledger_.table(name);
+    if (!record || record->state != table_state::completed || record->rules_hash.empty()) continue;
+    if (record->rules_hash == definition_.mapping.rules_hash(name)) continue;
+    environment_.log->warning("task",
+                              "table {}: its rules were changed since it was loaded; they hold for the changes that "
+                              "come, rows that were loaded stay as they are (--reload-table {} loads it again)",
+                              name.text(), name.text());
+  }
+}
+
 Result<void> Attempt::join_bound(bool is_first) {
   if (!streams(definition_)) return {};
   std::vector<model::TableSchemaPtr> sources;
@@ -212,6 +227,7 @@ Result<void> Attempt::join_bound(bool is_first) {
 Result<void> Attempt::load_pending(std::stop_token stop) {
   TRY(cancel_deselected());
   TRY(forget_replaced());
+  tell_changed_rules();
   for (const PlannedTable& table : tables_) {
     statistics_.table(table.source->name, [&](TableStatus& status) {
       status.target_name = table.mapped.target->name;

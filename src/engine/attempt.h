@@ -51,6 +51,7 @@ class Attempt {
   base::Result<void> begin(std::stop_token stop);
   base::Result<void> forget_replaced();
   base::Result<void> cancel_deselected();
+  void tell_changed_rules();
   base::Result<void> load_pending(std::stop_token stop);
   base::Result<std::vector<const PlannedTable*>> pending_tables();
   void drop_failed(std::vector<const PlannedTable*>& pending) const;

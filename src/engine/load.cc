@@ -102,6 +102,7 @@ Result<void> Load::plan_table_chunks(Progress& progress) {
     record.state = table_state::loading;
     record.suspended_reason.clear();
     record.schema_hash = table_identity(*table.source);
+    record.rules_hash = definition_.mapping.rules_hash(table.source->name);
     record.fence = fence;
     record.load_rows = record.load_bytes = record.load_chunks_done = record.load_errors = record.values_cut = 0;
     record.load_chunks = chunks.size();

@@ -38,7 +38,8 @@ constexpr const char* version_steps[] = {R"(
     PRIMARY KEY (schema_name, table_name, number)) WITHOUT ROWID;
   CREATE TABLE notes (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 )",
-                                         "ALTER TABLE tables ADD COLUMN values_cut INTEGER NOT NULL DEFAULT 0"};
+                                         "ALTER TABLE tables ADD COLUMN values_cut INTEGER NOT NULL DEFAULT 0",
+                                         "ALTER TABLE tables ADD COLUMN rules_hash TEXT NOT NULL DEFAULT ''"};
 static_assert(std::size(version_steps) == state_version);
 
 constexpr std::string_view task_columns =
@@ -49,8 +50,9 @@ constexpr int task_width = 13;
 constexpr std::string_view table_columns =
     "schema_name, table_name, state, suspended_reason, fence, schema_hash, load_rows, load_bytes, load_chunks, "
     "load_chunks_done, load_errors, load_started, load_ended, reloaded, inserts, updates, deletes, ddls, "
-    "applied_inserts, applied_updates, applied_deletes, applied_ddls, put_aside, last_update, values_cut";
-constexpr int table_width = 25;
+    "applied_inserts, applied_updates, applied_deletes, applied_ddls, put_aside, last_update, values_cut, "
+    "rules_hash";
+constexpr int table_width = 26;
 
 std::string marks(int count) {
   std::string text = "?";
@@ -196,7 +198,8 @@ Result<void> write_tables(sqlite3* database, const std::string& path, const std:
     for (const ChangeCounts* counts : {&table.read, &table.applied}) {
       statement.number(counts->inserts).number(counts->updates).number(counts->deletes).number(counts->ddls);
     }
-    TRY(statement.number(table.put_aside).number(table.last_update).number(table.values_cut).run());
+    statement.number(table.put_aside).number(table.last_update).number(table.values_cut);
+    TRY(statement.text(table.rules_hash).run());
   }
   return {};
 }
@@ -272,6 +275,7 @@ Result<void> read_tables(sqlite3* database, const std::string& path, State& stat
     statement.next(table.put_aside);
     statement.next(table.last_update);
     statement.next(table.values_cut);
+    table.rules_hash = statement.next_text();
     const model::TableName name = table.source_name;
     state.tables[name] = std::move(table);
   }

@@ -27,7 +27,7 @@ struct sqlite3;
 
 namespace engine {
 
-inline constexpr int state_version = 2;
+inline constexpr int state_version = 3;
 
 struct TaskRecord {
   std::string identifier;                        // ReplicationTaskIdentifier
@@ -56,6 +56,7 @@ struct TableRecord {
   std::string suspended_reason;
   model::Fence fence;       // of the load's snapshot; high 0: none
   std::string schema_hash;  // which table of that name was loaded: plan.h's table_identity; may be empty
+  std::string rules_hash;   // of the rules it was loaded under; empty: not known
   std::uint64_t load_rows = 0, load_bytes = 0, load_chunks = 0, load_chunks_done = 0, load_errors = 0;
   base::WallMicros load_started = 0, load_ended = 0;
   bool reloaded = false;

@@ -52,6 +52,7 @@ TableRecord full_table(const std::string& name) {
   table.reloaded = true;
   table.read = {1, 2, 3, 4};
   table.applied = {5, 6, 7, 8};
+  table.rules_hash = "AB12";
   table.put_aside = 9;
   table.last_update = 10;
   return table;
@@ -93,6 +94,7 @@ TEST_P(state_store, gives_back_every_member) {
   EXPECT_EQ(table.read, expected.read);
   EXPECT_EQ(table.applied, expected.applied);
   EXPECT_EQ(table.suspended_reason, expected.suspended_reason);
+  EXPECT_EQ(table.rules_hash, expected.rules_hash);
   const auto& chunks = state.chunks.at({"public", "orders"});
   ASSERT_EQ(chunks.size(), 2u);
   EXPECT_EQ(chunks[0].rows, 77u);
@@ -155,6 +157,26 @@ TEST(sqlite_store, refuses_a_newer_version) {
   const auto opened = SqliteStore::open(path, SqliteStore::Open::existing);
   ASSERT_FALSE(opened.ok());
   EXPECT_TRUE(opened.error().is(errors::state_newer));
+}
+
+TEST(sqlite_store, goes_on_with_an_older_version) {
+  const Folder folder;
+  const std::string path = folder.path + "/state.db";
+  StateChange change;
+  change.tables = {full_table("orders")};
+  ASSERT_TRUE(SqliteStore::open(path, SqliteStore::Open::create_or_open).take()->commit(change).ok());
+  sqlite3* database = nullptr;
+  ASSERT_EQ(sqlite3_open(path.c_str(), &database), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(database, "ALTER TABLE tables DROP COLUMN rules_hash; PRAGMA user_version=2", nullptr, nullptr,
+                         nullptr),
+            SQLITE_OK);
+  sqlite3_close(database);
+  const auto opened = SqliteStore::open(path, SqliteStore::Open::existing);
+  ASSERT_TRUE(opened.ok()) << opened.error().text();
+  const State state = opened.value()->load().take();
+  const TableRecord& table = state.tables.at({"public", "orders"});
+  EXPECT_EQ(table.rules_hash, "");
+  EXPECT_EQ(table.read, full_table("orders").read);
 }
 
 TEST(sqlite_store, names_a_damaged_file) {

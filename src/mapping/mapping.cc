@@ -8,6 +8,7 @@
 
 #include "mapping/rules.h"
 #include "mapping/segments.h"
+#include "mapping/sha256.h"
 #include "mapping/table_mapper.h"
 
 namespace mapping {
@@ -74,6 +75,19 @@ Selection Mapping::selection(const TableName& table, bool is_view) const {
   if (other_type == nullptr) return {false, "", "no rule includes it", ""};
   return {false, other_type->id,
           is_view ? "the rule's table-type means tables only" : "the rule's table-type means views only", ""};
+}
+
+std::string Mapping::rules_hash(const TableName& source) const {
+  std::string text = fmt::format("{}|{}|", rules_->target_schema, rules_->large_objects);
+  if (const auto limit = lob_limit(source)) text += fmt::format("{}|", *limit);
+  const std::string filters = selection(source, false).filter_rule;
+  for (const SelectionRule& rule : rules_->selections) {
+    if (!filters.empty() && rule.id == filters) text += rule.text;
+  }
+  for (const TransformationRule& rule : rules_->transformations) {
+    if (mapping::locates(rule, source)) text += rule.text;
+  }
+  return sha256_hex(text);
 }
 
 std::vector<std::string> Mapping::foreign_rules() const {

@@ -127,6 +127,9 @@ class Mapping {
   // lob-settings of that table: the bytes of a large object that it keeps, 0: all; nullopt: as the task's settings say.
   std::optional<std::uint64_t> lob_limit(const model::TableName& source) const;
   bool limits_lobs() const;  // of any table
+  // Of the rules that decide which of that table's rows there are and with which values: 64 digits. The same for the
+  // same rules under other ids and names; what only concerns the load's order and its parts is not in it.
+  std::string rules_hash(const model::TableName& source) const;
   // Rules for targets that are none of ours.
   std::vector<std::string> foreign_rules() const;
   // Rules that match none of these tables, which are all that are selected; of columns, none of their columns. An

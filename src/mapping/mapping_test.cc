@@ -127,6 +127,31 @@ TEST(Mapping, include_column_flips_the_default) {
   EXPECT_EQ(mapped.columns, (std::vector<std::uint32_t>{1}));
 }
 
+TEST(Mapping, rules_hash_tells_rules_that_change_rows) {
+  const TableName orders{"public", "orders"}, other{"public", "other"};
+  const auto with_text = [](const std::string& text) { return Mapping::parse(text).take(); };
+  const std::string head =
+      R"({"rules":[{"rule-type":"selection","rule-id":"1","rule-name":"1","rule-action":"include",)"
+      R"("object-locator":{"schema-name":"public","table-name":"orders"})";
+  const std::string filter = R"(,"filters":[{"filter-type":"source","column-name":"id","filter-conditions":[)"
+                             R"({"filter-operator":"gte","value":")";
+  const std::string rename = R"({"rule-type":"transformation","rule-id":")",
+                    renamed = R"(","rule-name":"2",)"
+                              R"("rule-target":"table","rule-action":"add-prefix","value":"x_",)"
+                              R"("object-locator":{"schema-name":"public","table-name":"o%"}})";
+  const std::string plain = with_text(head + "}]}").rules_hash(orders);
+  EXPECT_EQ(plain.size(), 64u);
+  EXPECT_EQ(with_text(head + R"(,"load-order":"7"}]})").rules_hash(orders), plain);
+  const Mapping five = with_text(head + filter + R"(5"}]}]}]})");
+  EXPECT_NE(five.rules_hash(orders), plain);
+  EXPECT_EQ(five.rules_hash(other), plain);
+  EXPECT_NE(with_text(head + filter + R"(6"}]}]}]})").rules_hash(orders), five.rules_hash(orders));
+  const Mapping prefixed = with_text(head + "}," + rename + "2" + renamed + "]}");
+  EXPECT_NE(prefixed.rules_hash(orders), plain);
+  EXPECT_EQ(with_text(head + "}," + rename + "9" + renamed + "]}").rules_hash(orders), prefixed.rules_hash(orders));
+  EXPECT_EQ(prefixed.rules_hash({"public", "items"}), plain);
+}
+
 TEST(Mapping, two_columns_cannot_become_one) {
   const auto mapped =
       with(rule("2", "column", "rename", R"("schema-name":"%","table-name":"%","column-name":"%")", R"(,"value":"z")"))

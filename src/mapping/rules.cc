@@ -74,6 +74,8 @@ base::Result<Filter> parse_filter(const RuleText& rule, const json& members, con
   return filter;
 }
 
+std::string text_of(const json& members) { return members.dump(-1, ' ', false, json::error_handler_t::replace); }
+
 base::Result<std::vector<Filter>> parse_filters(const RuleText& rule, const SelectionRule& selection) {
   std::vector<Filter> filters;
   const json* given = find(rule.members, "filters");
@@ -134,6 +136,7 @@ base::Result<SelectionRule> parse_selection(const RuleText& rule) {
     selection.load_order = static_cast<std::int64_t>(TRY(number_of(rule, order, "load-order", 2147483647)));
   }
   selection.filters = TRY(parse_filters(rule, selection));
+  if (!selection.filters.empty()) selection.text = text_of(*find(rule.members, "filters"));
   return selection;
 }
 
@@ -142,7 +145,10 @@ base::Result<void> parse_rule(const RuleText& rule, RuleSet& out) {
   if (type == "selection") {
     out.selections.push_back(TRY(parse_selection(rule)));
   } else if (type == "transformation") {
-    out.transformations.push_back(TRY(parse_transformation(rule)));
+    TransformationRule& made = out.transformations.emplace_back(TRY(parse_transformation(rule)));
+    json members = rule.members;
+    for (const char* name : {"rule-id", "rule-name"}) members.erase(name);
+    made.text = text_of(members);
   } else if (type == "table-settings") {
     out.table_settings.push_back(TRY(parse_table_settings(rule)));
   } else if (type == "post-processing") {

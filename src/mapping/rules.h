@@ -29,6 +29,7 @@ struct SelectionRule {
   Pattern schema, table;
   std::int64_t load_order = 0;
   std::vector<Filter> filters;
+  std::string text;  // of the filters, as given; empty: none
 };
 
 enum class RuleTarget { schema, table, column };
@@ -85,6 +86,7 @@ struct TransformationRule {
   ExpressionFacts facts;                      // of the expression
   KeyDefinition key;
   BeforeImage before_image;
+  std::string text;  // as given, without its id and name
 };
 
 struct TableSettingsRule {

@@ -182,3 +182,41 @@ def object_tags(bench):
         expect_same(tags, {"owner": "all"}, "tags of the others")
     bad = bench.task(source, server.endpoint(), [select(table="plain"), tag("plain", ("owner", "50 %"))])
     expect("a tag of table public.plain" in bad.run("--until", "caught-up", code=2), "a tag that S3 would refuse")
+
+
+@scenario("mapping.rules_changed_while_stopped")
+def rules_changed_while_stopped(bench):
+    """Rows stay as they were loaded when a filter or a transformation changes later: each start names those tables, and no
+    other, until they are loaded again."""
+    source, target = bench.source(), bench.target()
+    for table in ("one", "two", "three"):
+        source.execute(f"CREATE TABLE {table} (id int PRIMARY KEY, v text); ALTER TABLE {table} REPLICA IDENTITY FULL; "
+                       f"INSERT INTO {table} SELECT g, 'v' || g FROM generate_series(1, 10) g")
+
+    def rules(least, order):
+        return [select(table="one", filters=filtered([{"filter-operator": "gte", "value": least}], "id")), select(table="two"),
+                {**select(table="three"), "load-order": order}]
+
+    def told(task):
+        """The tables that the newest start names."""
+        log = "".join(path.read_text() for path in sorted(task.data.rglob("*.log")))[told.read:]
+        told.read += len(log)
+        return {table for table in ("one", "two", "three") if f"table public.{table}: its rules were changed since it was loaded" in log}
+    told.read = 0
+    task = bench.task(source, target, rules("4", "1"))
+    task.catch_up()
+    expect_same(told(task), set(), "first start")
+    task.catch_up()
+    expect_same(told(task), set(), "same rules")
+    task.document["task"]["TableMappings"] = bench.task(source, target, rules("6", "9")).document["task"]["TableMappings"]
+    source.execute("INSERT INTO one VALUES (11, 'new')")
+    task.catch_up()
+    expect_same(told(task), {"one"}, "another filter and another order")
+    expect_same(target.execute("SELECT min(id), max(id) FROM one"), [(4, 11)], "rows stay, changes come")
+    task.catch_up()
+    expect_same(told(task), {"one"}, "still")
+    task.run("--reload-table", "public.one", "--until", "caught-up")
+    expect_same(target.execute("SELECT min(id), max(id) FROM one"), [(6, 11)], "loaded again")
+    told(task)
+    task.catch_up()
+    expect_same(told(task), set(), "after the load")
