@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <set>
 
 #include "base/log.h"
 #include "server/errors.h"
@@ -24,6 +23,7 @@ constexpr double gib = 1024.0 * 1024 * 1024, mib = 1024.0 * 1024;
 constexpr double gib_of_capacity_unit = 2;
 constexpr double too_much_to_wait = 1.5;  // times the budget
 constexpr base::Nanos look_interval = std::chrono::seconds(1), storage_interval = std::chrono::seconds(2);
+constexpr base::Nanos rest_interval = std::chrono::seconds(30);
 constexpr double relay_share = 0.75, relay_mb_usual = 16384, relay_mb_least = 64;
 constexpr const char* relay_member = "MillraceRelayCapMB";
 
@@ -106,43 +106,43 @@ void bound_relay(json& document, const Budget& budget, std::size_t tasks) {
   source[relay_member] = static_cast<std::int64_t>(std::clamp(share, relay_mb_least, relay_mb_usual));
 }
 
-Result<void> BudgetWatch::look(const std::vector<Resource>& tasks, const std::map<std::string, Process>& processes) {
+Result<void> BudgetWatch::look(const std::vector<Resource>& active, const std::map<std::string, Process>& processes) {
   const base::Nanos now = ground_.clock.monotonic();
   if (looked_ != base::Nanos(0) && now < looked_ + look_interval) return {};
   looked_ = now;
-  std::set<std::string> owners;
-  for (const Resource& task : tasks) {
-    owners.insert(task.kind == config_kind ? task.arn : task.shown.value("ReplicationInstanceArn", ""));
+  std::map<std::string, Tasks> by_owner;
+  for (const Resource& task : active) {
+    by_owner[task.kind == config_kind ? task.arn : task.shown.value("ReplicationInstanceArn", "")].push_back(&task);
   }
-  for (const Resource& instance : TRY(ground_.store.in_state(instance_kind, {storage_full})))
-    owners.insert(instance.arn);
-  for (const std::string& arn : owners) {
+  for (const Resource& instance : TRY(ground_.store.in_state(instance_kind, {storage_full}))) by_owner[instance.arn];
+  for (const auto& [arn, tasks] : by_owner) {
     const auto owner = TRY(ground_.store.find_arn(arn));
-    if (owner) TRY(look_at_owner(*owner, processes));
+    if (owner) TRY(look_at_owner(*owner, tasks, processes));
   }
   std::erase_if(storage_, [&](const auto& task) { return now > task.second.time + 10 * storage_interval; });
+  std::erase_if(at_rest_, [&](const auto& instance) { return !by_owner.contains(instance.first); });
   return {};
 }
 
-Result<void> BudgetWatch::look_at_owner(const Resource& owner, const std::map<std::string, Process>& processes) {
+Result<void> BudgetWatch::look_at_owner(const Resource& owner, const Tasks& active,
+                                        const std::map<std::string, Process>& processes) {
   const Budget budget = budget_of(owner);
   const bool is_instance = owner.kind == instance_kind;
-  const std::vector<Resource> tasks =
-      is_instance ? TRY(ground_.store.referring(task_kind, owner.arn)) : std::vector<Resource>{owner};
   // One that ends already makes room, before another one must.
   const bool one_ends =
-      std::any_of(tasks.begin(), tasks.end(), [](const Resource& task) { return task.inner.contains("exceeded"); });
+      std::any_of(active.begin(), active.end(), [](const Resource* task) { return task->inner.contains("exceeded"); });
   std::vector<TaskUse> uses;
-  for (const Resource& task : tasks) {
-    TaskUse use{.arn = task.arn, .storage_bytes = is_instance ? storage_of(task) : 0};
-    if (const auto process = processes.find(task.arn); process != processes.end()) {
+  for (const Resource* task : active) {
+    TaskUse use{.arn = task->arn, .storage_bytes = is_instance ? storage_of(*task) : 0};
+    if (const auto process = processes.find(task->arn); process != processes.end()) {
       use.memory_bytes = process_counts(process->second.pid()).private_bytes;
-      const bool shall_run = task.state == "running" || task.state == "starting";
-      use.runs = shall_run && one_ends == task.inner.contains("exceeded");
+      const bool shall_run = task->state == "running" || task->state == "starting";
+      use.runs = shall_run && one_ends == task->inner.contains("exceeded");
     }
     uses.push_back(std::move(use));
   }
   if (is_instance) {
+    uses.push_back({.arn = "", .storage_bytes = TRY(storage_at_rest(owner, active))});
     TRY(note_storage(owner, sum(uses, &TaskUse::storage_bytes) > budget.storage_bytes));
   }
   const auto excess = excess_of(budget, uses);
@@ -156,6 +156,20 @@ double BudgetWatch::storage_of(const Resource& task) {
     known->second = {folder_bytes(ground_.task_folder(task)), now};
   }
   return known->second.bytes;
+}
+
+Result<double> BudgetWatch::storage_at_rest(const Resource& instance, const Tasks& active) {
+  const base::Nanos now = ground_.clock.monotonic();
+  std::set<std::string> arns;
+  for (const Resource* task : active) arns.insert(task->arn);
+  const auto [known, fresh] = at_rest_.try_emplace(instance.arn);
+  if (!fresh && arns == known->second.active && now < known->second.time + rest_interval) return known->second.bytes;
+  double bytes = 0;
+  for (const Resource& task : TRY(ground_.store.referring(task_kind, instance.arn))) {
+    if (!arns.contains(task.arn)) bytes += folder_bytes(ground_.task_folder(task));
+  }
+  known->second = {bytes, now, std::move(arns)};
+  return bytes;
 }
 
 // The supervisor does the rest, and the next one, should this one die.

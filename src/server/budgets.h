@@ -2,10 +2,12 @@
 //
 // What an instance gives its tasks together: memory by its class, disk by AllocatedStorage; a config gives its
 // replication memory by MaxCapacityUnits. The supervisor's thread looks once a second at what the processes hold (their
-// own memory, swapped or not; libraries that they share do not count), and every few seconds at the files of the tasks'
-// data directories. Where that is too much, the task that holds most is recorded as one that must end and why
-// (inner.exceeded); the supervisor ends it at a commit boundary, so that nothing is lost. One that holds half as much
-// again as there is is killed, with the same effect but for the work since the last commit.
+// own memory, swapped or not; libraries that they share do not count), and every two seconds at the files of their
+// tasks' data directories; at those of tasks at rest, which change by hand alone, when a task begins or ends and twice
+// a minute. Where no task runs, nobody looks, unless the instance is full. Where it is too much, the task that holds
+// most is recorded as one that must end and why (inner.exceeded); the supervisor ends it at a commit boundary, so that
+// nothing is lost. One that holds half as much again as there is is killed, with the same effect but for the work since
+// the last commit.
 //
 // The limit is looked at, not enforced by the kernel: between two looks a task can hold more. An instance whose tasks
 // hold too much disk is "storage-full" until they do no more, and no task starts there meanwhile.
@@ -15,6 +17,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -56,22 +59,28 @@ void bound_relay(json& document, const Budget& budget, std::size_t tasks);
 class BudgetWatch {
  public:
   explicit BudgetWatch(Ground& ground) : ground_(ground) {}
-  // Does nothing when it looked within the last second. `tasks`: those that shall run; `processes`: by ARN.
-  base::Result<void> look(const std::vector<Resource>& tasks, const std::map<std::string, Process>& processes);
+  // Does nothing when it looked within the last second. `active`: the tasks that run, begin or end; `processes`: by
+  // ARN.
+  base::Result<void> look(const std::vector<Resource>& active, const std::map<std::string, Process>& processes);
 
  private:
-  base::Result<void> look_at_owner(const Resource& owner, const std::map<std::string, Process>& processes);
+  using Tasks = std::vector<const Resource*>;
+  base::Result<void> look_at_owner(const Resource& owner, const Tasks& active,
+                                   const std::map<std::string, Process>& processes);
   base::Result<void> note(const Excess& excess, const std::map<std::string, Process>& processes);
   base::Result<void> note_storage(const Resource& instance, bool full);
   double storage_of(const Resource& task);
+  base::Result<double> storage_at_rest(const Resource& instance, const Tasks& active);
 
   struct Measured {
     double bytes = 0;
     base::Nanos time{};
+    std::set<std::string> active{};  // at an instance: ARNs of the tasks that are not in it
   };
   Ground& ground_;
   base::Nanos looked_{};
-  std::map<std::string, Measured> storage_;  // of tasks, by ARN
+  std::map<std::string, Measured> storage_;  // of active tasks, by ARN
+  std::map<std::string, Measured> at_rest_;  // of an instance's other tasks together, by its ARN
 };
 
 }  // namespace server

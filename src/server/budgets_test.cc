@@ -2,6 +2,7 @@
 #include "server/budgets.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <fstream>
 
@@ -71,6 +72,72 @@ TEST(BudgetsTest, TheRelayTakesAShareOfTheDisk) {
   EXPECT_EQ(cap(5, 4), 960);
   EXPECT_EQ(cap(5, 1000), 64);
   EXPECT_EQ(cap(5, 1, "slotName=x;millraceRelayCapMB=9000"), -1);
+}
+
+// A task of the instance that runs as this very process, and one at rest.
+struct Shared : TestWorld {
+  Shared() {
+    Resource small = instance("dms.r5.xlarge", 5);
+    small.arn = "arn:i";
+    small.state = "available";
+    for (const char* id : {"runs", "rests"}) {
+      Resource& task = *(id[1] == 'u' ? &runs : &rests);
+      task.kind = task_kind;
+      task.id = id;
+      task.arn = std::string("arn:") + id;
+      task.state = id[1] == 'u' ? "running" : "stopped";
+      task.shown = {{"ReplicationInstanceArn", small.arn}};
+      task.inner = {{"folder", id}};
+      task.refers_to = std::vector{small.arn};
+    }
+    commit({small, runs, rests});
+    processes.emplace(runs.arn, *Process::of(::getpid()));
+  }
+  void commit(const std::vector<Resource>& rows) {
+    EXPECT_TRUE(store->commit({.removed = {}, .put = rows, .tags = {}, .events = {}}).ok());
+  }
+  void hold(const Resource& task, std::uintmax_t bytes) {
+    const std::string path = ground->task_folder(task);
+    std::filesystem::create_directories(path);
+    std::ofstream(path + "/big").close();
+    std::filesystem::resize_file(path + "/big", bytes);
+  }
+  void look(std::int64_t seconds, const std::vector<Resource>& active) {
+    clock.pass(seconds);
+    ASSERT_TRUE(watch.look(active, processes).ok());
+  }
+  std::string state() { return (*store->find_arn("arn:i"))->state; }
+  bool must_end() { return (*store->find_arn(runs.arn))->inner.contains("exceeded"); }
+
+  Resource runs, rests;
+  std::map<std::string, Process> processes;
+  BudgetWatch watch{*ground};
+};
+
+TEST(BudgetsTest, WhatATaskAtRestHoldsCountsForTheOneThatRuns) {
+  Shared shared;
+  shared.hold(shared.runs, 3u << 30);
+  shared.look(1, {shared.runs});
+  EXPECT_EQ(shared.state(), "available");
+  shared.hold(shared.rests, 3u << 30);  // by hand: nothing began or ended
+  shared.look(31, {shared.runs});
+  EXPECT_EQ(shared.state(), storage_full);
+  EXPECT_TRUE(shared.must_end());
+}
+
+TEST(BudgetsTest, ATaskThatEndsIsMeasuredAmongThoseAtRest) {
+  Shared shared;
+  shared.hold(shared.runs, 6ll << 30);
+  shared.look(1, {shared.runs});
+  EXPECT_EQ(shared.state(), storage_full);
+  shared.runs.state = "failed";
+  shared.commit({shared.runs});
+  shared.processes.clear();
+  shared.look(1, {});
+  EXPECT_EQ(shared.state(), storage_full);
+  shared.hold(shared.runs, 0);
+  shared.look(31, {});  // nothing runs there, and yet it is looked at
+  EXPECT_EQ(shared.state(), "available");
 }
 
 TEST(BudgetsTest, AFolderIsAllOfItsFiles) {

@@ -48,6 +48,7 @@ struct Words {
   std::string_view text, blob, counter;  // types of columns; text is ordered by its bytes
   std::string_view table_end;            // behind a table's columns
   std::string_view now;                  // seconds since 1970, as an integer
+  std::string_view by_state;             // behind the name `resources`: look rows up by their state
 };
 
 class Database {

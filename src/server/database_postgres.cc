@@ -87,8 +87,12 @@ class PostgresDatabase final : public Database {
   }
 
   const Words& words() const override {
-    static constexpr Words words{"TEXT COLLATE \"C\"", "BYTEA", "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "",
-                                 "CAST(extract(epoch FROM clock_timestamp()) AS BIGINT)"};
+    static constexpr Words words{"TEXT COLLATE \"C\"",
+                                 "BYTEA",
+                                 "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+                                 "",
+                                 "CAST(extract(epoch FROM clock_timestamp()) AS BIGINT)",
+                                 ""};
     return words;
   }
   std::string member_of(std::string_view column, std::string_view member) const override {

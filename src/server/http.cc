@@ -18,7 +18,7 @@ using base::Lock;
 using base::Result;
 
 constexpr std::size_t requests_of_a_connection = 100'000;
-constexpr base::Nanos idle_wait = std::chrono::seconds(1), start_step = std::chrono::milliseconds(1);
+constexpr base::Nanos idle_wait = std::chrono::minutes(1), start_step = std::chrono::milliseconds(1);
 constexpr int start_steps_max = 1000;
 constexpr int waiting_connections_max = 1024;
 

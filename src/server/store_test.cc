@@ -128,6 +128,8 @@ TEST_P(StoreTest, ListsAreInOrderWithFilters) {
   EXPECT_EQ(ids({{"$arn", {"arn:rep:a"}}}, "", 10), "");
   EXPECT_EQ(ids({{"Color", {"'; DROP TABLE resources; --"}}}, "", 10), "");
   EXPECT_EQ(store->in_state("task", {"ready"})->size(), 3u);
+  EXPECT_EQ(store->in_state("task", {"ready", "running"})->front().id, "a");
+  EXPECT_EQ(store->in_state("rep", {"running"})->size(), 0u);
 }
 
 TEST_P(StoreTest, ReferencesStayUntilTheyAreSetAgain) {

@@ -138,19 +138,21 @@ Result<void> Supervisor::renew_lease() {
 
 Result<bool> Supervisor::look() {
   bool busy = false;
-  std::vector<Resource> to_run;
+  std::vector<Resource> active;
   for (const char* kind : {task_kind, config_kind}) {
-    for (const Resource& task : TRY(ground_.store.in_state(kind, {"starting", "running", "stopping", "deleting"}))) {
-      if (task.state == "running" || task.state == "starting") to_run.push_back(task);
-      if (runs_on(task)) continue;
-      const Result<void> outcome = guarded([&] { return look_at_task(task); });
-      busy = busy || (outcome.ok() &&
-                      (task.state != "running" || task.inner.contains("reload") || task.inner.contains("exceeded")));
-      if (!outcome.ok()) ground_.log.error("supervisor", "task {}: {}", task.id, outcome.error().text());
-      if (!outcome.ok() && outcome.error().is(errors::store_taken)) return base::Result<void>(outcome).take_error();
+    for (Resource& task : TRY(ground_.store.in_state(kind, {"starting", "running", "stopping", "deleting"}))) {
+      active.push_back(std::move(task));
     }
   }
-  if (const Result<void> bounded = budgets_.look(to_run, processes_); !bounded.ok()) {
+  for (const Resource& task : active) {
+    if (runs_on(task)) continue;
+    const Result<void> outcome = guarded([&] { return look_at_task(task); });
+    busy = busy || (outcome.ok() &&
+                    (task.state != "running" || task.inner.contains("reload") || task.inner.contains("exceeded")));
+    if (!outcome.ok()) ground_.log.error("supervisor", "task {}: {}", task.id, outcome.error().text());
+    if (!outcome.ok() && outcome.error().is(errors::store_taken)) return base::Result<void>(outcome).take_error();
+  }
+  if (const Result<void> bounded = budgets_.look(active, processes_); !bounded.ok()) {
     ground_.log.error("supervisor", "budgets: {}", bounded.error().text());
     if (bounded.error().is(errors::store_taken)) return Result<void>(bounded).take_error();
   }
