@@ -258,7 +258,8 @@ Result<void> Supervisor::go_on(Resource& task) {
   if (life == Life::none || life == Life::ended) {
     const json report = read_report(ground_, task);
     // Not even begun: the server died before, or this is the first look.
-    if (life == Life::none && task.state == "starting" && report.empty()) return start_process(task);
+    const bool may_begin = report.empty() && !task.inner.contains("exceeded");
+    if (life == Life::none && may_begin) return start_process(task);
     return ended(task, report, collect(task));
   }
   if (task.inner.contains("reload") || task.inner.contains("exceeded")) ask_to_end(task);
@@ -311,15 +312,19 @@ Result<void> Supervisor::ended(Resource& task, const json& report, const std::st
   if (task.inner.contains("exceeded")) {
     return settle(task, "failed", "Stop Reason FATAL_ERROR", task.inner.value("exceeded", ""));
   }
-  if (outcome == "interrupted" && task.inner.contains("reload")) {
-    task.inner["reloading"] = task.inner["reload"];
-    task.inner.erase("reload");
-    task.inner["start"] = "resume-processing";
-    task.inner["run"] = task.inner.value("run", 0) + 1;
-    TRY(ground_.store.commit({.removed = {}, .put = {task}, .tags = {}, .events = {}}));
-    return start_process(task);
-  }
+  // However it ended: it was to end. Two servers that ask it to, one behind the other, end it at once.
+  if (task.inner.contains("reload") && !report.empty()) return begin_again(task);
   return crashed(task, outcome.empty() ? how : "it was interrupted from outside");
+}
+
+// With the settings and mappings of now, and the tables that are to be loaded again.
+Result<void> Supervisor::begin_again(Resource& task) {
+  task.inner["reloading"] = task.inner["reload"];
+  task.inner.erase("reload");
+  task.inner["start"] = "resume-processing";
+  task.inner["run"] = task.inner.value("run", 0) + 1;
+  TRY(ground_.store.commit({.removed = {}, .put = {task}, .tags = {}, .events = {}}));
+  return start_process(task);
 }
 
 // It did not say how it ended, or was ended by somebody else: it is to run, so it is started again, within limits.

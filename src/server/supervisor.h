@@ -43,6 +43,7 @@ class Supervisor {
   base::Result<void> look_at_question(Resource row);
   base::Result<void> ask_worker(const Resource& row);
   base::Result<void> note_answer(Resource row, base::Result<WorkerAnswer> answer);
+  base::Result<void> begin_again(Resource& task);
   base::Result<void> ended(Resource& task, const json& report, const std::string& how);
   base::Result<void> crashed(Resource& task, const std::string& how);
   base::Result<void> settle(Resource& task, const std::string& state, const std::string& reason,
