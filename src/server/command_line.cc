@@ -35,6 +35,13 @@ std::string store_name(const std::string& given) {
   return given == "sqlite" || is_url ? "" : "neither sqlite nor a URL that begins with postgres://";
 }
 
+// A variable of the environment is MILLRACE_KEY.
+std::string key_source(const std::string& given) {
+  const bool has_place = given.starts_with("file:/") || given.starts_with("command:/");
+  return has_place && wire::SecretSource::parse(given).ok() ? ""
+                                                            : "neither file:/folder nor command:/program: " + given;
+}
+
 void add_data_dir(CLI::App* command, Command& out) {
   command->add_option("--data-dir", out.data_dir, "folder of everything durable of the server")->capture_default_str();
   command
@@ -42,6 +49,12 @@ void add_data_dir(CLI::App* command, Command& out) {
       ->check(store_name)
       ->envname("MILLRACE_STORE")
       ->capture_default_str();
+  command
+      ->add_option("--key-from", out.key_from,
+                   "where the key is under which the server stores secrets: file:/FOLDER (its file millrace-server) or "
+                   "command:/PROGRAM; else MILLRACE_KEY, else the file `key` of the data directory")
+      ->check(key_source)
+      ->envname("MILLRACE_KEY_FROM");
 }
 
 std::string web_address(const std::string& given) {

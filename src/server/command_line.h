@@ -22,6 +22,7 @@ struct Command {
   bool plain_http = false;
   std::string certificate;
   std::string key;
+  std::string key_from;  // empty: as Seal::of_data_dir()
   std::string store = "sqlite";
   std::string webhook;
   std::string sns_endpoint;

@@ -32,8 +32,8 @@ inline constexpr Code store_newer{"server.store_newer", Kind::input,
 inline constexpr Code store_taken{"server.store_taken", Kind::task,
                                   "Another server has taken over the store; this one writes no more. End it."};
 inline constexpr Code bad_key{"server.bad_key", Kind::input,
-                              "Give the key that the store was made with: the file `key` of the data directory, or "
-                              "MILLRACE_KEY as 64 hexadecimal digits."};
+                              "Give the key that the store was made with, 64 hexadecimal digits: the file `key` of the "
+                              "data directory, MILLRACE_KEY, or what --key-from names."};
 inline constexpr Code sealed_damaged{"server.sealed_damaged", Kind::task,
                                      "A stored secret cannot be opened with this key: was the key or the store "
                                      "exchanged? Give the secret again with ModifyEndpoint."};

@@ -70,6 +70,10 @@ Result<DataDir> locked_folder(const std::string& given) {
   return out;
 }
 
+Result<Seal> seal_of(const Command& command, const std::string& data_dir) {
+  return command.key_from.empty() ? Seal::of_data_dir(data_dir) : Seal::of_source(command.key_from);
+}
+
 // Of a server, with the lock on its folder held.
 Result<Owner> owner_of(const std::string& data_dir) {
   char host[256] = "";
@@ -153,7 +157,7 @@ std::string some_digits(std::size_t count) {
 Result<int> serve(const Command& command) {
   const DataDir folder = TRY(locked_folder(command.data_dir));
   const ListenSettings settings = TRY(listen_settings(command, folder.path));
-  const Seal seal = TRY(Seal::of_data_dir(folder.path));
+  const Seal seal = TRY(seal_of(command, folder.path));
   ::unsetenv("MILLRACE_KEY");  // no thread is there yet; children must not have it
   // Only they read secrets.
   if (!command.secrets.empty()) ::setenv("MILLRACE_SECRETS", command.secrets.c_str(), 1);
@@ -202,7 +206,7 @@ Result<int> serve(const Command& command) {
 
 Result<int> user_command(const Command& command) {
   const std::string folder = TRY(made_folder(command.data_dir));
-  const Seal seal = TRY(Seal::of_data_dir(folder));
+  const Seal seal = TRY(seal_of(command, folder));
   const auto store = TRY(open_store(command, folder, seal, std::nullopt));
   if (command.kind == Command::Kind::list_users) {
     for (const User& user : TRY(store->users())) {

@@ -10,6 +10,7 @@
 
 #include "base/disk.h"
 #include "server/errors.h"
+#include "wire/secret_source.h"
 #include "wire/sigv4.h"
 
 namespace server {
@@ -79,6 +80,12 @@ base::Result<Seal> Seal::of_digits(std::string_view digits) {
 base::Result<Seal> Seal::of_data_dir(const std::string& data_dir) {
   if (const char* given = std::getenv("MILLRACE_KEY")) return of_digits(given);
   return of_digits(TRY(made_once(data_dir + "/key")));
+}
+
+base::Result<Seal> Seal::of_source(const std::string& source) {
+  std::string text = TRY(TRY(wire::SecretSource::parse(source)).read(key_name, wire::process_environment));
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
+  return of_digits(text);
 }
 
 std::string Seal::mark() const { return wire::sha256_hex("millrace key " + key_); }

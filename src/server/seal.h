@@ -3,8 +3,9 @@
 // Secrets at rest: AES-256-GCM under the server's key, bound to what they belong to (its ARN or access key), so that a
 // sealed text moved to another row does not open. Immutable; any thread.
 //
-// The key: MILLRACE_KEY (64 hexadecimal digits), else the file `key` of the data directory, made on first use with mode
-// 0600. How it fails: server.bad_key, server.sealed_damaged.
+// The key: what --key-from names (a file or a program of the user's), else MILLRACE_KEY, else the file `key` of the
+// data directory, made on first use with mode 0600; 64 hexadecimal digits in each. How it fails: server.bad_key,
+// server.sealed_damaged, and of --key-from wire.no_secret.
 #pragma once
 
 #include <string>
@@ -14,9 +15,13 @@
 
 namespace server {
 
+inline constexpr const char* key_name = "millrace-server";
+
 class Seal {
  public:
   static base::Result<Seal> of_data_dir(const std::string& data_dir);
+  // As wire::SecretSource reads it; the key's name there is key_name.
+  static base::Result<Seal> of_source(const std::string& source);
   static base::Result<Seal> of_digits(std::string_view digits);
 
   std::string close(std::string_view secret, std::string_view belongs_to) const;

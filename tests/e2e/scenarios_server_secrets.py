@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 
-from api_server import Migration
+from api_server import ApiServer, Migration
 from harness import expect, expect_same, scenario
 from scenarios_server import ORDERS, caught_up, expect_error, started
 from servers import wait_for
@@ -118,6 +118,39 @@ def missing(one, folder):
     expect_same(tested(Username="postgres", Password="p", ServerName="127.0.0.1", Port=plain["Port"])[0], "successful", "by password")
     (folder / "prod/source").write_text(text)
     expect_same(tested(**named)[0], "successful", "by the secret again")
+
+
+@scenario("server.key_from_a_program")
+def key_from_a_program(bench):
+    """The key under which the server stores secrets comes from a program or a folder, and lies nowhere else."""
+    program, folder = bench.folder / "key.sh", bench.folder / "keys"
+    folder.mkdir()
+    keys = {"command": "ab" * 32, "file": "ab" * 32}
+    program.write_text(f"#!/bin/sh\n[ \"$1\" = millrace-server ] && echo {keys['command']}\n")
+    program.chmod(0o700)
+    (folder / "millrace-server").write_text(keys["file"] + "\n")
+    server = ApiServer(bench, "--key-from", f"command:{program}")
+    key = server.add_user("tester", "administrator", "--key-from", f"file:{folder}")
+    dms = server.start().client(key)
+    dms.create_endpoint(EndpointIdentifier="a", EndpointType="source", EngineName="postgres", ServerName="h", Port=1, Username="u",
+                        Password=PASSWORD, DatabaseName="d")
+    server.stop()
+    expect(not (server.data / "key").exists(), "a key was made")
+    for file in server.data.rglob("*"):
+        expect(not file.is_file() or keys["command"].encode() not in file.read_bytes(), f"{file} holds the key")
+
+    def refused(source, words):
+        done = subprocess.run([bench.binary, "serve", "--data-dir", str(server.data), "--listen", "127.0.0.1:0", "--key-from", source],
+                              capture_output=True, text=True, timeout=60)
+        expect(done.returncode != 0 and words in done.stderr, f"{source}: {done.returncode}: {done.stderr}")
+    (folder / "millrace-server").write_text("cd" * 32)
+    refused(f"file:{folder}", "server.bad_key")
+    (folder / "millrace-server").write_text("cd")
+    refused(f"file:{folder}", "server.bad_key")
+    refused("command:/bin/false", "wire.no_secret")
+    refused("env:MILLRACE_", "neither file:/folder nor command:/program")
+    server.start()
+    expect_same(len(dms.describe_endpoints()["Endpoints"]), 1, "endpoints")
 
 
 @scenario("input.secrets")
