@@ -72,7 +72,8 @@ constexpr std::array task_metrics{
                      [](const TaskView& task) { return sum_of(task.report, "FullLoadRows"); }},
     Metric<TaskView>{"millrace_task_loaded_bytes_total", "its rate / 1024 is FullLoadThroughputBandwidthTarget, KB/s",
                      "counter", [](const TaskView& task) { return number(task, "bytes_loaded"); }},
-    Metric<TaskView>{"millrace_task_cpu_seconds_total", "100 times its rate is CPUUtilization of a task, percent",
+    Metric<TaskView>{"millrace_task_cpu_seconds_total",
+                     "100 times its rate is CPUUtilization of a task, percent; CPUAllocated is 0, for there is no cap",
                      "counter", [](const TaskView& task) { return task.process.cpu_seconds; }},
     Metric<TaskView>{"millrace_task_memory_bytes", "MemoryUsage (MB there)", "gauge",
                      [](const TaskView& task) { return task.process.memory_bytes; }},
@@ -87,8 +88,9 @@ struct InstanceView {
 };
 
 constexpr std::array instance_metrics{
-    Metric<InstanceView>{"millrace_instance_memory_bytes", "memory that the instance's class gives its tasks", "gauge",
-                         [](const InstanceView& seen) { return seen.budget.memory_bytes; }},
+    Metric<InstanceView>{"millrace_instance_memory_bytes",
+                         "memory that the instance's class gives its tasks together (MemoryAllocated, MiB, is of one)",
+                         "gauge", [](const InstanceView& seen) { return seen.budget.memory_bytes; }},
     Metric<InstanceView>{"millrace_instance_memory_free_bytes", "FreeableMemory of what the class gives, bytes",
                          "gauge",
                          [](const InstanceView& seen) { return seen.budget.memory_bytes - seen.memory_bytes; }},
@@ -96,6 +98,14 @@ constexpr std::array instance_metrics{
                          [](const InstanceView& seen) { return seen.budget.storage_bytes; }},
     Metric<InstanceView>{"millrace_instance_storage_free_bytes", "FreeStorageSpace of AllocatedStorage, bytes", "gauge",
                          [](const InstanceView& seen) { return seen.budget.storage_bytes - seen.storage_bytes; }},
+};
+
+constexpr std::array config_metrics{
+    Metric<InstanceView>{"millrace_config_memory_bytes", "memory that MaxCapacityUnits gives the replication", "gauge",
+                         [](const InstanceView& seen) { return seen.budget.memory_bytes; }},
+    Metric<InstanceView>{"millrace_config_memory_free_bytes",
+                         "CapacityUtilization, percent, is 100 times 1 minus this over all", "gauge",
+                         [](const InstanceView& seen) { return seen.budget.memory_bytes - seen.memory_bytes; }},
 };
 
 constexpr std::array machine_metrics{
@@ -168,18 +178,40 @@ void add_latencies(std::string& out, std::string_view name, std::string_view hel
   }
 }
 
+double memory_of(const Ground& ground, const Resource& task) {
+  if (task.state != "running" && task.state != "starting" && task.state != "stopping") return 0;
+  return process_counts(read_report(ground, task).value("pid", 0)).private_bytes;
+}
+
 base::Result<std::vector<InstanceView>> instances_of(Ground& ground) {
   std::vector<InstanceView> out;
   for (const Resource& instance : TRY(ground.store.list(instance_kind, {}, "", SIZE_MAX / 2))) {
     InstanceView view{.id = instance.id, .budget = budget_of(instance)};
     for (const Resource& task : TRY(ground.store.referring(task_kind, instance.arn))) {
       view.storage_bytes += folder_bytes(ground.task_folder(task));
-      if (task.state != "running" && task.state != "starting" && task.state != "stopping") continue;
-      view.memory_bytes += process_counts(read_report(ground, task).value("pid", 0)).private_bytes;
+      view.memory_bytes += memory_of(ground, task);
     }
     out.push_back(std::move(view));
   }
   return out;
+}
+
+base::Result<std::vector<InstanceView>> configs_of(Ground& ground) {
+  std::vector<InstanceView> out;
+  for (const Resource& config : TRY(ground.store.list(config_kind, {}, "", SIZE_MAX / 2))) {
+    out.push_back({.id = config.id, .budget = budget_of(config), .memory_bytes = memory_of(ground, config)});
+  }
+  return out;
+}
+
+template <typename Metrics>
+void add_shared(std::string& out, const Metrics& metrics, const char* label, const std::vector<InstanceView>& views) {
+  for (const auto& metric : metrics) {
+    head(out, metric.name, metric.help, metric.type);
+    for (const InstanceView& view : views) {
+      out += fmt::format("{}{{{}=\"{}\"}} {}\n", metric.name, label, view.id, metric.value(view));
+    }
+  }
 }
 
 // As CloudWatch names it: the instance, and the last part of the task's ARN; and the task's name.
@@ -231,13 +263,8 @@ base::Result<std::string> Metrics::text(Ground& ground) {
       out += fmt::format("{}{{{}}} {}\n", metric.name, task.labels, metric.value(task));
     }
   }
-  const std::vector<InstanceView> instances = TRY(instances_of(ground));
-  for (const auto& metric : instance_metrics) {
-    head(out, metric.name, metric.help, metric.type);
-    for (const InstanceView& instance : instances) {
-      out += fmt::format("{}{{instance=\"{}\"}} {}\n", metric.name, instance.id, metric.value(instance));
-    }
-  }
+  add_shared(out, instance_metrics, "instance", TRY(instances_of(ground)));
+  add_shared(out, config_metrics, "config", TRY(configs_of(ground)));
   add_latencies(out, "millrace_task_read_seconds", "from the source's log to us, of each batch", "source_latencies",
                 tasks);
   add_latencies(out, "millrace_task_apply_seconds", "from the commit at the source to the target, of each group",

@@ -98,7 +98,9 @@ Result<json> create_config(Ground& ground, const Request& request) {
                   {"members", json::object()},
                   {"settings", json::object()}};
   TRY(settle(ground, request, config));
-  TRY(ground.store.commit({.removed = {}, .put = {config}, .tags = {{config.arn, tags}}, .events = {}}));
+  Change change{.removed = {}, .put = {config}, .tags = {{config.arn, tags}}, .events = {}};
+  change.events.push_back(event_of(ground, task_source_type, id, "creation", "Replication created"));
+  TRY(ground.store.commit(change));
   return json{{"ReplicationConfig", config.shown}};
 }
 
@@ -120,7 +122,10 @@ Result<json> modify_config(Ground& ground, const Request& request) {
                         "the endpoints of a replication that was started are fixed");
   }
   TRY(settle(ground, request, config));
-  TRY(ground.store.commit({.removed = {}, .put = {config}, .tags = {}, .events = {}}));
+  Change change{.removed = {}, .put = {config}, .tags = {}, .events = {}};
+  change.events.push_back(
+      event_of(ground, task_source_type, config.id, "configuration change", "Replication modified"));
+  TRY(ground.store.commit(change));
   return json{{"ReplicationConfig", config.shown}};
 }
 

@@ -164,7 +164,10 @@ Result<json> move_task(Ground& ground, const Request& request) {
   // Instances of this server are on one machine: the task's files stay where they are.
   task.shown["ReplicationInstanceArn"] = instance.arn;
   task.refers_to = std::vector{task.inner.value("source", ""), task.inner.value("target", ""), instance.arn};
-  TRY(ground.store.commit({.removed = {}, .put = {task}, .tags = {}, .events = {}}));
+  Change change{.removed = {}, .put = {task}, .tags = {}, .events = {}};
+  change.events.push_back(event_of(ground, task_source_type, task.id, "state change",
+                                   fmt::format("Replication task moved to the instance {}", instance.id)));
+  TRY(ground.store.commit(change));
   json out = answered(ground, task, "moving");
   out["ReplicationTask"]["TargetReplicationInstanceArn"] = instance.arn;
   return out;
