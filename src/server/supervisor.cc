@@ -93,13 +93,17 @@ Result<void> guarded(const Work& work) {
   }
 }
 
-std::string stop_reason(const Resource& task, const json& report) {
+// Of a task that came to its end by itself.
+std::string stop_reason(const Resource& task) {
   const json& members = task.inner["members"];
   if (members.value("MigrationType", "") == "full-load") return "Stop Reason FULL_LOAD_ONLY_FINISHED";
   const std::string stop = members.value("CdcStopPosition", "");
   if (stop.starts_with("server_time")) return "Stop Reason STOPPED_AT_SERVER_TIME";
   if (stop.starts_with("commit_time")) return "Stop Reason STOPPED_AT_COMMIT_TIME";
-  const bool cached = report.value("changes_applied", 0) > 0;
+  const json settings = task.inner.value("settings", json::object());
+  const json load = settings.value("FullLoadSettings", json::object());
+  const auto is_on = [&](const char* name) { return load.contains(name) && load[name] == json(true); };
+  const bool cached = is_on("StopTaskCachedChangesApplied") && !is_on("StopTaskCachedChangesNotApplied");
   return cached ? "Stop Reason STOPPED_AFTER_CACHED_EVENTS" : "Stop Reason STOPPED_AFTER_FULL_LOAD";
 }
 
@@ -303,7 +307,7 @@ Result<void> Supervisor::start_process(Resource& task) {
 Result<void> Supervisor::ended(Resource& task, const json& report, const std::string& how) {
   const json end = report.value("ended", json::object());
   const std::string outcome = end.value("outcome", "");
-  if (outcome == "finished") return settle(task, "stopped", stop_reason(task, report), "");
+  if (outcome == "finished") return settle(task, "stopped", stop_reason(task), "");
   if (outcome == "failed") {
     const bool transient = end.value("transient", false);
     return settle(task, "failed", transient ? "Stop Reason RECOVERABLE_ERROR" : "Stop Reason FATAL_ERROR",

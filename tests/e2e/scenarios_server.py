@@ -2,6 +2,7 @@
 """The server: unchanged clients of the API drive migrations, whatever is killed."""
 
 import contextlib
+import datetime
 import json
 import os
 import pty
@@ -77,6 +78,7 @@ def whole_migration(bench):
     now = one.stop()
     expect_same(now["StopReason"], "Stop Reason NORMAL", "why it stopped")
     expect(now["ReplicationTaskStats"]["FullLoadProgressPercent"] == 100, str(now["ReplicationTaskStats"]))
+    expect(now["RecoveryCheckpoint"].startswith("checkpoint:V1#"), str(now))
     source.execute("INSERT INTO orders SELECT g, 'while stopped' FROM generate_series(3000, 3100) g")
     one.start("resume-processing")
     one.wait_for("running")
@@ -106,6 +108,27 @@ def full_load(bench):
     one.wait_for("stopped")
     expect_equal(source, target, ["orders"])
     one.remove()
+
+
+@scenario("server.stop_reasons")
+def stop_reasons(bench):
+    """A task that ends by itself says why: after its load, with the changes of meanwhile, at a time of the clock."""
+    server, client = started(bench)
+    source = bench.source()
+    source.execute(ORDERS)
+
+    def ended(name, settings=None, **members):
+        one = Migration(server, client, source, bench.target(), name=name).define(settings)
+        if members:
+            client.modify_replication_task(ReplicationTaskArn=one.task, **members)
+        one.start()
+        now = one.wait_for("stopped")
+        expect_equal(source, one.target, ["orders"])
+        return now["StopReason"]
+    expect_same(ended("a", {"FullLoadSettings": {"StopTaskCachedChangesNotApplied": True}}), "Stop Reason STOPPED_AFTER_FULL_LOAD", "why")
+    expect_same(ended("b", {"FullLoadSettings": {"StopTaskCachedChangesApplied": True}}), "Stop Reason STOPPED_AFTER_CACHED_EVENTS", "why")
+    soon = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=8)
+    expect_same(ended("c", CdcStopPosition=f"server_time:{soon:%Y-%m-%dT%H:%M:%S}"), "Stop Reason STOPPED_AT_SERVER_TIME", "why")
 
 
 @scenario("server.killed_server_finds_its_tasks")
