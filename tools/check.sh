@@ -7,5 +7,6 @@ cd "$(dirname "$0")/.."
 . tools/environment.sh
 tools/format.sh
 "$PYTHON" tools/tidy.py
+"$PYTHON" tools/sim/plant_faults.py --check
 tools/build.sh
 exec "$PYTHON" tools/run_tests.py unit

@@ -10,6 +10,7 @@ millrace_sim_planted only (cmake option MILLRACE_PLANTED_FAULTS).
 Usage: plant_faults.py --write FOLDER   writes the changed files
        plant_faults.py --files          their names
        plant_faults.py --names          number, name and description of each fault
+       plant_faults.py --check          fails when the list does not fit the sources any more
 A text that is not found exactly once is an error: the list must follow the code.
 """
 
@@ -22,11 +23,11 @@ TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 
 FAULTS = [
     ("skip_fence", "changes that a table's load holds already are applied again", "engine/route.cc",
-     [("if (commit_log_ <= fence_high_ && fence->second", "if (!FAULT && commit_log_ <= fence_high_ && fence->second")]),
+     [("if (commit_log_ <= fence_high_ && route", "if (!FAULT && commit_log_ <= fence_high_ && route")]),
     ("fence_without_running", "a fence takes transactions that ran during the snapshot for part of it",
      "engine/route.cc",
-     [("fence->second.holds(commit_log_, xid_))",
-       "(FAULT ? commit_log_ <= fence->second.high : fence->second.holds(commit_log_, xid_)))")]),
+     [("route.fence->holds(commit_log_, xid_))",
+       "(FAULT ? commit_log_ <= route.fence->high : route.fence->holds(commit_log_, xid_)))")]),
     ("fence_not_recorded", "the fence of a load is forgotten", "engine/load.cc",
      [("    record.fence = fence;", "    record.fence = FAULT ? model::Fence{} : fence;")]),
     ("ack_before_relay_sync", "the source is told to forget what the relay has not synced", "engine/change_queue.cc",
@@ -263,6 +264,8 @@ def main():
             if not path.exists() or path.read_text() != text:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(text)
+    elif sys.argv[1:2] == ["--check"]:
+        planted()
     else:
         raise SystemExit(__doc__)
 
