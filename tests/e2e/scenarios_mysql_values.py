@@ -2,11 +2,12 @@
 """MySQL and MariaDB: values of 300 MB, and servers that take or send smaller packets."""
 
 import contextlib
-import hashlib
+import json
+import pathlib
+import subprocess
+import sys
 
-import pyarrow.parquet
-
-from harness import expect, expect_same, files_of, scenario, select, transform
+from harness import expect, expect_same, scenario, select, transform
 from mysql_servers import MariaDB, MySQL, MysqlDatabase
 
 MEBI = 1 << 20
@@ -27,24 +28,12 @@ def hashes(database, table):
     return {int(key): digest for key, digest in database.execute(f"SELECT id, {text} FROM {table}")}
 
 
-def csv_hashes(folder, place):
-    """{id: SHA-256} of the values in the files: the last of id,v with the value in hexadecimal digits."""
-    found = {}
-    for path in files_of(folder, place):
-        with path.open("rb") as file:
-            for line in file:
-                *_, key, digits = line.rstrip(b"\n").rsplit(b",", 2)
-                found[int(key.strip(b'"'))] = hashlib.sha256(bytes.fromhex(digits.strip(b'"').decode())).hexdigest()
-    return found
-
-
-def parquet_hashes(folder, place):
-    found = {}
-    for path in files_of(folder, place):
-        rows = pyarrow.parquet.read_table(path, columns=["id", "v"])
-        for key, value in zip(rows.column("id").to_pylist(), rows.column("v")):
-            found[key] = hashlib.sha256(value.as_buffer()).hexdigest()
-    return found
+def hashes_of_files(folder, place):
+    """The same of the values in the files there."""
+    done = subprocess.run([sys.executable, pathlib.Path(__file__).with_name("value_hashes.py"), folder / place],
+                          capture_output=True, text=True)
+    expect(done.returncode == 0, done.stderr)
+    return {int(key): digest for key, digest in json.loads(done.stdout).items()}
 
 
 def carry_huge_values(source, targets):
@@ -74,9 +63,9 @@ def huge_values_to_files(bench):
     """The same to CSV and Parquet."""
     source = bench.source(server_of(bench, MySQL, "source"))
     targets = []
-    for form, read in (("csv", csv_hashes), ("parquet", parquet_hashes)):
+    for form in ("csv", "parquet"):
         folder, lake = bench.lake(f"lake-{form}", DataFormat=form)
-        targets.append((bench.task(source, lake, [select(source.name)]), lambda folder=folder, read=read: read(folder, f"{source.name}/t")))
+        targets.append((bench.task(source, lake, [select(source.name)]), lambda folder=folder: hashes_of_files(folder, f"{source.name}/t")))
     carry_huge_values(source, targets)
 
 
