@@ -11,6 +11,7 @@ function(unit_test name)
   target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O0>)
   target_link_libraries(${name} PRIVATE system_openssl ${TEST_DEPENDS} GTest::gtest_main GTest::gtest)
   precompile(${name} base_test ${MILLRACE_PRECOMPILED} <gtest/gtest.h>)
+  compile_in_batches(${name})
   add_test(NAME ${name} COMMAND ${name})
 endfunction()
 

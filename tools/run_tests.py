@@ -118,7 +118,7 @@ def build_fuzz():
                 "-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1 -gline-tables-only -DNDEBUG",
                 "-DCMAKE_C_COMPILER=clang-16", "-DCMAKE_CXX_COMPILER=clang++-16", "-DMILLRACE_FUZZ=ON",
                 "-DMILLRACE_SANITIZE=address,undefined", "-DBUILD_TESTING=OFF", "-DMILLRACE_PRECOMPILE=ON",
-                "--", "fuzz_targets"])
+                "-DMILLRACE_BATCH=6", "--", "fuzz_targets"])
 
 
 def fuzz(tally, options):

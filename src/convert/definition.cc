@@ -191,32 +191,32 @@ bool is_utc(const Literal& zone) { return zone.kind == Literal::Kind::text && in
 
 // timezone('utc'::text, now()), now() AT TIME ZONE 'utc'::text
 std::optional<DefaultValue::Kind> take_moment(DefinitionReader& reader) {
-  using Kind = DefaultValue::Kind;
+  using Moment = DefaultValue::Kind;
   TokenReader& words = reader.words();
   if (words.take_symbol('(')) {
-    const std::optional<Kind> inner = take_moment(reader);
+    const std::optional<Moment> inner = take_moment(reader);
     return words.take_symbol(')') ? inner : std::nullopt;
   }
   if (reader.language() == Language::mysql) {
-    if (take_call(words, "UTC_TIMESTAMP")) return Kind::utc_now;
-    if (take_call(words, "CURDATE") || take_call(words, "CURRENT_DATE")) return Kind::today;
-    return take_now(words) ? std::optional(Kind::now) : std::nullopt;
+    if (take_call(words, "UTC_TIMESTAMP")) return Moment::utc_now;
+    if (take_call(words, "CURDATE") || take_call(words, "CURRENT_DATE")) return Moment::today;
+    return take_now(words) ? std::optional(Moment::now) : std::nullopt;
   }
-  if (words.take_word("CURRENT_DATE")) return Kind::today;
+  if (words.take_word("CURRENT_DATE")) return Moment::today;
   if (words.is_word("TIMEZONE")) {
     words.next();
     if (!words.take_symbol('(')) return std::nullopt;
     const std::optional<Literal> zone = reader.literal();
     const bool is_said = zone && is_utc(*zone) && words.take_symbol(',') && take_now(words) && words.take_symbol(')');
-    return is_said ? std::optional(Kind::utc_now) : std::nullopt;
+    return is_said ? std::optional(Moment::utc_now) : std::nullopt;
   }
   if (!take_now(words)) return std::nullopt;
   std::string cast;
-  if (reader.take_cast(cast)) return cast == "date" ? std::optional(Kind::today) : std::nullopt;
-  if (!words.take_word("AT")) return Kind::now;
+  if (reader.take_cast(cast)) return cast == "date" ? std::optional(Moment::today) : std::nullopt;
+  if (!words.take_word("AT")) return Moment::now;
   if (!words.take_words("TIME", "ZONE")) return std::nullopt;
   const std::optional<Literal> zone = reader.literal();
-  return zone && is_utc(*zone) ? std::optional(Kind::utc_now) : std::nullopt;
+  return zone && is_utc(*zone) ? std::optional(Moment::utc_now) : std::nullopt;
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ const char* migration_text(MigrationType type) {
 }
 
 constexpr int load_passes_max = 5;
-constexpr base::Nanos report_interval = std::chrono::seconds(1);
+constexpr base::Nanos load_report_interval = std::chrono::seconds(1);
 constexpr std::size_t connector_budget_bytes = 64u << 20;
 
 }  // namespace
@@ -310,7 +310,7 @@ Result<void> Attempt::load_pass(std::vector<const PlannedTable*> tables, std::st
   base::TaskGroup reporting(stop);
   if (report_.is_wanted() && streams(definition_)) {
     reporting.spawn("report", [this](std::stop_token own) -> Result<void> {
-      while (environment_.clock->pause(report_interval, own)) TRY(report(ControlReport::Phase::full_load));
+      while (environment_.clock->pause(load_report_interval, own)) TRY(report(ControlReport::Phase::full_load));
       return {};
     });
   }

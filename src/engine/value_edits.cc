@@ -13,7 +13,7 @@ using model::Type;
 namespace {
 
 constexpr std::size_t decimals_max = 6;
-constexpr std::int64_t second_micros = 1'000'000;
+constexpr std::int64_t micros_a_second = 1'000'000;
 constexpr std::size_t kilobyte = 1024;
 constexpr std::uint64_t dms_default_limit = 32 * kilobyte;
 
@@ -129,9 +129,9 @@ bool TableEdits::edit_bytes(const Edit& edit, std::string_view value, std::strin
     case Kind::six_decimals: return round_decimals(value, out);
     case Kind::whole_seconds: {
       const std::int64_t micros = model::load_fixed(value);
-      if (micros % second_micros == 0) return false;
+      if (micros % micros_a_second == 0) return false;
       out.clear();
-      model::append_fixed(out, micros - micros % second_micros);
+      model::append_fixed(out, micros - micros % micros_a_second);
       return true;
     }
   }
@@ -154,8 +154,8 @@ void TableEdits::edit_column(const Edit& edit, model::ColumnVector& column, Cuts
   bool changed = false;
   for (std::size_t row = 0; row < column.present.size(); ++row) {
     if (edit.kind == Kind::whole_seconds) {
-      if (column.present[row] == 0 || column.fixed[row] % second_micros == 0) continue;
-      column.fixed[row] -= column.fixed[row] % second_micros;
+      if (column.present[row] == 0 || column.fixed[row] % micros_a_second == 0) continue;
+      column.fixed[row] -= column.fixed[row] % micros_a_second;
       note(edit, 0, 0, cuts);
       cuts.rows.push_back(row);
       continue;

@@ -101,7 +101,7 @@ struct Check {
   Findings (*find)(const Plan& plan);
 };
 constexpr std::string_view everything = "millrace-check";
-constexpr Check checks[] = {
+constexpr Check all_checks[] = {
     {everything, About::any, false, "", nullptr},
     {"all-check-source-selection-rules", About::any, false, "TableMappings", nothing_selected},
     {"table-with-no-primary-key-or-unique-constraint", About::any, true, "", tables_without_key},
@@ -187,7 +187,7 @@ bool is_text_by_name(std::string_view native) {
 
 std::vector<std::string> applicable_checks(const Route& route) {
   std::vector<std::string> out;
-  for (const Check& check : checks) {
+  for (const Check& check : all_checks) {
     if (auto name = full_name(check, route)) out.push_back(std::move(*name));
   }
   std::sort(out.begin(), out.end());
@@ -196,7 +196,7 @@ std::vector<std::string> applicable_checks(const Route& route) {
 
 std::vector<std::string_view> checked_objects() {
   std::vector<std::string_view> out;
-  for (const Check& check : checks) {
+  for (const Check& check : all_checks) {
     if (!check.object.empty()) out.push_back(check.object);
   }
   return out;
@@ -204,7 +204,7 @@ std::vector<std::string_view> checked_objects() {
 
 json verdicts(const Plan& plan, const Route& route, const std::vector<std::string>& names) {
   json out = json::array();
-  for (const Check& check : checks) {
+  for (const Check& check : all_checks) {
     const auto name = full_name(check, route);
     if (name && std::find(names.begin(), names.end(), *name) != names.end()) out.push_back(verdict(check, *name, plan));
   }

@@ -20,7 +20,7 @@ namespace {
 
 constexpr std::size_t identity_bytes_max = 64;
 
-base::Error bad(const std::string& path, std::string_view what) {
+base::Error unusable(const std::string& path, std::string_view what) {
   return base::failed(errors::bad_data_dir, "{}: {}", path, what);
 }
 
@@ -28,7 +28,7 @@ base::Result<std::string> absolute(const std::string& path) {
   if (path.empty()) return base::failed(errors::bad_data_dir, "--data-dir must not be empty");
   std::error_code code;
   const std::filesystem::path out = std::filesystem::absolute(path, code).lexically_normal();
-  if (code) return bad(path, code.message());
+  if (code) return unusable(path, code.message());
   std::string text = out.string();
   while (text.size() > 1 && text.back() == '/') text.pop_back();
   return text;
@@ -78,18 +78,18 @@ base::Result<DataDir> DataDir::lock(const std::string& path, base::Random& rando
   DataDir folder(TRY(absolute(path)));
   std::error_code code;
   std::filesystem::create_directories(folder.path_, code);
-  if (code) return bad(folder.path_, code.message());
+  if (code) return unusable(folder.path_, code.message());
   const std::string lock_name = folder.path_ + "/lock";
   folder.lock_file_ = ::open(lock_name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (folder.lock_file_ < 0) return bad(lock_name, std::strerror(errno));
+  if (folder.lock_file_ < 0) return unusable(lock_name, std::strerror(errno));
   if (::flock(folder.lock_file_, LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK) return bad(lock_name, std::strerror(errno));
+    if (errno != EWOULDBLOCK) return unusable(lock_name, std::strerror(errno));
     return base::failed(errors::data_dir_in_use, "{} is in use by {}", folder.path_, holder(folder.lock_file_));
   }
   const std::string pid = std::to_string(::getpid()) + "\n";
   if (::ftruncate(folder.lock_file_, 0) != 0 ||
       ::pwrite(folder.lock_file_, pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {
-    return bad(lock_name, std::strerror(errno));
+    return unusable(lock_name, std::strerror(errno));
   }
   base::PosixDisk disk;
   folder.identity_ = TRY(read_identity(disk, folder.path_));
@@ -117,7 +117,7 @@ base::Result<void> DataDir::clear() {
   for (const char* name : {"state.sqlite", "state.sqlite-wal", "state.sqlite-shm", "relay", "spool", "identity"}) {
     std::error_code code;
     std::filesystem::remove_all(path_ + "/" + name, code);
-    if (code) return bad(path_ + "/" + name, code.message());
+    if (code) return unusable(path_ + "/" + name, code.message());
   }
   return {};
 }

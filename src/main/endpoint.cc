@@ -46,12 +46,6 @@ constexpr std::array<std::string_view, 9> general_members{
     "EndpointIdentifier", "EndpointType",        "EngineName", "EngineDisplayName", "ExtraConnectionAttributes", "Tags",
     "ResourceIdentifier", "MillracePasswordEnv", "KmsKeyId"};
 
-std::string lower(std::string_view text) {
-  std::string out;
-  for (const char c : text) out += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return out;
-}
-
 std::string_view last_name(std::string_view path) {
   const std::size_t dot = path.rfind('.');
   return dot == std::string_view::npos ? path : path.substr(dot + 1);
@@ -272,6 +266,12 @@ class EndpointReader {
 };
 
 }  // namespace
+
+std::string lower(std::string_view text) {
+  std::string out;
+  for (const char c : text) out += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return out;
+}
 
 std::string_view side_name(Side side) { return side == Side::source ? "source" : "target"; }
 

@@ -24,6 +24,8 @@ namespace main_program {
 
 enum class Side { source, target };
 std::string_view side_name(Side side);
+// Names of members mean the same whatever their case.
+std::string lower(std::string_view text);
 
 using Environ = std::function<std::optional<std::string>(const std::string&)>;
 

@@ -16,7 +16,7 @@
 namespace main_program {
 namespace {
 
-void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+void write_out(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
 
 base::Result<model::TableName> table_of(const std::string& text) {
   const std::size_t dot = text.find('.');
@@ -43,13 +43,13 @@ base::Result<MappedRows> map_file(const Command& command, Session& session) {
     const auto comparison = [](const model::TableSchema&, const model::Column& column) {
       return model::plain_comparison(column.type.type);
     };
-    return map_rows(mapping, table, comparison, text, is_csv, print);
+    return map_rows(mapping, table, comparison, text, is_csv, write_out);
   }
   const engine::Environment environment = session.environment();
   const connect::Context context = engine::make_context(session.document().definition, environment, nullptr, false);
   const auto source = TRY(environment.open_source(context));
   const model::TableSchemaPtr table = TRY(source->catalog().describe(name));
-  return map_rows(mapping, *table, engine::dialect_of(*source).comparison, text, is_csv, print);
+  return map_rows(mapping, *table, engine::dialect_of(*source).comparison, text, is_csv, write_out);
 }
 
 }  // namespace
@@ -60,7 +60,7 @@ base::Result<int> explain_mappings(const Command& command) {
   if (!command.table.empty()) only = TRY(table_of(command.table));
   const engine::ExplainedMapping explained =
       TRY(engine::explain_mapping(session->document().definition, session->environment(), only));
-  print(command.json ? explained_json(explained) : explained_text(explained));
+  write_out(command.json ? explained_json(explained) : explained_text(explained));
   for (const engine::ExplainedTable& table : explained.tables) {
     if (!table.problems.empty()) return exit_bad_input;
   }

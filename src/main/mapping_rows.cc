@@ -214,7 +214,7 @@ class RowMapper {
   std::unique_ptr<mapping::RowTransform> transform_;
 };
 
-std::string trimmed(std::string_view text) {
+std::string without_blanks(std::string_view text) {
   const std::size_t first = text.find_first_not_of(" \t");
   return first == std::string_view::npos ? ""
                                          : std::string(text.substr(first, text.find_last_not_of(" \t") - first + 1));
@@ -247,8 +247,8 @@ Result<model::TableSchema> columns_from_text(const model::TableName& name, std::
     text.remove_prefix(std::min(end + 1, text.size()));
     const std::size_t colon = part.rfind(':');
     model::Column column;
-    column.name = column.source_name = trimmed(part.substr(0, colon));
-    const std::string word = colon == std::string_view::npos ? "string" : trimmed(part.substr(colon + 1));
+    column.name = column.source_name = without_blanks(part.substr(0, colon));
+    const std::string word = colon == std::string_view::npos ? "string" : without_blanks(part.substr(colon + 1));
     const std::optional<model::Type> type = model::type_from_name(word);
     if (column.name.empty() || !type || schema.find_column(column.name)) {
       return base::failed(errors::bad_usage, "--columns: \"{}\" is not like name:type with a DMS type",

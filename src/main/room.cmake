@@ -21,7 +21,8 @@ room(main_room
   LINKS spdlog::spdlog CLI11::CLI11 nlohmann_json::nlohmann_json)
 # connectors.cc lists each connector whose register.h is there: compile it again when one appears.
 file(GLOB registered ${CMAKE_SOURCE_DIR}/src/connectors/*/register.h)
-set_source_files_properties(${CMAKE_SOURCE_DIR}/src/main/connectors.cc PROPERTIES OBJECT_DEPENDS "${registered}")
+set_source_files_properties(${CMAKE_SOURCE_DIR}/src/main/connectors.cc PROPERTIES OBJECT_DEPENDS "${registered}"
+                            SKIP_UNITY_BUILD_INCLUSION ON)
 target_sources(main_room PRIVATE ${error_list})
 add_dependencies(main_room make_error_list)
 

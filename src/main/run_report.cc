@@ -16,7 +16,7 @@ using engine::TableStatus;
 using engine::TaskStatus;
 using nlohmann::json;
 
-constexpr double micros_in_second = 1e6;
+constexpr double micros_a_second = 1e6;
 constexpr base::WallMicros micros_in_milli = 1000;
 constexpr base::Nanos report_interval = std::chrono::seconds(1);
 
@@ -81,9 +81,9 @@ json stats_of(const TaskStatus& status, base::WallMicros started, base::WallMicr
            {"TablesLoading", loading},
            {"TablesQueued", queued},
            {"TablesErrored", errored}};
-  if (load_started != 0) out["FullLoadStartDate"] = static_cast<double>(load_started) / micros_in_second;
+  if (load_started != 0) out["FullLoadStartDate"] = static_cast<double>(load_started) / micros_a_second;
   if (load_ended != 0 && loading + queued == 0) {
-    out["FullLoadFinishDate"] = static_cast<double>(load_ended) / micros_in_second;
+    out["FullLoadFinishDate"] = static_cast<double>(load_ended) / micros_a_second;
   }
   return out;
 }

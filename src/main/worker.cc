@@ -58,12 +58,6 @@ base::Result<Endpoint> endpoint_of(const json& question, Side& side, const Secre
   return parse_endpoint(members, side, all_connectors(), environment_variable, secret_of);
 }
 
-std::string lower(std::string_view text) {
-  std::string out;
-  for (const char c : text) out += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return out;
-}
-
 // The extra connection attributes as they may be shown: values of secret ones become "***".
 std::string shown_attributes(std::string_view text, const std::vector<connect::OptionSpec>& specs) {
   std::string out;

@@ -18,7 +18,6 @@ constexpr int exponent_max = 1000;
 constexpr std::size_t literal_digits_max = 10'000;
 constexpr std::size_t uuid_length = 36;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool all_digits(std::string_view text) { return std::all_of(text.begin(), text.end(), is_digit); }
 
 std::string_view trimmed(std::string_view text) {
@@ -26,7 +25,6 @@ std::string_view trimmed(std::string_view text) {
   return first == std::string_view::npos ? "" : text.substr(first, text.find_last_not_of(' ') - first + 1);
 }
 
-bool is_integer(Type type) { return type >= Type::int1 && type <= Type::uint8; }
 bool is_text(Comparison comparison) {
   return comparison == Comparison::text_equal || comparison == Comparison::text_ordered ||
          comparison == Comparison::padded_equal || comparison == Comparison::padded_ordered;
@@ -197,7 +195,7 @@ std::optional<std::string> Comparer::literal(std::string_view text) const {
     if (!value) return std::nullopt;
     return *value ? "t" : "f";
   }
-  if (is_integer(type_)) {
+  if (model::is_integer(type_)) {
     std::string_view digits = trimmed(text);
     if (digits.starts_with('+')) digits.remove_prefix(1);
     std::int64_t value = 0;
@@ -224,7 +222,7 @@ bool Comparer::read_text(std::string_view text, Comparand& out) const {
     out.fixed = text == "t" || text == "true" ? 1 : 0;
     return out.fixed == 1 || text == "f" || text == "false";
   }
-  if (is_integer(type_)) return parse_whole(text, type_, out.fixed);
+  if (model::is_integer(type_)) return parse_whole(text, type_, out.fixed);
   if (type_ == Type::numeric) return out.text = text, !text.empty();
   if (model::is_real(type_)) return parse_real(text, type_, out.real);
   if (type_ == Type::time) return parse_time(text, out.fixed);

@@ -10,8 +10,6 @@
 namespace mapping {
 namespace {
 
-constexpr std::size_t tag_key_max = 128, tag_value_max = 256;
-
 std::string replaced(std::string text, std::string_view what, std::string_view by) {
   for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size())) {
     text.replace(at, what.size(), by);

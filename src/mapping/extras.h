@@ -8,6 +8,8 @@
 
 namespace mapping {
 
+constexpr std::size_t tag_key_max = 128, tag_value_max = 256;  // characters
+
 // Of the most exact locator, the first of several; placeholders replaced by the source's names.
 // mapping.bad_transformation when a tag then holds what S3 does not allow.
 base::Result<std::vector<std::pair<std::string, std::string>>> object_tags_of(const RuleSet& rules,

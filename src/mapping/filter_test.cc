@@ -6,9 +6,9 @@
 namespace mapping {
 namespace {
 
-using Op = FilterOperator;
+using FilterOp = FilterOperator;
 
-model::TableSchema table() {
+model::TableSchema photos() {
   model::TableSchema schema;
   schema.name = {"public", "orders"};
   model::Column column;
@@ -35,7 +35,7 @@ model::Comparison plain(const model::TableSchema&, const model::Column& column) 
 }
 
 base::Result<std::string> sql(std::vector<Filter> filters) {
-  const model::TableSchema source = table();
+  const model::TableSchema source = photos();
   const auto filter = TRY(TableFilter::compile(filters, source, plain));
   return filter.sql([](std::string_view t) { return quoted(t, '"'); },
                     [](std::string_view t) { return quoted(t, '\''); });
@@ -44,37 +44,37 @@ base::Result<std::string> sql(std::vector<Filter> filters) {
 Filter id(std::vector<FilterCondition> conditions) { return Filter{"1", "id", std::move(conditions)}; }
 
 TEST(Filter, including_conditions_are_joined_by_or) {
-  EXPECT_EQ(*sql({id({{Op::eq, "1", ""}, {Op::between, "3", "5"}})}),
+  EXPECT_EQ(*sql({id({{FilterOp::eq, "1", ""}, {FilterOp::between, "3", "5"}})}),
             R"(("id" = '1' OR ("id" >= '3' AND "id" <= '5')))");
 }
 
 TEST(Filter, negative_conditions_are_joined_by_and) {
-  EXPECT_EQ(*sql({id({{Op::noteq, "1", ""}, {Op::notbetween, "3", "5"}})}),
+  EXPECT_EQ(*sql({id({{FilterOp::noteq, "1", ""}, {FilterOp::notbetween, "3", "5"}})}),
             R"(("id" <> '1' AND ("id" < '3' OR "id" > '5')))");
 }
 
 TEST(Filter, negative_keeps_nulls_out_even_beside_null) {
-  EXPECT_EQ(*sql({id({{Op::gte, "1", ""}, {Op::null, "", ""}, {Op::noteq, "4", ""}})}),
+  EXPECT_EQ(*sql({id({{FilterOp::gte, "1", ""}, {FilterOp::null, "", ""}, {FilterOp::noteq, "4", ""}})}),
             R"(("id" >= '1' OR "id" IS NULL) AND ("id" <> '4'))");
 }
 
 TEST(Filter, several_filters_are_joined_by_and_and_quoted) {
-  EXPECT_EQ(*sql({id({{Op::notnull, "", ""}}), Filter{"1", "region \"x\"", {{Op::eq, "it's", ""}}}}),
+  EXPECT_EQ(*sql({id({{FilterOp::notnull, "", ""}}), Filter{"1", "region \"x\"", {{FilterOp::eq, "it's", ""}}}}),
             R"(("id" IS NOT NULL) AND ("region ""x""" = 'it''s'))");
 }
 
 TEST(Filter, refuses_what_the_server_would_refuse_later) {
-  EXPECT_FALSE(sql({id({{Op::eq, "one", ""}})}).ok());
-  EXPECT_FALSE(sql({id({{Op::eq, "1 OR 1=1", ""}})}).ok());
-  EXPECT_FALSE(sql({Filter{"1", "missing", {{Op::eq, "1", ""}}}}).ok());
-  EXPECT_FALSE(sql({Filter{"1", "photo", {{Op::null, "", ""}}}}).ok());
-  EXPECT_FALSE(sql({Filter{"1", "region \"x\"", {{Op::eq, std::string("a\0b", 3), ""}}}}).ok());
+  EXPECT_FALSE(sql({id({{FilterOp::eq, "one", ""}})}).ok());
+  EXPECT_FALSE(sql({id({{FilterOp::eq, "1 OR 1=1", ""}})}).ok());
+  EXPECT_FALSE(sql({Filter{"1", "missing", {{FilterOp::eq, "1", ""}}}}).ok());
+  EXPECT_FALSE(sql({Filter{"1", "photo", {{FilterOp::null, "", ""}}}}).ok());
+  EXPECT_FALSE(sql({Filter{"1", "region \"x\"", {{FilterOp::eq, std::string("a\0b", 3), ""}}}}).ok());
 }
 
 TEST(Filter, literals_are_brought_into_one_form) {
-  EXPECT_EQ(*sql({id({{Op::eq, " +007 ", ""}, {Op::gte, "-0", ""}})}), R"(("id" = '7' OR "id" >= '0'))");
-  EXPECT_FALSE(sql({id({{Op::eq, "2147483648", ""}})}).ok());
-  EXPECT_FALSE(sql({id({{Op::eq, "1.0", ""}})}).ok());
+  EXPECT_EQ(*sql({id({{FilterOp::eq, " +007 ", ""}, {FilterOp::gte, "-0", ""}})}), R"(("id" = '7' OR "id" >= '0'))");
+  EXPECT_FALSE(sql({id({{FilterOp::eq, "2147483648", ""}})}).ok());
+  EXPECT_FALSE(sql({id({{FilterOp::eq, "1.0", ""}})}).ok());
   const auto plain_of = [](model::Type type, const char* text) {
     return Comparer(model::plain_comparison(type), type).literal(text).value_or("refused");
   };
@@ -112,10 +112,10 @@ TEST(Filter, decimals_of_any_length_are_compared_as_numbers) {
 
 using model::CellState;
 
-// Rows of table() as texts: "-" NULL, "~" unchanged, "!" absent.
+// Rows of photos() as texts: "-" NULL, "~" unchanged, "!" absent.
 class Followed {
  public:
-  Followed(const std::vector<Filter>& filters, model::OldImage image) : source_(table()) {
+  Followed(const std::vector<Filter>& filters, model::OldImage image) : source_(photos()) {
     source_.old_image = image;
     if (image == model::OldImage::key) source_.old_key = {0};
     source_.primary_key = {0};

@@ -39,7 +39,7 @@ std::string rule(std::string_view id, std::string_view target, std::string_view 
 constexpr std::string_view orders = R"("schema-name":"public","table-name":"orders")";
 constexpr std::string_view orders_b = R"("schema-name":"public","table-name":"orders","column-name":"b")";
 
-model::TableSchema table() {
+model::TableSchema plain_orders() {
   model::TableSchema schema;
   schema.name = {"public", "orders"};
   for (const char* name : {"a", "b", "c"}) {
@@ -91,7 +91,7 @@ TEST(Mapping, schema_rule_wins_over_target_schema) {
 }
 
 TEST(Mapping, identity) {
-  const MappedTable mapped = with("").map(table()).take();
+  const MappedTable mapped = with("").map(plain_orders()).take();
   EXPECT_TRUE(mapped.identity_columns);
   EXPECT_EQ(mapped.columns, (std::vector<std::uint32_t>{0, 1, 2}));
   EXPECT_EQ(mapped.target->indexes.size(), 2u);
@@ -100,7 +100,8 @@ TEST(Mapping, identity) {
 }
 
 TEST(Mapping, renamed_column) {
-  const MappedTable mapped = with(rule("2", "column", "rename", orders_b, R"(,"value":"z")")).map(table()).take();
+  const MappedTable mapped =
+      with(rule("2", "column", "rename", orders_b, R"(,"value":"z")")).map(plain_orders()).take();
   EXPECT_FALSE(mapped.identity_columns);
   EXPECT_EQ(mapped.target->columns[1].name, "z");
   EXPECT_EQ(mapped.target->columns[1].source_name, "b");
@@ -112,7 +113,7 @@ TEST(Mapping, renamed_column) {
 }
 
 TEST(Mapping, removed_key_column_drops_the_key) {
-  const MappedTable mapped = with(rule("2", "column", "remove-column", orders_b)).map(table()).take();
+  const MappedTable mapped = with(rule("2", "column", "remove-column", orders_b)).map(plain_orders()).take();
   EXPECT_EQ(mapped.columns, (std::vector<std::uint32_t>{0, 2}));
   EXPECT_TRUE(mapped.target->primary_key.empty());
   EXPECT_TRUE(mapped.target->old_key.empty());
@@ -123,7 +124,7 @@ TEST(Mapping, removed_key_column_drops_the_key) {
 }
 
 TEST(Mapping, include_column_flips_the_default) {
-  const MappedTable mapped = with(rule("2", "column", "include-column", orders_b)).map(table()).take();
+  const MappedTable mapped = with(rule("2", "column", "include-column", orders_b)).map(plain_orders()).take();
   EXPECT_EQ(mapped.columns, (std::vector<std::uint32_t>{1}));
 }
 
@@ -155,7 +156,7 @@ TEST(Mapping, rules_hash_tells_rules_that_change_rows) {
 TEST(Mapping, two_columns_cannot_become_one) {
   const auto mapped =
       with(rule("2", "column", "rename", R"("schema-name":"%","table-name":"%","column-name":"%")", R"(,"value":"z")"))
-          .map(table());
+          .map(plain_orders());
   ASSERT_FALSE(mapped.ok());
   EXPECT_TRUE(mapped.error().is(errors::collision));
 }
@@ -163,9 +164,9 @@ TEST(Mapping, two_columns_cannot_become_one) {
 TEST(Mapping, two_tables_cannot_become_one) {
   const Mapping mapping =
       with(rule("2", "table", "rename", R"("schema-name":"%","table-name":"%")", R"(,"value":"z")"));
-  model::TableSchema other = table();
+  model::TableSchema other = plain_orders();
   other.name.table = "other";
-  const std::vector<MappedTable> tables{mapping.map(table()).take(), mapping.map(other).take()};
+  const std::vector<MappedTable> tables{mapping.map(plain_orders()).take(), mapping.map(other).take()};
   EXPECT_FALSE(mapping.check_collisions(tables).ok());
 }
 

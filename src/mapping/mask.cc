@@ -6,13 +6,12 @@
 #include <charconv>
 
 #include "mapping/sha256.h"
+#include "mapping/value.h"
 
 namespace mapping {
 namespace {
 
 constexpr int tries_max = 64;
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 char random_digit(char lowest) {
   const unsigned count = static_cast<unsigned>('9' - lowest) + 1;

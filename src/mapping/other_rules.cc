@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "mapping/extras.h"
 #include "mapping/rule_text.h"
 
 namespace mapping {
@@ -13,7 +14,6 @@ using base::printable;
 using nlohmann::json;
 
 constexpr std::size_t tags_max = 10;
-constexpr std::size_t tag_key_max = 128, tag_value_max = 256;
 
 base::Result<std::string> tag_text(const RuleText& rule, const json& members, const char* member,
                                    const std::string& place, std::size_t length_max) {

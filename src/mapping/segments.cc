@@ -4,12 +4,12 @@
 #include <algorithm>
 #include <charconv>
 
+#include "mapping/value.h"
+
 namespace mapping {
 namespace {
 
 using model::Type;
-
-bool is_number(Type type) { return (type >= Type::int1 && type <= Type::uint8) || type == Type::numeric; }
 
 // Surely less, in the database's own order: numbers, and dates of one length.
 bool ascends(Type type, const std::string& low, const std::string& high) {

@@ -7,6 +7,7 @@
 
 #include "mapping/extras.h"
 #include "mapping/native_text.h"
+#include "mapping/value.h"
 
 namespace mapping {
 
@@ -48,7 +49,7 @@ bool keeps_column(const RuleSet& rules, const model::TableName& table, const mod
 namespace {
 
 using model::Type;
-using Kind = ColumnSource::Kind;
+using SourceKind = ColumnSource::Kind;
 using Mask = ColumnSource::Mask;
 
 // Computed columns have numbers beyond those of any source, so that a changed schema tells them apart.
@@ -58,8 +59,6 @@ constexpr std::uint32_t hash_digits = 64;
 bool is_text(Type type) {
   return type == Type::string || type == Type::wstring || type == Type::clob || type == Type::nclob;
 }
-
-bool is_number(Type type) { return (type >= Type::int1 && type <= Type::uint8) || type == Type::numeric; }
 
 Mask mask_of(RuleAction action) {
   if (action == RuleAction::mask_digits) return Mask::digits;
@@ -237,7 +236,7 @@ class TableMapper {
     column.identity = model::Identity::none;
     touched_.insert(from.name);
     if (type != nullptr) {
-      origin.kind = Kind::converted;
+      origin.kind = SourceKind::converted;
       origin.rule_ids.push_back(type->id);
       set_type(column, *type->new_type);
       changed_.insert(from.name);
@@ -322,7 +321,7 @@ class TableMapper {
         continue;
       }
       ColumnSource origin = from;
-      origin.kind = Kind::before_image;
+      origin.kind = SourceKind::before_image;
       origin.rule_ids.push_back(rule.id);
       const std::string name = rule.before_image.prefix + column.name + rule.before_image.suffix;
       TRY(take_name(name, column.source_name + " before an update"));
@@ -336,7 +335,7 @@ class TableMapper {
     for (const TransformationRule* rule : here_) {
       if (rule->action != RuleAction::add_column) continue;
       ColumnSource origin;
-      origin.kind = Kind::computed;
+      origin.kind = SourceKind::computed;
       origin.expression = rule->expression;
       origin.repeatable = rule->facts.repeatable;
       origin.rule_ids.push_back(rule->id);
@@ -458,8 +457,8 @@ class TableMapper {
     // Updates and deletes must find their row by what the log carries.
     for (const std::uint32_t column : key) {
       const ColumnSource& origin = out_.sources[column];
-      const bool logged =
-          origin.kind != Kind::computed && origin.kind != Kind::before_image && is_logged_before(origin.column);
+      const bool logged = origin.kind != SourceKind::computed && origin.kind != SourceKind::before_image &&
+                          is_logged_before(origin.column);
       if (!logged) key_not_logged_ = true;
     }
     if (key_not_logged_ && target_.old_image == model::OldImage::none) {
@@ -536,7 +535,7 @@ class TableMapper {
       const ColumnSource& origin = out_.sources[i];
       out_.computes = out_.computes || !origin.is_as_read();
       if (target_.columns[i].generated) continue;
-      if (origin.kind == Kind::copied || origin.kind == Kind::converted) read.insert(origin.column);
+      if (origin.kind == SourceKind::copied || origin.kind == SourceKind::converted) read.insert(origin.column);
       for (const Variable& variable : origin.variables) {
         if (variable.kind == Variable::Kind::column) read.insert(variable.column);
       }
@@ -545,7 +544,7 @@ class TableMapper {
       const ColumnSource& origin = out_.sources[column];
       const bool in_key =
           std::find(target_.primary_key.begin(), target_.primary_key.end(), column) != target_.primary_key.end();
-      const bool finds_rows = in_key || (target_.primary_key.empty() && origin.kind != Kind::computed);
+      const bool finds_rows = in_key || (target_.primary_key.empty() && origin.kind != SourceKind::computed);
       if (finds_rows && !origin.repeatable) {
         out_.stream_problems.push_back(fmt::format(
             "column {} finds rows, and gets another value each time it is computed", target_.columns[column].name));

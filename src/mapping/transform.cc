@@ -11,7 +11,7 @@ namespace mapping {
 
 using base::Result;
 using model::Type;
-using Kind = ColumnSource::Kind;
+using SourceKind = ColumnSource::Kind;
 using Mask = ColumnSource::Mask;
 using What = Variable::Kind;
 
@@ -22,7 +22,7 @@ std::uint32_t place_in(const std::vector<std::uint32_t>& columns, std::uint32_t 
   return found == columns.end() ? no_column : static_cast<std::uint32_t>(found - columns.begin());
 }
 
-bool holds(const std::vector<std::uint32_t>& columns, std::uint32_t column) {
+bool contains_column(const std::vector<std::uint32_t>& columns, std::uint32_t column) {
   return std::find(columns.begin(), columns.end(), column) != columns.end();
 }
 
@@ -78,18 +78,18 @@ Result<RowTransform::Slot> RowTransform::make_slot(std::uint32_t column) {
   Slot slot;
   slot.origin = &mapped_.sources[column];
   slot.target = &mapped_.target->columns[column];
-  slot.in_key = holds(mapped_.target->primary_key, column);
-  if (slot.origin->kind == Kind::computed) {
+  slot.in_key = contains_column(mapped_.target->primary_key, column);
+  if (slot.origin->kind == SourceKind::computed) {
     slot.expression = TRY(engine_->prepare(slot.origin->expression));
     for (const Variable& variable : slot.origin->variables) slot.inputs.push_back(make_input(variable));
     return slot;
   }
   const std::uint32_t from = slot.origin->column;
   slot.from = source_.columns[from].type.type;
-  slot.converts = slot.origin->kind == Kind::converted ||
-                  (slot.origin->kind == Kind::before_image && !(source_.columns[from].type == slot.target->type) &&
-                   slot.origin->mask != Mask::hash);
-  slot.in_old_key = holds(source_.old_key, from);
+  slot.converts = slot.origin->kind == SourceKind::converted ||
+                  (slot.origin->kind == SourceKind::before_image &&
+                   !(source_.columns[from].type == slot.target->type) && slot.origin->mask != Mask::hash);
+  slot.in_old_key = contains_column(source_.old_key, from);
   slot.load_place = place_in(mapped_.read_columns, from);
   slot.stream_place = place_in(model::stored_columns(source_), from);
   return slot;
@@ -103,7 +103,7 @@ RowTransform::Input RowTransform::make_input(const Variable& variable) const {
   input.type = source_.columns[variable.column].type.type;
   input.load_place = place_in(mapped_.read_columns, variable.column);
   input.stream_place = place_in(model::stored_columns(source_), variable.column);
-  input.in_old_key = holds(source_.old_key, variable.column);
+  input.in_old_key = contains_column(source_.old_key, variable.column);
   return input;
 }
 
@@ -214,9 +214,9 @@ Result<std::unique_ptr<model::RowBatch>> RowTransform::load(model::RowBatch& in,
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     const Slot& slot = slots_[i];
     model::ColumnVector& column = out->columns[i];
-    if (slot.origin->kind == Kind::computed) {
+    if (slot.origin->kind == SourceKind::computed) {
       load_computed(in, i, now, column);
-    } else if (slot.origin->kind == Kind::before_image) {
+    } else if (slot.origin->kind == SourceKind::before_image) {
       for (std::size_t row = 0; row < in.rows; ++row) column.add_null();
     } else if (!slot.origin->is_as_read()) {
       load_changed(in.columns[slot.load_place], slot, column);

@@ -17,7 +17,7 @@ using model::Change;
 using model::ChangeBatch;
 using model::Op;
 using model::Type;
-using Kind = ColumnSource::Kind;
+using SourceKind = ColumnSource::Kind;
 using What = Variable::Kind;
 
 namespace {
@@ -180,8 +180,8 @@ Cell RowTransform::before_cell(ChangeBatch& batch, const Change& change, const S
 
 Result<Cell> RowTransform::make_cell(ChangeBatch& batch, const Change& change, const Slot& slot, const Image& image) {
   switch (slot.origin->kind) {
-    case Kind::computed: return compute_cell(batch, change, slot, image);
-    case Kind::before_image:
+    case SourceKind::computed: return compute_cell(batch, change, slot, image);
+    case SourceKind::before_image:
       if (image.old_image) return without_value(whole_row_is_key_ ? CellState::null : CellState::absent);
       return changed_cell(batch, slot, before_cell(batch, change, slot));
     default: break;

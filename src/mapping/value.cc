@@ -22,8 +22,6 @@ constexpr std::size_t integer_digits_max = 18;
 constexpr std::size_t real_digits_max = 15;
 constexpr double int64_end = 9223372036854775808.0;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
 // -?digits[.digits], taken apart.
 struct Decimal {
   bool negative = false;

@@ -55,6 +55,8 @@ struct IntegerRange {
   std::int64_t low, high;
 };
 IntegerRange integer_range(model::Type type);
+constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
+constexpr bool is_number(model::Type type) { return model::is_integer(type) || type == model::Type::numeric; }
 inline bool in_range(model::Type type, std::int64_t value) {
   const IntegerRange range = integer_range(type);
   return value >= range.low && value <= range.high;

@@ -29,46 +29,46 @@ std::string cell(const Value& value, const model::ColumnType& type) {
   return out.bytes;
 }
 
-Value text(std::string_view value) { return Value::of(value); }
-Value number(std::int64_t value) { return Value::of(value); }
+Value text_value(std::string_view value) { return Value::of(value); }
+Value number_value(std::int64_t value) { return Value::of(value); }
 Value real(double value) { return Value::of(value); }
 
 TEST(Value, numbers) {
-  EXPECT_EQ(cell(text("12"), type_of(Type::int4)), "12");
-  EXPECT_EQ(cell(text("12.0"), type_of(Type::int4)), "12");
-  EXPECT_EQ(cell(text("12.5"), type_of(Type::int4)), "no place");
-  EXPECT_EQ(cell(text("x"), type_of(Type::int4)), "no place");
+  EXPECT_EQ(cell(text_value("12"), type_of(Type::int4)), "12");
+  EXPECT_EQ(cell(text_value("12.0"), type_of(Type::int4)), "12");
+  EXPECT_EQ(cell(text_value("12.5"), type_of(Type::int4)), "no place");
+  EXPECT_EQ(cell(text_value("x"), type_of(Type::int4)), "no place");
   EXPECT_EQ(cell(real(3), type_of(Type::int8)), "3");
   EXPECT_EQ(cell(real(1e300), type_of(Type::int8)), "no place");
-  EXPECT_EQ(cell(number(40000), type_of(Type::int2)), "no place");
-  EXPECT_EQ(cell(number(-1), type_of(Type::uint4)), "no place");
-  EXPECT_EQ(cell(text("18446744073709551615"), type_of(Type::uint8)), "18446744073709551615");
+  EXPECT_EQ(cell(number_value(40000), type_of(Type::int2)), "no place");
+  EXPECT_EQ(cell(number_value(-1), type_of(Type::uint4)), "no place");
+  EXPECT_EQ(cell(text_value("18446744073709551615"), type_of(Type::uint8)), "18446744073709551615");
   EXPECT_EQ(cell(real(0.1 + 0.2), type_of(Type::numeric, 12, 2)), "0.30");
-  EXPECT_EQ(cell(text("-9.995"), type_of(Type::numeric, 12, 2)), "-10.00");
-  EXPECT_EQ(cell(text("-0.001"), type_of(Type::numeric, 12, 2)), "0.00");
-  EXPECT_EQ(cell(text("99.5"), type_of(Type::numeric, 2, 0)), "no place");
+  EXPECT_EQ(cell(text_value("-9.995"), type_of(Type::numeric, 12, 2)), "-10.00");
+  EXPECT_EQ(cell(text_value("-0.001"), type_of(Type::numeric, 12, 2)), "0.00");
+  EXPECT_EQ(cell(text_value("99.5"), type_of(Type::numeric, 2, 0)), "no place");
   EXPECT_EQ(cell(real(1e-7), type_of(Type::numeric)), "0.0000001");
   EXPECT_EQ(cell(real(1e22), type_of(Type::numeric)), "10000000000000000000000");
-  EXPECT_EQ(cell(text("12345678901234567890.123"), type_of(Type::numeric)), "12345678901234567890.123");
-  EXPECT_EQ(cell(text("1.5"), type_of(Type::real8)), "1.5");
-  EXPECT_EQ(cell(text("yes"), type_of(Type::boolean)), "true");
-  EXPECT_EQ(cell(number(2), type_of(Type::boolean)), "no place");
+  EXPECT_EQ(cell(text_value("12345678901234567890.123"), type_of(Type::numeric)), "12345678901234567890.123");
+  EXPECT_EQ(cell(text_value("1.5"), type_of(Type::real8)), "1.5");
+  EXPECT_EQ(cell(text_value("yes"), type_of(Type::boolean)), "true");
+  EXPECT_EQ(cell(number_value(2), type_of(Type::boolean)), "no place");
 }
 
 TEST(Value, dates_and_times) {
-  EXPECT_EQ(cell(text("2024-02-29"), type_of(Type::date)), "2024-02-29");
-  EXPECT_EQ(cell(text("2023-02-29"), type_of(Type::date)), "no place");
-  EXPECT_EQ(cell(text("2024-02-29 10:00:00"), type_of(Type::date)), "no place");
-  EXPECT_EQ(cell(text("2024-02-29T10:00:00.1234567Z"), type_of(Type::datetime)), "2024-02-29 10:00:00.123456");
-  EXPECT_EQ(cell(text("1900-03-01"), type_of(Type::datetime)), "1900-03-01 00:00:00");
-  EXPECT_EQ(cell(text("23:59:59.5"), type_of(Type::time)), "23:59:59.5");
-  EXPECT_EQ(cell(text("25:00"), type_of(Type::time)), "no place");
+  EXPECT_EQ(cell(text_value("2024-02-29"), type_of(Type::date)), "2024-02-29");
+  EXPECT_EQ(cell(text_value("2023-02-29"), type_of(Type::date)), "no place");
+  EXPECT_EQ(cell(text_value("2024-02-29 10:00:00"), type_of(Type::date)), "no place");
+  EXPECT_EQ(cell(text_value("2024-02-29T10:00:00.1234567Z"), type_of(Type::datetime)), "2024-02-29 10:00:00.123456");
+  EXPECT_EQ(cell(text_value("1900-03-01"), type_of(Type::datetime)), "1900-03-01 00:00:00");
+  EXPECT_EQ(cell(text_value("23:59:59.5"), type_of(Type::time)), "23:59:59.5");
+  EXPECT_EQ(cell(text_value("25:00"), type_of(Type::time)), "no place");
 }
 
 TEST(Value, texts_are_not_cut) {
-  EXPECT_EQ(cell(text("grün"), type_of(Type::string, 0, 0, 4)), "grün");
-  EXPECT_EQ(cell(text("grünn"), type_of(Type::string, 0, 0, 4)), "no place");
-  EXPECT_EQ(cell(number(5), type_of(Type::string)), "5");
+  EXPECT_EQ(cell(text_value("grün"), type_of(Type::string, 0, 0, 4)), "grün");
+  EXPECT_EQ(cell(text_value("grünn"), type_of(Type::string, 0, 0, 4)), "no place");
+  EXPECT_EQ(cell(number_value(5), type_of(Type::string)), "5");
   EXPECT_EQ(cell(Value(), type_of(Type::string)), "null");
 }
 

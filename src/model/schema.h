@@ -62,6 +62,7 @@ inline constexpr std::int64_t date_infinity = std::numeric_limits<std::int64_t>:
 constexpr bool is_fixed(Type type) {
   return type <= Type::uint8 || type == Type::date || type == Type::time || type == Type::datetime;
 }
+constexpr bool is_integer(Type type) { return type >= Type::int1 && type <= Type::uint8; }
 constexpr bool is_real(Type type) { return type == Type::real4 || type == Type::real8; }
 constexpr bool is_large_object(Type type) { return type == Type::clob || type == Type::nclob || type == Type::blob; }
 

@@ -45,44 +45,44 @@ std::string words(const Changes& changes, const NetChanges& net) {
   return all.empty() ? all : all.substr(1);
 }
 
-const model::TableSchemaPtr table = table_of("t", {"id bigint", "v text"});
+const model::TableSchemaPtr keyed = table_of("t", {"id bigint", "v text"});
 
 TEST(Compact, what_comes_and_goes_leaves_nothing) {
   Changes changes;
-  changes.insert(table, {"1", "a"}).update(table, {"1", "b"}).remove(table, {"1", null_cell});
+  changes.insert(keyed, {"1", "a"}).update(keyed, {"1", "b"}).remove(keyed, {"1", null_cell});
   EXPECT_EQ(words(changes, net_of(changes)), "");
 }
 
 TEST(Compact, several_updates_are_one) {
   Changes changes;
-  changes.update(table, {"1", "a"}).update(table, {"2", "x"}).update(table, {"1", "b"});
+  changes.update(keyed, {"1", "a"}).update(keyed, {"2", "x"}).update(keyed, {"1", "b"});
   EXPECT_EQ(words(changes, net_of(changes)), "~1=b ~2=x");
 }
 
 TEST(Compact, a_row_that_is_removed_and_comes_back_is_an_update) {
   Changes changes;
-  changes.remove(table, {"1", null_cell}).insert(table, {"1", "new"});
+  changes.remove(keyed, {"1", null_cell}).insert(keyed, {"1", "new"});
   EXPECT_EQ(words(changes, net_of(changes)), "~1=new");
 }
 
 TEST(Compact, a_key_change_is_a_remove_and_an_insert) {
   Changes changes;
-  changes.update(table, {"2", "a"}, {"1", null_cell});
+  changes.update(keyed, {"2", "a"}, {"1", null_cell});
   EXPECT_EQ(words(changes, net_of(changes)), "-1 +2=a");
   EXPECT_EQ(words(changes, net_of(changes, {{0}, false})), "ordered");
 }
 
 TEST(Compact, keys_are_swapped_through_a_third) {
   Changes changes;
-  changes.update(table, {"9", "a"}, {"1", null_cell})
-      .update(table, {"1", "b"}, {"2", null_cell})
-      .update(table, {"2", "a"}, {"9", null_cell});
+  changes.update(keyed, {"9", "a"}, {"1", null_cell})
+      .update(keyed, {"1", "b"}, {"2", null_cell})
+      .update(keyed, {"2", "a"}, {"9", null_cell});
   EXPECT_EQ(words(changes, net_of(changes)), "-1 -2 +2=a +1=b");
 }
 
 TEST(Compact, unchanged_values_come_from_earlier_in_the_run_or_stay_away) {
   Changes changes;
-  changes.insert(table, {"1", "big"}).update(table, {"1", unchanged_cell}).update(table, {"2", unchanged_cell});
+  changes.insert(keyed, {"1", "big"}).update(keyed, {"1", unchanged_cell}).update(keyed, {"2", unchanged_cell});
   const NetChanges net = net_of(changes);
   EXPECT_EQ(words(changes, net), "~2=? +1=big");
   EXPECT_EQ(net.updates.begin()->first, (std::vector<bool>{true, false}));
@@ -90,21 +90,21 @@ TEST(Compact, unchanged_values_come_from_earlier_in_the_run_or_stay_away) {
 
 TEST(Compact, a_full_old_image_fills_what_the_log_does_not_repeat) {
   Changes changes;
-  changes.update(table, {"2", unchanged_cell}, {"1", "big"});
+  changes.update(keyed, {"2", unchanged_cell}, {"1", "big"});
   EXPECT_EQ(words(changes, net_of(changes)), "-1 +2=big");
 }
 
 TEST(Compact, a_key_change_without_the_large_value_keeps_the_order) {
   Changes changes;
-  changes.update(table, {"2", unchanged_cell}, {"1", null_cell});
+  changes.update(keyed, {"2", unchanged_cell}, {"1", null_cell});
   EXPECT_EQ(words(changes, net_of(changes)), "ordered");
 }
 
 TEST(Compact, contradictions_keep_the_order) {
   Changes twice, gone;
-  twice.insert(table, {"1", "a"}).insert(table, {"1", "b"});
+  twice.insert(keyed, {"1", "a"}).insert(keyed, {"1", "b"});
   EXPECT_EQ(words(twice, net_of(twice)), "ordered");
-  gone.remove(table, {"1", null_cell}).update(table, {"1", "b"});
+  gone.remove(keyed, {"1", null_cell}).update(keyed, {"1", "b"});
   EXPECT_EQ(words(gone, net_of(gone)), "ordered");
 }
 
@@ -124,17 +124,17 @@ TEST(Compact, sets_equal_the_changes_in_order) {
       const std::string key = std::to_string(random() % 6), other = std::to_string(random() % 6);
       const std::string value = "n" + std::to_string(round) + "." + std::to_string(step);
       if (!state.contains(key)) {
-        changes.insert(table, {keep(key), keep(value)});
+        changes.insert(keyed, {keep(key), keep(value)});
         state[key] = value;
       } else if (random() % 3 == 0) {
-        changes.remove(table, {keep(key), null_cell});
+        changes.remove(keyed, {keep(key), null_cell});
         state.erase(key);
       } else if (random() % 2 && !state.contains(other)) {
-        changes.update(table, {keep(other), keep(value)}, {keep(key), null_cell});
+        changes.update(keyed, {keep(other), keep(value)}, {keep(key), null_cell});
         state.erase(key);
         state[other] = value;
       } else {
-        changes.update(table, {keep(key), keep(value)});
+        changes.update(keyed, {keep(key), keep(value)});
         state[key] = value;
       }
     }

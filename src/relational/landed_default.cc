@@ -17,19 +17,18 @@ using convert::Literal;
 using model::Column;
 using model::Type;
 
-bool is_integer(Type type) { return type >= Type::int1 && type <= Type::uint8; }
-bool is_figures(Type type) { return is_integer(type) || type == Type::numeric || model::is_real(type); }
-bool is_digits(std::string_view text) {
+bool is_figures(Type type) { return model::is_integer(type) || type == Type::numeric || model::is_real(type); }
+bool all_digits(std::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
 bool is_figure(std::string_view text, bool whole) {
   if (text.starts_with('-')) text.remove_prefix(1);
   const std::size_t point = text.find('.');
-  if (point == std::string_view::npos) return is_digits(text);
+  if (point == std::string_view::npos) return all_digits(text);
   const std::string_view fraction = text.substr(point + 1);
   const bool has_fraction = fraction.find_first_not_of('0') != std::string_view::npos;
-  return is_digits(text.substr(0, point)) && (fraction.empty() || is_digits(fraction)) && !(whole && has_fraction);
+  return all_digits(text.substr(0, point)) && (fraction.empty() || all_digits(fraction)) && !(whole && has_fraction);
 }
 
 // A number as a server writes it when it becomes a text.
@@ -61,13 +60,13 @@ std::optional<std::string> time_value(const Column& column, const std::string& t
   if (rest.starts_with('-')) rest.remove_prefix(1);
   const std::size_t colon = rest.find(':');
   if (colon < 2 || colon > 3 || rest.size() < colon + 6 || rest[colon + 3] != ':') return std::nullopt;
-  const bool are_digits = is_digits(rest.substr(0, colon)) && is_digits(rest.substr(colon + 1, 2)) &&
-                          is_digits(rest.substr(colon + 4, 2)) && (colon == 2 || rest[0] != '0');
+  const bool are_digits = all_digits(rest.substr(0, colon)) && all_digits(rest.substr(colon + 1, 2)) &&
+                          all_digits(rest.substr(colon + 4, 2)) && (colon == 2 || rest[0] != '0');
   const std::string& native = column.type.native;
   const std::size_t open = native.find('(');
   const std::size_t places = open == std::string::npos ? 0 : static_cast<std::size_t>(native[open + 1] - '0');
   const std::string_view fraction = rest.substr(colon + 6);
-  const bool fits = fraction.empty() || (fraction[0] == '.' && is_digits(fraction.substr(1)));
+  const bool fits = fraction.empty() || (fraction[0] == '.' && all_digits(fraction.substr(1)));
   const std::size_t digits = fraction.empty() ? 0 : fraction.size() - 1;
   if (!are_digits || !fits || digits > places || places > 6) return std::nullopt;
   return text + (digits == 0 && places > 0 ? "." : "") + std::string(places - digits, '0');
@@ -136,8 +135,8 @@ std::optional<std::string> literal_value(Language ours, Language theirs, const C
   if (literal.kind == Literal::Kind::bits) return std::nullopt;
   if (is_figures(type)) {
     if (literal.kind == Literal::Kind::boolean) return literal.text == "true" ? "1" : "0";
-    if (!is_figure(literal.text, is_integer(type))) return std::nullopt;
-    return is_integer(type) ? literal.text.substr(0, literal.text.find('.')) : literal.text;
+    if (!is_figure(literal.text, model::is_integer(type))) return std::nullopt;
+    return model::is_integer(type) ? literal.text.substr(0, literal.text.find('.')) : literal.text;
   }
   if (type == Type::date || type == Type::datetime) return moment_text(ours, column, literal.text);
   if (type == Type::bytes || type == Type::blob) return bytes_value(ours, literal);

@@ -25,7 +25,6 @@ constexpr std::uint32_t postgres_key_bytes_max = 2600;                      // a
 constexpr std::uint32_t prefix_characters = 191;
 constexpr std::uint32_t bytes_a_character = 4;
 
-bool is_integer(Type type) { return type >= Type::int1 && type <= Type::uint8; }
 bool is_text(Type type) {
   return type == Type::string || type == Type::wstring || type == Type::clob || type == Type::nclob;
 }
@@ -115,7 +114,8 @@ class Landing {
       add_auto_increment(at, sequence);
       return;
     }
-    if (!is_integer(column.type.type) && column.type.type != Type::numeric && !model::is_real(column.type.type)) {
+    if (!model::is_integer(column.type.type) && column.type.type != Type::numeric &&
+        !model::is_real(column.type.type)) {
       column.identity = model::Identity::none;
       return leave("counter of column " + column.name, "its type is no number here");
     }
@@ -146,7 +146,7 @@ class Landing {
     const std::string object = "counter of column " + column.name;
     column.identity = model::Identity::none;
     const auto refuse = [&](const char* why) { leave(object, why); };
-    if (!is_integer(column.type.type)) return refuse("AUTO_INCREMENT is for whole numbers");
+    if (!model::is_integer(column.type.type)) return refuse("AUTO_INCREMENT is for whole numbers");
     if (!sequence.identity && !sequence.owned) return refuse("its sequence is not the column's own");
     if (sequence.increment != 1 || sequence.cycle) return refuse("AUTO_INCREMENT goes up by one, and never round");
     if (!leads_key(at)) return refuse("AUTO_INCREMENT must be the first column of a key");

@@ -19,7 +19,7 @@ namespace {
 
 using base::Result;
 
-constexpr api::NameRule name_rule{"AssessmentRunName", 255, api::NameForm::dotted};
+constexpr api::NameRule assessment_name_rule{"AssessmentRunName", 255, api::NameForm::dotted};
 constexpr api::NameRule bucket_rule{"ResultLocationBucket", 63, api::NameForm::dotted};
 constexpr api::NameRule part_rule{"ResultLocationFolder", 255, api::NameForm::dotted};
 constexpr const char* type_bucket = "dms-type-assessments";
@@ -30,7 +30,9 @@ constexpr std::array<FilterName, 3> check_filters{
     FilterName{"replication-task-assessment-run-arn", "ReplicationTaskAssessmentRunArn"},
     FilterName{"replication-task-arn", "ReplicationTaskArn"}, FilterName{"status", "Status"}};
 
-base::Error refused(std::string_view what) { return base::failed(api::errors::invalid_parameter_value, "{}", what); }
+base::Error refused_assessment(std::string_view what) {
+  return base::failed(api::errors::invalid_parameter_value, "{}", what);
+}
 
 // As the model has it: what only filters look for stays here.
 json pruned_as(const char* shape_name, const json& value) {
@@ -99,7 +101,7 @@ Result<std::vector<std::string>> chosen_checks(Ground& ground, const Request& re
   std::set<std::string> named;
   for (const json& name : request.input.value(member, json::array())) {
     if (std::find(all.begin(), all.end(), name.get<std::string>()) == all.end()) {
-      return refused(
+      return refused_assessment(
           fmt::format("{}: \"{}\" is not one that DescribeApplicableIndividualAssessments lists for this task", member,
                       base::printable(name.get<std::string>())));
     }
@@ -107,7 +109,7 @@ Result<std::vector<std::string>> chosen_checks(Ground& ground, const Request& re
   }
   const bool keep_named = request.has("IncludeOnly");
   std::erase_if(all, [&](const std::string& name) { return named.contains(name) != keep_named; });
-  if (all.empty()) return refused(fmt::format("{} leaves no check", member));
+  if (all.empty()) return refused_assessment(fmt::format("{} leaves no check", member));
   return all;
 }
 
@@ -119,7 +121,7 @@ Result<std::string> result_path(const Request& request, const std::string& name)
     const std::size_t end = std::min(rest.find('/'), rest.size());
     const std::string part = rest.substr(0, end);
     if (part.find_first_not_of('.') == std::string::npos) {
-      return refused("ResultLocationFolder must be names with slashes between them");
+      return refused_assessment("ResultLocationFolder must be names with slashes between them");
     }
     path += TRY(api::checked_name(part, part_rule)) + "/";
     rest.erase(0, end + 1);
@@ -135,7 +137,8 @@ Result<json> result_place(Ground& ground, const Request& request, const std::str
   if (ground.results.s3_endpoint.empty()) {
     for (const char* member : {"ResultEncryptionMode", "ResultKmsKeyArn"}) {
       if (!request.has(member)) continue;
-      return refused(fmt::format("{} needs a server with --s3-endpoint: results are files of this one", member));
+      return refused_assessment(
+          fmt::format("{} needs a server with --s3-endpoint: results are files of this one", member));
     }
     const std::string folder = fmt::format("{}/results/{}/{}", ground.data_dir, bucket, path);
     base::PosixDisk disk;
@@ -143,7 +146,7 @@ Result<json> result_place(Ground& ground, const Request& request, const std::str
     return base::failed(api::errors::s3_access_denied, "the folder {} cannot be made", folder);
   }
   if (!encryption.empty() && encryption != "SSE_S3" && encryption != "SSE_KMS") {
-    return refused("ResultEncryptionMode must be SSE_S3 or SSE_KMS");
+    return refused_assessment("ResultEncryptionMode must be SSE_S3 or SSE_KMS");
   }
   if (!key.empty() && encryption != "SSE_KMS") {
     return base::failed(api::errors::invalid_parameter_combination,
@@ -161,7 +164,7 @@ Result<json> result_place(Ground& ground, const Request& request, const std::str
 
 Result<json> start_run_of_checks(Ground& ground, const Request& request) {
   Resource task = TRY(testable_task(ground, request));
-  const std::string name = TRY(api::checked_name(request.text("AssessmentRunName"), name_rule));
+  const std::string name = TRY(api::checked_name(request.text("AssessmentRunName"), assessment_name_rule));
   const std::string id = task.arn + "|" + name;
   if (TRY(ground.store.find(assessment_kind, id))) {
     return base::failed(api::errors::resource_already_exists, "AssessmentRunName \"{}\" is taken", name);

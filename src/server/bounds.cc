@@ -39,7 +39,7 @@ constexpr std::array makings{
 constexpr std::array<std::pair<const char*, const char*>, 2> named{
     std::pair{"ReplicationSubnetGroupIdentifier", subnet_group_kind}, {"SubscriptionName", subscription_kind}};
 
-std::string lower(std::string text) {
+std::string in_small_letters(std::string text) {
   for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return text;
 }
@@ -93,13 +93,13 @@ class Check {
     return {};
   }
   Result<void> allow_name(const char* kind, const std::string& name) {
-    const auto found = TRY(ground_.store.find(kind, lower(name)));
+    const auto found = TRY(ground_.store.find(kind, in_small_letters(name)));
     any_ = true;
     return found ? allow_arn(found->arn) : Result<void>();
   }
   Result<void> allow_new(const Making& making) {
     any_ = true;
-    const std::string name = *making.named_by == '\0' ? "" : lower(request_.text(making.named_by));
+    const std::string name = *making.named_by == '\0' ? "" : in_small_letters(request_.text(making.named_by));
     if (allows(api::Arn{request_.region, ground_.account, std::string(making.kind), name}.text())) return {};
     if (allows(TRY(tags_of(request_.input.value("Tags", json::array()))))) return {};
     return refused("a new resource without one of these tags");

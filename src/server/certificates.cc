@@ -22,10 +22,10 @@ namespace {
 
 using base::Result;
 
-constexpr api::NameRule name_rule{"CertificateIdentifier", 255};
+constexpr api::NameRule certificate_name_rule{"CertificateIdentifier", 255};
 constexpr api::PageRule page_rule{.least = 20, .most = 100, .usual = 20};
-constexpr std::array<FilterName, 2> filter_names{FilterName{"certificate-arn", "$arn"},
-                                                 FilterName{"certificate-id", "$id"}};
+constexpr std::array<FilterName, 2> certificate_filters{FilterName{"certificate-arn", "$arn"},
+                                                        FilterName{"certificate-id", "$id"}};
 constexpr std::size_t certificate_bytes_max = 1u << 20;
 constexpr long valid_seconds = 10L * 365 * 86400;
 
@@ -70,7 +70,7 @@ json facts_of(X509* certificate) {
 }
 
 Result<json> import_certificate(Ground& ground, const Request& request) {
-  const std::string id = TRY(free_name(ground, certificate_kind, request, name_rule));
+  const std::string id = TRY(free_name(ground, certificate_kind, request, certificate_name_rule));
   const auto tags = TRY(tags_of(request.input.value("Tags", json::array())));
   if (request.has("CertificateWallet")) {
     return base::failed(api::errors::invalid_parameter_value,
@@ -94,7 +94,7 @@ Result<json> import_certificate(Ground& ground, const Request& request) {
 }
 
 Result<json> describe_certificates(Ground& ground, const Request& request) {
-  return describe(ground, request, {certificate_kind, "Certificates", filter_names, page_rule},
+  return describe(ground, request, {certificate_kind, "Certificates", certificate_filters, page_rule},
                   [](const Resource& row) -> Result<json> { return row.shown; });
 }
 

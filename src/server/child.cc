@@ -25,7 +25,7 @@ constexpr int input_number = 3, inherited_number = 4, first_free_number = 5;
 constexpr std::size_t answer_bytes_max = 64u << 20;
 constexpr base::Nanos ending_wait = std::chrono::seconds(5);
 
-base::Error refused(std::string_view what) {
+base::Error system_refused(std::string_view what) {
   return base::failed(errors::cannot_start, "{}: {}", what, std::strerror(errno));
 }
 
@@ -58,7 +58,7 @@ base::Result<WorkerAnswer> read_answer(std::string_view text, const std::string&
 // A copy of an open file, under a number that no child wants for something else.
 base::Result<OpenFile> moved_aside(int file) {
   OpenFile copy(::fcntl(file, F_DUPFD_CLOEXEC, first_free_number));
-  if (copy.number() < 0) return refused("a file for a child");
+  if (copy.number() < 0) return system_refused("a file for a child");
   return copy;
 }
 
@@ -123,10 +123,10 @@ std::string Process::collect() const {
 
 base::Result<OpenFile> memory_file(std::string_view content) {
   OpenFile file(::memfd_create("millrace", MFD_CLOEXEC));
-  if (file.number() < 0) return refused("memory for a child's input");
+  if (file.number() < 0) return system_refused("memory for a child's input");
   while (!content.empty()) {
     const ssize_t written = ::write(file.number(), content.data(), content.size());
-    if (written <= 0) return refused("memory for a child's input");
+    if (written <= 0) return system_refused("memory for a child's input");
     content.remove_prefix(static_cast<std::size_t>(written));
   }
   ::lseek(file.number(), 0, SEEK_SET);
@@ -143,12 +143,12 @@ base::Result<Process> start_child(const ChildPlan& plan) {
     const std::string path = plan.output_file.empty() ? "/dev/null" : plan.output_file;
     output = OpenFile(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
     output_number = output.number();
-    if (output_number < 0) return refused(path);
+    if (output_number < 0) return system_refused(path);
   }
   OpenFile silence;
   if (!plan.errors) {
     silence = OpenFile(::open("/dev/null", O_WRONLY | O_CLOEXEC));
-    if (silence.number() < 0) return refused("/dev/null");
+    if (silence.number() < 0) return system_refused("/dev/null");
   }
   Actions actions;
   std::vector<std::pair<int, int>> places{{output_number, STDOUT_FILENO},
@@ -168,11 +168,11 @@ base::Result<Process> start_child(const ChildPlan& plan) {
   arguments.push_back(nullptr);
   pid_t pid = 0;
   errno = ::posix_spawn(&pid, plan.program.c_str(), &actions.value, &attributes.value, arguments.data(), environ);
-  if (errno != 0) return refused(plan.program);
+  if (errno != 0) return system_refused(plan.program);
   OpenFile handle = process_handle(pid);
   if (handle.number() >= 0) return Process(pid, std::move(handle));
   // Without a handle it would run unwatched.
-  const base::Error error = refused("a handle of the child");
+  const base::Error error = system_refused("a handle of the child");
   ::kill(pid, SIGKILL);
   ::waitpid(pid, nullptr, 0);
   return error;
@@ -210,10 +210,10 @@ base::Result<WorkerAnswer> Question::answer() {
 
 base::Result<void> StandingWorker::start() {
   int to[2], from[2];
-  if (::pipe2(to, O_CLOEXEC) != 0) return refused("a pipe");
+  if (::pipe2(to, O_CLOEXEC) != 0) return system_refused("a pipe");
   const OpenFile input(to[0]);
   to_ = OpenFile(to[1]);
-  if (::pipe2(from, O_CLOEXEC) != 0) return refused("a pipe");
+  if (::pipe2(from, O_CLOEXEC) != 0) return system_refused("a pipe");
   from_ = OpenFile(from[0]);
   const OpenFile output(from[1]);
   process_ = TRY(start_child({.program = program_,

@@ -14,8 +14,8 @@ namespace {
 using base::Result;
 using nlohmann::json;
 
-constexpr base::Nanos look_interval = std::chrono::milliseconds(500);
-constexpr int looks_max = 240;
+constexpr base::Nanos state_look_interval = std::chrono::milliseconds(500);
+constexpr int state_looks_max = 240;
 
 Result<json> task_named(ApiClient& client, const std::string& name) {
   const json filter{{"Name", "replication-task-id"}, {"Values", json::array({name})}};
@@ -42,14 +42,14 @@ void print_table(const std::vector<const char*>& members, const json& rows) {
 // Prints the state each time it is another one, until the task rests or runs.
 Result<int> watch(ApiClient& client, const std::string& name, const std::vector<std::string>& wanted) {
   std::string shown;
-  for (int look = 0; look < looks_max; ++look) {
+  for (int look = 0; look < state_looks_max; ++look) {
     const json task = TRY(task_named(client, name));
     const std::string state = task.value("Status", "");
     if (state != shown) std::printf("%s is %s %s\n", name.c_str(), state.c_str(), task.value("StopReason", "").c_str());
     shown = state;
     if (state == "failed") return base::failed(errors::refused, "{}", task.value("LastFailureMessage", ""));
     if (std::find(wanted.begin(), wanted.end(), state) != wanted.end()) return 0;
-    client.clock().pause(look_interval, {});
+    client.clock().pause(state_look_interval, {});
   }
   return base::failed(errors::not_reached, "{} is still {}", name, shown);
 }

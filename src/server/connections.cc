@@ -15,8 +15,8 @@ namespace {
 
 using base::Result;
 
-constexpr std::array<FilterName, 2> filter_names{FilterName{"endpoint-arn", "EndpointArn"},
-                                                 FilterName{"replication-instance-arn", "ReplicationInstanceArn"}};
+constexpr std::array<FilterName, 2> connection_filters{
+    FilterName{"endpoint-arn", "EndpointArn"}, FilterName{"replication-instance-arn", "ReplicationInstanceArn"}};
 
 struct Pair {
   Resource endpoint;
@@ -68,12 +68,12 @@ Result<json> test_connection(Ground& ground, const Request& request) {
 
 Result<json> describe_connections(Ground& ground, const Request& request) {
   // An endpoint that exists and was never tested is no error; one that does not exist is.
-  for (const Filter& filter : TRY(filters_of(request, filter_names))) {
+  for (const Filter& filter : TRY(filters_of(request, connection_filters))) {
     for (const std::string& arn : filter.values) {
       if (!TRY(ground.store.find_arn(arn))) return not_found("Filters: no object with", arn);
     }
   }
-  return describe(ground, request, {connection_kind, "Connections", filter_names, {}, false},
+  return describe(ground, request, {connection_kind, "Connections", connection_filters, {}, false},
                   [](const Resource& row) -> Result<json> { return row.shown; });
 }
 

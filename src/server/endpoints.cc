@@ -17,11 +17,11 @@ namespace {
 
 using base::Result;
 
-constexpr api::NameRule name_rule{"EndpointIdentifier", 255};
+constexpr api::NameRule endpoint_name_rule{"EndpointIdentifier", 255};
 constexpr std::string_view hidden_value = "***";
-constexpr std::array<FilterName, 4> filter_names{FilterName{"endpoint-arn", "$arn"}, FilterName{"endpoint-id", "$id"},
-                                                 FilterName{"endpoint-type", "EndpointType"},
-                                                 FilterName{"engine-name", "EngineName"}};
+constexpr std::array<FilterName, 4> endpoint_filters{
+    FilterName{"endpoint-arn", "$arn"}, FilterName{"endpoint-id", "$id"}, FilterName{"endpoint-type", "EndpointType"},
+    FilterName{"engine-name", "EngineName"}};
 // Given at the top or inside the engine's settings: the same data, answered in both places.
 constexpr std::array<const char*, 4> shared_members{"ServerName", "Port", "Username", "DatabaseName"};
 
@@ -153,7 +153,7 @@ Result<void> settle(Ground& ground, json given, json secrets, Resource& endpoint
 }
 
 Result<json> create_endpoint(Ground& ground, const Request& request) {
-  const std::string id = TRY(free_name(ground, endpoint_kind, request, name_rule));
+  const std::string id = TRY(free_name(ground, endpoint_kind, request, endpoint_name_rule));
   Resource endpoint = TRY(new_resource(ground, request, endpoint_kind, id));
   json given = request.input;
   given["EndpointIdentifier"] = id;
@@ -169,7 +169,7 @@ Result<json> create_endpoint(Ground& ground, const Request& request) {
 }
 
 Result<json> describe_endpoints(Ground& ground, const Request& request) {
-  return describe(ground, request, {endpoint_kind, "Endpoints", filter_names},
+  return describe(ground, request, {endpoint_kind, "Endpoints", endpoint_filters},
                   [](const Resource& resource) -> Result<json> { return resource.shown; });
 }
 
@@ -245,8 +245,8 @@ Result<json> modify_endpoint(Ground& ground, const Request& request) {
     return base::failed(api::errors::invalid_parameter_combination, "No modifications were requested");
   }
   if (request.has("EndpointIdentifier")) {
-    const std::string id = TRY(api::checked_name(request.text("EndpointIdentifier"), name_rule));
-    if (id != endpoint.id) endpoint.id = TRY(free_name(ground, endpoint_kind, request, name_rule));
+    const std::string id = TRY(api::checked_name(request.text("EndpointIdentifier"), endpoint_name_rule));
+    if (id != endpoint.id) endpoint.id = TRY(free_name(ground, endpoint_kind, request, endpoint_name_rule));
     modification["EndpointIdentifier"] = id;
   }
   lower_member(modification, "EngineName");

@@ -15,11 +15,11 @@ namespace {
 
 using base::Result;
 
-constexpr api::NameRule name_rule{"ReplicationInstanceIdentifier", 63};
-constexpr std::array<FilterName, 4> filter_names{FilterName{"replication-instance-arn", "$arn"},
-                                                 FilterName{"replication-instance-id", "$id"},
-                                                 FilterName{"replication-instance-class", "ReplicationInstanceClass"},
-                                                 FilterName{"engine-version", "EngineVersion"}};
+constexpr api::NameRule instance_name_rule{"ReplicationInstanceIdentifier", 63};
+constexpr std::array<FilterName, 4> instance_filters{
+    FilterName{"replication-instance-arn", "$arn"}, FilterName{"replication-instance-id", "$id"},
+    FilterName{"replication-instance-class", "ReplicationInstanceClass"},
+    FilterName{"engine-version", "EngineVersion"}};
 constexpr std::int64_t storage_min = 5, storage_max = 6144, storage_usual = 50;
 constexpr const char* source_type = "replication-instance";
 constexpr const char* zone = "local";
@@ -85,7 +85,7 @@ json security_groups(const Request& request) {
 }
 
 Result<json> create_instance(Ground& ground, const Request& request) {
-  const std::string id = TRY(free_name(ground, instance_kind, request, name_rule));
+  const std::string id = TRY(free_name(ground, instance_kind, request, instance_name_rule));
   const auto tags = TRY(tags_of(request.input.value("Tags", json::array())));
   std::string group_id = request.text("ReplicationSubnetGroupIdentifier");
   std::transform(group_id.begin(), group_id.end(), group_id.begin(), [](unsigned char c) { return std::tolower(c); });
@@ -130,7 +130,7 @@ Result<json> create_instance(Ground& ground, const Request& request) {
 }
 
 Result<json> describe_instances(Ground& ground, const Request& request) {
-  return describe(ground, request, {instance_kind, "ReplicationInstances", filter_names},
+  return describe(ground, request, {instance_kind, "ReplicationInstances", instance_filters},
                   [](const Resource& row) -> Result<json> { return row.shown; });
 }
 
@@ -143,8 +143,8 @@ Result<json> modify_instance(Ground& ground, const Request& request) {
   TRY(refuse_unoffered(request));
   const json before = instance.shown;
   if (request.has("ReplicationInstanceIdentifier")) {
-    const std::string id = TRY(api::checked_name(request.text("ReplicationInstanceIdentifier"), name_rule));
-    if (id != instance.id) instance.id = TRY(free_name(ground, instance_kind, request, name_rule));
+    const std::string id = TRY(api::checked_name(request.text("ReplicationInstanceIdentifier"), instance_name_rule));
+    if (id != instance.id) instance.id = TRY(free_name(ground, instance_kind, request, instance_name_rule));
     instance.shown["ReplicationInstanceIdentifier"] = id;
   }
   if (request.has("ReplicationInstanceClass")) {

@@ -15,12 +15,14 @@ namespace {
 
 using base::Result;
 
-constexpr api::NameRule name_rule{"ReplicationConfigIdentifier", 255};
-constexpr std::array<FilterName, 2> filter_names{FilterName{"replication-config-arn", "$arn"},
-                                                 FilterName{"replication-config-id", "$id"}};
+constexpr api::NameRule config_name_rule{"ReplicationConfigIdentifier", 255};
+constexpr std::array<FilterName, 2> config_filters{FilterName{"replication-config-arn", "$arn"},
+                                                   FilterName{"replication-config-id", "$id"}};
 constexpr std::array<int, 11> capacities{1, 2, 4, 8, 16, 32, 64, 128, 192, 256, 384};
 
-base::Error refused(std::string_view what) { return base::failed(api::errors::invalid_parameter_value, "{}", what); }
+base::Error refused_config(std::string_view what) {
+  return base::failed(api::errors::invalid_parameter_value, "{}", what);
+}
 
 bool is_capacity(const json& value) {
   return std::find(capacities.begin(), capacities.end(), value) != capacities.end();
@@ -29,16 +31,18 @@ bool is_capacity(const json& value) {
 // With what the service fills in. The subnet group, if one is named, is referred to.
 Result<json> compute_config(Ground& ground, json given, std::vector<std::string>& refers_to) {
   for (const char* member : {"KmsKeyId", "DnsNameServers"}) {
-    if (given.contains(member)) return refused(fmt::format("ComputeConfig.{} is not offered", member));
+    if (given.contains(member)) return refused_config(fmt::format("ComputeConfig.{} is not offered", member));
   }
-  if (given.value("MultiAZ", false)) return refused("ComputeConfig.MultiAZ is not offered: there is one machine");
+  if (given.value("MultiAZ", false))
+    return refused_config("ComputeConfig.MultiAZ is not offered: there is one machine");
   if (!is_capacity(given.value("MaxCapacityUnits", json()))) {
-    return refused(
+    return refused_config(
         "ComputeConfig.MaxCapacityUnits is required and must be 1, 2, 4, 8, 16, 32, 64, 128, 192, 256 or 384");
   }
   given["MinCapacityUnits"] = given.value("MinCapacityUnits", 1);
   if (!is_capacity(given["MinCapacityUnits"]) || given["MinCapacityUnits"] > given["MaxCapacityUnits"]) {
-    return refused("ComputeConfig.MinCapacityUnits must be one of the capacities, and not above MaxCapacityUnits");
+    return refused_config(
+        "ComputeConfig.MinCapacityUnits must be one of the capacities, and not above MaxCapacityUnits");
   }
   const std::string group_id = given.value("ReplicationSubnetGroupId", "default");
   if (group_id != "default") {
@@ -58,7 +62,7 @@ Result<json> compute_config(Ground& ground, json given, std::vector<std::string>
 Result<void> settle(Ground& ground, const Request& request, Resource& config) {
   if (request.has("SupplementalSettings") &&
       !TRY(merged_settings(json::object(), request.text("SupplementalSettings"))).empty()) {
-    return refused("SupplementalSettings has no member that has an effect here");
+    return refused_config("SupplementalSettings has no member that has an effect here");
   }
   std::vector<std::string> refers_to;
   for (const auto& [member, side] : {std::pair{"SourceEndpointArn", "source"}, {"TargetEndpointArn", "target"}}) {
@@ -85,7 +89,7 @@ Result<void> settle(Ground& ground, const Request& request, Resource& config) {
 }
 
 Result<json> create_config(Ground& ground, const Request& request) {
-  const std::string id = TRY(free_name(ground, config_kind, request, name_rule));
+  const std::string id = TRY(free_name(ground, config_kind, request, config_name_rule));
   const auto tags = TRY(tags_of(request.input.value("Tags", json::array())));
   Resource config = TRY(new_resource(ground, request, config_kind, id));
   config.state = "ready";
@@ -112,8 +116,8 @@ Result<json> modify_config(Ground& ground, const Request& request) {
   Resource config = TRY(named_config(ground, request));
   if (!at_rest(config)) return wrong_state("the replication", config.state, "created, stopped or failed");
   if (request.has("ReplicationConfigIdentifier")) {
-    const std::string id = TRY(api::checked_name(request.text("ReplicationConfigIdentifier"), name_rule));
-    if (id != config.id) config.id = TRY(free_name(ground, config_kind, request, name_rule));
+    const std::string id = TRY(api::checked_name(request.text("ReplicationConfigIdentifier"), config_name_rule));
+    if (id != config.id) config.id = TRY(free_name(ground, config_kind, request, config_name_rule));
     config.shown["ReplicationConfigIdentifier"] = id;
   }
   const bool moved = request.has("SourceEndpointArn") || request.has("TargetEndpointArn");
@@ -130,7 +134,7 @@ Result<json> modify_config(Ground& ground, const Request& request) {
 }
 
 Result<json> describe_configs(Ground& ground, const Request& request) {
-  return describe(ground, request, {config_kind, "ReplicationConfigs", filter_names},
+  return describe(ground, request, {config_kind, "ReplicationConfigs", config_filters},
                   [](const Resource& row) -> Result<json> { return row.shown; });
 }
 
@@ -163,14 +167,15 @@ json shown_replication(const Ground& ground, const Resource& config) {
 }
 
 Result<json> describe_replications(Ground& ground, const Request& request) {
-  return describe(ground, request, {config_kind, "Replications", filter_names},
+  return describe(ground, request, {config_kind, "Replications", config_filters},
                   [&](const Resource& row) -> Result<json> { return shown_replication(ground, row); });
 }
 
 Result<json> start_replication(Ground& ground, const Request& request) {
   Resource config = TRY(named_config(ground, request));
   if (request.has("PremigrationAssessmentSettings")) {
-    return refused("PremigrationAssessmentSettings: a replication starts without assessments; run one for a task");
+    return refused_config(
+        "PremigrationAssessmentSettings: a replication starts without assessments; run one for a task");
   }
   TRY(start_run(ground, request, config, request.text("StartReplicationType")));
   return json{{"Replication", shown_replication(ground, config)}};

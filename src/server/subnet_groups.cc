@@ -11,8 +11,8 @@ namespace {
 
 using base::Result;
 
-constexpr api::NameRule name_rule{"ReplicationSubnetGroupIdentifier", 255, api::NameForm::dotted};
-constexpr std::array<FilterName, 1> filter_names{FilterName{"replication-subnet-group-id", "$id"}};
+constexpr api::NameRule subnet_group_name_rule{"ReplicationSubnetGroupIdentifier", 255, api::NameForm::dotted};
+constexpr std::array<FilterName, 1> subnet_group_filters{FilterName{"replication-subnet-group-id", "$id"}};
 constexpr std::size_t subnets_min = 2, subnets_max = 60;
 
 // Every subnet is taken to be in a zone of its own: which it is in only its network knows.
@@ -33,9 +33,9 @@ Result<json> subnets_of(const Request& request) {
 }
 
 Result<json> create_group(Ground& ground, const Request& request) {
-  const std::string id = TRY(free_name(ground, subnet_group_kind, request, name_rule));
+  const std::string id = TRY(free_name(ground, subnet_group_kind, request, subnet_group_name_rule));
   if (id == "default") {
-    return base::failed(api::errors::resource_already_exists, "{} \"default\" is taken", name_rule.member);
+    return base::failed(api::errors::resource_already_exists, "{} \"default\" is taken", subnet_group_name_rule.member);
   }
   const auto tags = TRY(tags_of(request.input.value("Tags", json::array())));
   const json subnets = TRY(subnets_of(request));
@@ -56,9 +56,10 @@ Result<json> create_group(Ground& ground, const Request& request) {
 }
 
 Result<Resource> named_group(Ground& ground, const Request& request) {
-  const std::string id = TRY(api::checked_name(request.text("ReplicationSubnetGroupIdentifier"), name_rule));
+  const std::string id =
+      TRY(api::checked_name(request.text("ReplicationSubnetGroupIdentifier"), subnet_group_name_rule));
   auto group = TRY(ground.store.find(subnet_group_kind, id));
-  if (!group) return not_found(name_rule.member, id);
+  if (!group) return not_found(subnet_group_name_rule.member, id);
   return std::move(*group);
 }
 
@@ -78,7 +79,7 @@ Result<json> modify_group(Ground& ground, const Request& request) {
 }
 
 Result<json> describe_groups(Ground& ground, const Request& request) {
-  return describe(ground, request, {subnet_group_kind, "ReplicationSubnetGroups", filter_names},
+  return describe(ground, request, {subnet_group_kind, "ReplicationSubnetGroups", subnet_group_filters},
                   [](const Resource& row) -> Result<json> { return row.shown; });
 }
 

@@ -16,9 +16,9 @@ namespace {
 
 using base::Result;
 
-constexpr api::NameRule name_rule{"SubscriptionName", 254, api::NameForm::dotted};
-constexpr std::array<FilterName, 2> filter_names{FilterName{"event-subscription-arn", "$arn"},
-                                                 FilterName{"event-subscription-id", "$id"}};
+constexpr api::NameRule subscription_name_rule{"SubscriptionName", 254, api::NameForm::dotted};
+constexpr std::array<FilterName, 2> subscription_filters{FilterName{"event-subscription-arn", "$arn"},
+                                                         FilterName{"event-subscription-id", "$id"}};
 
 Result<void> check_topic(const std::string& arn) {
   std::size_t colons = 0;
@@ -71,7 +71,7 @@ json answered(const Resource& row, const char* status) {
 }
 
 Result<json> create_subscription(Ground& ground, const Request& request) {
-  const std::string id = TRY(free_name(ground, subscription_kind, request, name_rule));
+  const std::string id = TRY(free_name(ground, subscription_kind, request, subscription_name_rule));
   const auto tags = TRY(tags_of(request.input.value("Tags", json::array())));
   TRY(check_topic(request.text("SnsTopicArn")));
   if (ground.webhook.empty() && ground.sns_endpoint.empty()) {
@@ -97,9 +97,9 @@ Result<json> create_subscription(Ground& ground, const Request& request) {
 }
 
 Result<Resource> named_subscription(Ground& ground, const Request& request) {
-  const std::string id = TRY(api::checked_name(request.text("SubscriptionName"), name_rule));
+  const std::string id = TRY(api::checked_name(request.text("SubscriptionName"), subscription_name_rule));
   auto row = TRY(ground.store.find(subscription_kind, id));
-  if (!row) return not_found(name_rule.member, id);
+  if (!row) return not_found(subscription_name_rule.member, id);
   return std::move(*row);
 }
 
@@ -108,7 +108,7 @@ Result<json> describe_subscriptions(Ground& ground, const Request& request) {
     const Resource row = TRY(named_subscription(ground, request));
     return json{{"EventSubscriptionsList", json::array({row.shown})}};
   }
-  return describe(ground, request, {subscription_kind, "EventSubscriptionsList", filter_names},
+  return describe(ground, request, {subscription_kind, "EventSubscriptionsList", subscription_filters},
                   [](const Resource& row) -> Result<json> { return row.shown; });
 }
 

@@ -13,8 +13,8 @@ namespace {
 
 using base::Result;
 
-constexpr api::NameRule name_rule{"ReplicationTaskIdentifier", 255};
-constexpr std::array<FilterName, 5> filter_names{
+constexpr api::NameRule task_name_rule{"ReplicationTaskIdentifier", 255};
+constexpr std::array<FilterName, 5> task_filters{
     FilterName{"replication-task-arn", "$arn"}, FilterName{"replication-task-id", "$id"},
     FilterName{"migration-type", "MigrationType"}, FilterName{"endpoint-arn", ""},
     FilterName{"replication-instance-arn", "ReplicationInstanceArn"}};
@@ -54,7 +54,7 @@ json answered(const Ground& ground, const Resource& task, const char* status) {
 }
 
 Result<json> create_task(Ground& ground, const Request& request) {
-  const std::string id = TRY(free_name(ground, task_kind, request, name_rule));
+  const std::string id = TRY(free_name(ground, task_kind, request, task_name_rule));
   const auto tags = TRY(tags_of(request.input.value("Tags", json::array())));
   const Resource source = TRY(endpoint_of_side(ground, request, "SourceEndpointArn", "source"));
   const Resource target = TRY(endpoint_of_side(ground, request, "TargetEndpointArn", "target"));
@@ -103,7 +103,7 @@ Result<json> describe_tasks(Ground& ground, const Request& request) {
   }
   if (!filters.empty()) asked.input["Filters"] = filters;
   const bool with_settings = !request.flag("WithoutSettings", false);
-  return describe(ground, asked, {task_kind, "ReplicationTasks", filter_names},
+  return describe(ground, asked, {task_kind, "ReplicationTasks", task_filters},
                   [&](const Resource& task) -> Result<json> { return shown_now(ground, task, with_settings); });
 }
 
@@ -135,8 +135,8 @@ Result<json> modify_task(Ground& ground, const Request& request) {
   Resource task = TRY(modifiable_task(ground, request));
   const json before = task.inner;
   if (request.has("ReplicationTaskIdentifier")) {
-    const std::string id = TRY(api::checked_name(request.text("ReplicationTaskIdentifier"), name_rule));
-    if (id != task.id) task.id = TRY(free_name(ground, task_kind, request, name_rule));
+    const std::string id = TRY(api::checked_name(request.text("ReplicationTaskIdentifier"), task_name_rule));
+    if (id != task.id) task.id = TRY(free_name(ground, task_kind, request, task_name_rule));
     task.shown["ReplicationTaskIdentifier"] = id;
   }
   keep_members(request, task);

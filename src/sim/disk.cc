@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t sector = 64;  // small, as everything here is
 
-std::string folder_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
+std::string folder_above(const std::string& path) { return path.substr(0, path.rfind('/')); }
 
 // "relay/0000001.seg" of "/data/relay/0000001.seg": the kind of file, for crash points.
 std::string kind_of(const std::string& path) {
@@ -52,14 +52,14 @@ void DiskServer::take_over(Names& names, const NameChange& change) {
 void DiskServer::change_names(NameChange change) {
   take_over(names_, change);
   const auto [path, inode] = change.front();
-  pending_[folder_of(path)].push_back(std::move(change));
+  pending_[folder_above(path)].push_back(std::move(change));
   if (watch != nullptr && inode && !inode->is_folder) watch->came(path);
 }
 
 // What stands in a folder that is not there itself is gone. Folders come before what is in them.
 void DiskServer::drop_unreachable(Names& names) {
   for (auto at = names.begin(); at != names.end();) {
-    const std::string folder = folder_of(at->first);
+    const std::string folder = folder_above(at->first);
     const auto above = names.find(folder);
     const bool is_reachable = folder.empty() || (above != names.end() && above->second->is_folder);
     at = is_reachable ? std::next(at) : names.erase(at);
@@ -133,8 +133,8 @@ std::map<std::string, std::uint64_t> DiskServer::files_below(const std::string& 
   for (auto at = names.lower_bound(folder); at != names.end() && at->first.starts_with(folder); ++at) {
     if (at->second->is_folder) continue;
     bool is_reachable = true;
-    for (std::string above = folder_of(at->first); certain && is_reachable && above.size() > folder.size();
-         above = folder_of(above)) {
+    for (std::string above = folder_above(at->first); certain && is_reachable && above.size() > folder.size();
+         above = folder_above(above)) {
       is_reachable = names.contains(above);
     }
     if (is_reachable) found.emplace(at->first, at->second->number);
@@ -246,7 +246,7 @@ Result<std::unique_ptr<base::File>> ProcessDisk::open(const std::string& path, b
   const bool is_new = mode == base::OpenMode::create_new || mode == base::OpenMode::create_shared;
   const bool is_there = found != server_.names_.end();
   const bool fits = is_there ? !is_new && !found->second->is_folder
-                             : mode != base::OpenMode::read && server_.is_folder(folder_of(path));
+                             : mode != base::OpenMode::read && server_.is_folder(folder_above(path));
   if (!fits) return base::failed(base::errors::disk_failed, "cannot open {}", path);
   DiskServer::InodePtr inode = is_there ? found->second : nullptr;
   if (!inode) {

@@ -15,8 +15,8 @@ constexpr std::array table_kinds = {"keyed", "two keys", "whole image", "no key"
 constexpr std::array target_kinds = {"database", "files", "transactions"};
 constexpr std::array life_ends = {"crash", "killed", "stopped"};
 
-// Members are named once, in members(); a Writer puts those into a document that are not as by default, a Reader takes
-// them from one.
+// Members are named once, in members(); a Writer puts those into a document that are not as by default, a
+// DocumentReader takes them from one.
 class Writer {
  public:
   template <typename T>
@@ -48,9 +48,9 @@ class Writer {
   Json json;
 };
 
-class Reader {
+class DocumentReader {
  public:
-  explicit Reader(const nlohmann::json& document) : json(document) {}
+  explicit DocumentReader(const nlohmann::json& document) : json(document) {}
   template <typename T>
   void operator()(const char* name, T& value, const T&) {
     const nlohmann::json* member = find(name);
@@ -80,7 +80,7 @@ class Reader {
   void part(const char* name, T& value) {
     const nlohmann::json* member = find(name);
     if (member == nullptr) return;
-    Reader inner(*member);
+    DocumentReader inner(*member);
     if (!check(member->is_object(), name)) return;
     members(inner, value);
     check(inner.fault().empty(), name + ("." + inner.fault()));
@@ -90,7 +90,7 @@ class Reader {
     const nlohmann::json* member = find(name);
     if (member == nullptr || !check(member->is_array(), name)) return;
     for (const nlohmann::json& element : *member) {
-      Reader inner(element);
+      DocumentReader inner(element);
       values.emplace_back();
       if (!check(element.is_object(), name)) return;
       members(inner, values.back());
@@ -289,7 +289,7 @@ base::Result<RunPlan> parse_plan(std::string_view text, std::string_view what) {
   const nlohmann::json document = TRY(base::parse_json(text, what));
   if (!document.is_object()) return base::failed(errors::bad_plan, "{}: it is no object", what);
   RunPlan plan;
-  Reader reader(document);
+  DocumentReader reader(document);
   members(reader, plan);
   if (!reader.fault().empty()) return base::failed(errors::bad_plan, "{}: member {}", what, reader.fault());
   name_tables(plan);

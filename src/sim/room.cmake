@@ -45,6 +45,14 @@ execute_process(COMMAND ${Python3_EXECUTABLE} ${_pointer} --files OUTPUT_VARIABL
 execute_process(COMMAND ${Python3_EXECUTABLE} ${_pointer} --scanned OUTPUT_VARIABLE _scanned
                 OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
 list(TRANSFORM _scanned PREPEND ${CMAKE_SOURCE_DIR}/src/)
+set(_planter ${CMAKE_SOURCE_DIR}/tools/sim/plant_faults.py)
+execute_process(COMMAND ${Python3_EXECUTABLE} ${_planter} --files OUTPUT_VARIABLE _planted
+                OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+# What a copy takes the place of is an object of its own.
+set(_replaced ${_pointed} ${_planted})
+list(REMOVE_DUPLICATES _replaced)
+list(TRANSFORM _replaced PREPEND ${CMAKE_SOURCE_DIR}/src/)
+set_source_files_properties(${_replaced} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
 set(_copies ${_pointed})
 list(TRANSFORM _copies PREPEND ${CMAKE_BINARY_DIR}/points/)
 set(_points_list ${CMAKE_BINARY_DIR}/points/crash_points.cc)
@@ -54,6 +62,7 @@ add_custom_command(OUTPUT ${_points_list} ${_copies}
 add_library(sim_points OBJECT ${_copies} ${_points_list})
 target_link_libraries(sim_points PUBLIC sim)
 precompile(sim_points base)
+compile_in_batches(sim_points)
 add_executable(millrace_sim ${CMAKE_SOURCE_DIR}/src/sim/main.cc)
 target_link_libraries(millrace_sim PRIVATE system_openssl sim_points sim)
 unit_test(sim_test SOURCES tests/sim/sim_test.cc DEPENDS sim_points sim)
@@ -64,10 +73,8 @@ endif()
 # The same with faults planted in it, to show that the checkers can see them: ./dev sim --planted.
 option(MILLRACE_PLANTED_FAULTS "build millrace_sim_planted" OFF)
 if(MILLRACE_PLANTED_FAULTS)
-  set(_planter ${CMAKE_SOURCE_DIR}/tools/sim/plant_faults.py)
-  execute_process(COMMAND ${Python3_EXECUTABLE} ${_planter} --files OUTPUT_VARIABLE _files
-                  OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
-  set(_originals ${_files})
+  set(_files ${_planted})
+  set(_originals ${_planted})
   list(TRANSFORM _originals PREPEND ${CMAKE_SOURCE_DIR}/src/)
   list(TRANSFORM _files PREPEND ${CMAKE_BINARY_DIR}/planted/)
   add_custom_command(OUTPUT ${_files} COMMAND ${Python3_EXECUTABLE} ${_planter} --write ${CMAKE_BINARY_DIR}/planted

@@ -4,7 +4,6 @@
 namespace sim {
 namespace {
 
-enum Place : std::size_t { id, second, version, single };
 constexpr std::int64_t highest_id = 39;  // of about eighty
 
 // As the mapping writes them; one condition each.
@@ -28,10 +27,10 @@ RowFilter row_filter(const TablePlan& table) {
   if (!table.is_filtered) return {};
   const auto number = [](const Row& row, std::size_t place) { return model::load_fixed(*row[place]); };
   switch (table.kind) {
-    case TableKind::two_keys: return [number](const Row& row) { return number(row, second) >= 1; };
-    case TableKind::whole_image: return [](const Row& row) { return row[single].has_value(); };
-    case TableKind::no_key: return [number](const Row& row) { return number(row, second) != 1; };
-    default: return [number](const Row& row) { return number(row, id) <= highest_id; };
+    case TableKind::two_keys: return [number](const Row& row) { return number(row, place::second) >= 1; };
+    case TableKind::whole_image: return [](const Row& row) { return row[place::single].has_value(); };
+    case TableKind::no_key: return [number](const Row& row) { return number(row, place::second) != 1; };
+    default: return [number](const Row& row) { return number(row, place::id) <= highest_id; };
   }
 }
 

@@ -9,6 +9,11 @@
 
 namespace sim {
 
+// Columns of a row that have a meaning.
+namespace place {
+enum Place : std::size_t { id, second, version, single };
+}
+
 // Empty: all rows.
 RowFilter row_filter(const TablePlan& table);
 // Whether the log may lack values of a row that an update moves into the filter: then the table is suspended by name.

@@ -7,9 +7,8 @@ namespace sim {
 
 namespace {
 
-enum Place : std::size_t { id, second, version, single };
 constexpr std::int32_t large_column = 6;
-constexpr std::size_t amount = second;
+constexpr std::size_t amount = place::second;
 constexpr std::int64_t ids = 80;  // few, so that keys come and go
 
 }  // namespace
@@ -48,20 +47,20 @@ std::string Workload::text(std::int64_t bytes_max) {
 Row Workload::make_row(const TablePlan& table) {
   const std::vector<model::Column>& columns = server_.tables().at(table.schema->name).rows.schema()->columns;
   Row row(columns.size());
-  row[id] = whole_number(chance_.between(0, ids - 1));
-  row[second] = whole_number(chance_.between(0, 2));
-  row[version] = whole_number(next_version_++);
-  if (table.kind == TableKind::no_key && chance_.percent(30)) row[version] = whole_number(0);  // equal rows
-  for (std::size_t i = single; i < columns.size(); ++i) {
+  row[place::id] = whole_number(chance_.between(0, ids - 1));
+  row[place::second] = whole_number(chance_.between(0, 2));
+  row[place::version] = whole_number(next_version_++);
+  if (table.kind == TableKind::no_key && chance_.percent(30)) row[place::version] = whole_number(0);  // equal rows
+  for (std::size_t i = place::single; i < columns.size(); ++i) {
     const bool is_large = columns[i].ordinal == large_column;
     if (!chance_.percent(is_large ? 50 : 75)) continue;
     row[i] = model::is_fixed(columns[i].type.type)
                  ? whole_number(next_version_++)
                  : Value(text(is_large ? plan_.workload.large_bytes : plan_.workload.text_bytes));
   }
-  if (table.parent >= 0 && row[single]) {
+  if (table.parent >= 0 && row[place::single]) {
     const Row* parent = pick_row(plan_.tables[std::size_t(table.parent)]);
-    row[single] = parent == nullptr ? Value() : (*parent)[id];
+    row[place::single] = parent == nullptr ? Value() : (*parent)[place::id];
   }
   return row;
 }
@@ -71,10 +70,10 @@ Row Workload::changed_row(const TablePlan& table, const Row& before) {
   const std::vector<model::Column>& columns = server_.tables().at(table.schema->name).rows.schema()->columns;
   Row row = before;
   Row fresh = make_row(table);
-  row[version] = fresh[version];
-  if (chance_.percent(15)) row[id] = fresh[id];
-  if (chance_.percent(20)) row[second] = fresh[second];
-  for (std::size_t i = single; i < columns.size(); ++i) {
+  row[place::version] = fresh[place::version];
+  if (chance_.percent(15)) row[place::id] = fresh[place::id];
+  if (chance_.percent(20)) row[place::second] = fresh[place::second];
+  for (std::size_t i = place::single; i < columns.size(); ++i) {
     if (chance_.percent(columns[i].ordinal == large_column ? 25 : 45)) row[i] = fresh[i];
   }
   return row;
@@ -99,8 +98,8 @@ bool Workload::move_money(std::uint64_t xid, const TablePlan& bank) {
   Row new_to = old_to;
   new_from[amount] = whole_number(model::load_fixed(*old_from[amount]) - moved);
   new_to[amount] = whole_number(model::load_fixed(*old_to[amount]) + moved);
-  new_from[version] = whole_number(next_version_++);
-  new_to[version] = whole_number(next_version_++);
+  new_from[place::version] = whole_number(next_version_++);
+  new_to[place::version] = whole_number(next_version_++);
   const bool is_taken = server_.update(xid, name, old_from, std::move(new_from));
   return is_taken && server_.update(xid, name, old_to, std::move(new_to));
 }
@@ -116,16 +115,16 @@ bool Workload::swap_singles(std::uint64_t xid, const TablePlan& table) {
   const Row old_other = *other;
   Row new_first = old_first;
   Row new_other = old_other;
-  std::swap(new_first[single], new_other[single]);
-  new_first[version] = whole_number(next_version_++);
-  new_other[version] = whole_number(next_version_++);
+  std::swap(new_first[place::single], new_other[place::single]);
+  new_first[place::version] = whole_number(next_version_++);
+  new_other[place::version] = whole_number(next_version_++);
   const bool is_taken = server_.update(xid, name, old_first, std::move(new_first));
   return is_taken && server_.update(xid, name, old_other, std::move(new_other));
 }
 
 bool Workload::hold_parent(std::uint64_t xid, const TablePlan& table, const Row& row) {
-  if (table.parent < 0 || !row[single]) return true;
-  return server_.lock_referenced(xid, plan_.tables[std::size_t(table.parent)].schema->name, row[single]);
+  if (table.parent < 0 || !row[place::single]) return true;
+  return server_.lock_referenced(xid, plan_.tables[std::size_t(table.parent)].schema->name, row[place::single]);
 }
 
 std::optional<Workload::Referring> Workload::referring(std::uint64_t xid, const TablePlan& parent,
@@ -136,7 +135,7 @@ std::optional<Workload::Referring> Workload::referring(std::uint64_t xid, const 
     if (table == server_.tables().end()) continue;
     if (table->second.exclusive != 0 && table->second.exclusive != xid) return std::nullopt;
     for (const Row& one : table->second.rows.rows()) {
-      if (one[single] != row[id]) continue;
+      if (one[place::single] != row[place::id]) continue;
       if (server_.is_locked(child->schema->name, one, xid)) return std::nullopt;
       all.emplace_back(child, one);
       std::optional<Referring> further = referring(xid, *child, one);
@@ -154,7 +153,7 @@ bool Workload::insert_row(std::uint64_t xid, const TablePlan& table, Row row) {
 // Keys that somebody refers to stay.
 bool Workload::update_row(std::uint64_t xid, const TablePlan& table, const Row& before, Row after) {
   if (!hold_parent(xid, table, before) || !hold_parent(xid, table, after)) return false;
-  if (before[id] != after[id]) {
+  if (before[place::id] != after[place::id]) {
     const std::optional<Referring> rows = referring(xid, table, before);
     if (!rows || !rows->empty()) return false;
   }

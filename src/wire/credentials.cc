@@ -21,7 +21,7 @@ constexpr long seconds_max = 5;
 constexpr std::size_t answer_bytes_max = 256 * 1024;
 constexpr std::size_t file_bytes_max = 4 << 20;
 
-std::string_view trimmed(std::string_view text) {
+std::string_view without_blanks(std::string_view text) {
   const auto blank = [](char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; };
   while (!text.empty() && blank(text.front())) text.remove_prefix(1);
   while (!text.empty() && blank(text.back())) text.remove_suffix(1);
@@ -84,20 +84,20 @@ std::map<std::string, std::string> read_profile(std::string_view text, std::stri
     const std::size_t end = std::min(text.find('\n'), text.size());
     const std::string_view raw = text.substr(0, end);
     text.remove_prefix(std::min(end + 1, text.size()));
-    const std::string_view line = trimmed(raw);
+    const std::string_view line = without_blanks(raw);
     if (line.empty() || line.front() == '#' || line.front() == ';') continue;
     if (line.front() == '[') {
-      std::string_view name = trimmed(line.substr(1, line.find(']') - 1));
+      std::string_view name = without_blanks(line.substr(1, line.find(']') - 1));
       // The config file says "[profile x]", but "[default]".
       const bool prefixed = name.starts_with("profile ") || name.starts_with("profile\t");
-      if (config && prefixed) name = trimmed(name.substr(8));
+      if (config && prefixed) name = without_blanks(name.substr(8));
       inside = name == profile && (!config || prefixed || name == "default");
       continue;
     }
     const std::size_t equals = line.find('=');
     // A line that begins with a blank continues a nested member ("s3 =\n  x = y"), none of which is ours.
     if (!inside || equals == std::string_view::npos || raw.front() == ' ' || raw.front() == '\t') continue;
-    members[std::string(trimmed(line.substr(0, equals)))] = trimmed(line.substr(equals + 1));
+    members[std::string(without_blanks(line.substr(0, equals)))] = without_blanks(line.substr(equals + 1));
   }
   return members;
 }
@@ -237,7 +237,7 @@ Result<Credentials> CredentialChain::from_web_identity(const std::string& token_
                                          {"Version", "2011-06-15"},
                                          {"RoleArn", role},
                                          {"RoleSessionName", session.empty() ? "millrace" : session},
-                                         {"WebIdentityToken", std::string(trimmed(*token))}});
+                                         {"WebIdentityToken", std::string(without_blanks(*token))}});
   HttpRequest request{"POST", url + "/",        {{"Content-Type", "application/x-www-form-urlencoded"}},
                       body,   answer_bytes_max, 30};
   const HttpAnswer answer = TRY(http_.send(request, stop));
@@ -266,7 +266,7 @@ Result<CredentialChain::Found> CredentialChain::from_container(const std::stop_t
   }
   std::string token = environment_("AWS_CONTAINER_AUTHORIZATION_TOKEN");
   const std::string token_file = environment_("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
-  if (!token_file.empty()) token = trimmed(read_text(token_file).value_or(""));
+  if (!token_file.empty()) token = without_blanks(read_text(token_file).value_or(""));
   HttpRequest request{"GET", url, {}, "", answer_bytes_max, seconds_max};
   if (!token.empty()) request.headers.emplace_back("Authorization", token);
   const HttpAnswer answer = TRY(http_.send(request, stop));
@@ -296,7 +296,7 @@ Result<CredentialChain::Found> CredentialChain::from_machine(const std::stop_tok
                       seconds_max};
   const HttpAnswer roles = TRY(http_.send(request, stop));
   if (roles.status == 404) return Found();
-  const std::string role(trimmed(roles.body.substr(0, roles.body.find('\n'))));
+  const std::string role(without_blanks(roles.body.substr(0, roles.body.find('\n'))));
   if (roles.status != 200 || role.empty()) {
     return failed(errors::no_credentials, "instance metadata answered {} when asked for the role", roles.status);
   }

@@ -14,7 +14,6 @@ using connect::Preparation;
 using model::TableSchemaPtr;
 using model::Type;
 
-constexpr char component[] = "files";
 constexpr std::size_t folder_bytes_max = 1024 - 64;  // date folders and the file's own name come behind it
 constexpr std::size_t objects_examined_max = 3;
 
@@ -202,7 +201,7 @@ base::Result<void> FileTarget::sweep(const std::vector<std::string>& folders) {
   };
   const std::string prefix = wanted.size() == 1 ? *wanted.begin() : settings_.folder;
   const std::size_t aborted = TRY(store_->abort_stale(prefix, ours, context_.stop));
-  if (aborted > 0) context_.log->info(component, "{} unfinished files of an earlier run were removed", aborted);
+  if (aborted > 0) context_.log->info("files", "{} unfinished files of an earlier run were removed", aborted);
   swept_.insert(wanted.begin(), wanted.end());
   return {};
 }

@@ -14,8 +14,6 @@ using relational::Places;
 
 namespace {
 
-const Destination& own(const relational::Destination& to) { return static_cast<const Destination&>(to); }
-
 void append_value(std::string& sql, const TargetColumn& column, const std::optional<std::string>& value) {
   if (value) {
     append_literal(sql, column, *value);

@@ -16,8 +16,6 @@ using relational::new_cells;
 
 constexpr unsigned int duplicate_key = 1062, duplicate_key_by_name = 1586;
 
-const Destination& own(const relational::Destination& to) { return static_cast<const Destination&>(to); }
-
 }  // namespace
 
 std::optional<std::string> RowApplier::statement(const ChangeBatch& batch, const Change& change,

@@ -9,8 +9,6 @@ namespace {
 using model::Cell;
 using model::CellState;
 
-constexpr std::size_t statement_rows_max = 5000;
-
 }  // namespace
 
 std::string_view SetWriter::text(std::uint32_t place, const Cell& cell) {

@@ -34,7 +34,7 @@ std::int64_t read_signed_serial(ByteReader& in) {
   return (value & 1) != 0 ? ~half : half;
 }
 
-enum Field : std::uint64_t {
+enum GtidField : std::uint64_t {
   flags = 0,
   uuid = 1,
   number = 2,

@@ -15,7 +15,7 @@ namespace {
 using base::failed;
 using base::Result;
 
-enum Field : std::uint8_t {
+enum MetadataField : std::uint8_t {
   signs = 1,
   default_collation = 2,
   collations = 3,

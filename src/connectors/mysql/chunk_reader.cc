@@ -19,7 +19,6 @@ constexpr std::size_t raw_bytes_max = 1u << 20;
 constexpr std::size_t rows_between_weighings = 64;
 constexpr base::Nanos wait_step = std::chrono::milliseconds(100);
 constexpr unsigned int table_changed_number = 1412;  // ER_TABLE_DEF_CHANGED
-constexpr unsigned int no_such_table_number = 1146;
 
 template <typename Integer>
 bool add_integer(std::string_view text, model::ColumnVector& column) {

@@ -12,11 +12,14 @@
 
 namespace mysql {
 
+constexpr std::size_t statement_rows_max = 5000;
+
 struct Destination final : relational::Destination {
   std::vector<TargetColumn> columns;  // one for each stored column
   bool exact_key = false;             // no two keys of the source are equal to the target's collations
   bool upserts = false;               // INSERT ... ON DUPLICATE KEY UPDATE changes the row of the key, and no trigger
 };
+inline const Destination& own(const relational::Destination& to) { return static_cast<const Destination&>(to); }
 
 // Whether values that the source tells apart are told apart by the target's column: both by the same collation, or the
 // target by the bytes.

@@ -11,6 +11,8 @@
 
 namespace mysql {
 
+constexpr unsigned int no_such_table_number = 1146;
+
 namespace errors {
 inline constexpr base::Code connection_lost{"mysql.connection_lost", base::Kind::transient,
                                             "The connection to the server broke; it is opened again."};

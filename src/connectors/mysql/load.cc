@@ -12,7 +12,6 @@ namespace {
 constexpr std::size_t portion_bytes_max = 8u << 20;
 constexpr std::size_t bulk_rows_max = 1'000'000;
 constexpr std::size_t careful_rows_max = 1000;
-constexpr std::size_t statement_rows_max = 5000;
 constexpr std::size_t shown_bytes_max = 8000;  // of a refused row in the exceptions table
 
 // A table as rows are written to it.

@@ -1,3 +1,6 @@
+# <sys/socket.h> has a connect(), which the room of that name is not.
+set_source_files_properties(${CMAKE_SOURCE_DIR}/src/connectors/mysql/connection.cc
+                            PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
 room(connectors_mysql
   SOURCES
   connectors/mysql/alter_shape.cc

@@ -24,7 +24,6 @@ constexpr base::Nanos attempt_pause = std::chrono::milliseconds(500);
 constexpr base::Nanos window_pause = std::chrono::milliseconds(100);
 constexpr int xa_waits_max = 120;  // half seconds
 constexpr unsigned int lock_timeout_number = 1205;
-constexpr unsigned int no_such_table_number = 1146;
 
 constexpr const char* begin_sql = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY";
 

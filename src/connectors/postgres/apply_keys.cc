@@ -12,8 +12,6 @@ using relational::Places;
 
 namespace {
 
-const Destination& own(const relational::Destination& to) { return static_cast<const Destination&>(to); }
-
 // "t.a = v.p0::integer AND t.b = v.p1::text"
 std::string condition(const Destination& to, const Places& places) {
   std::string all;

@@ -27,8 +27,6 @@ bool is_large(const SetSender& sender, const ChangeBatch& batch, const Change& c
   return change.new_count != 0 && sender.is_large({nullptr, batch.cells.data() + change.new_first});
 }
 
-const Destination& own(const relational::Destination& to) { return static_cast<const Destination&>(to); }
-
 }  // namespace
 
 bool RowApplier::send_change(SetSender& sender, const ChangeBatch& batch, const Change& change, const Destination& to,

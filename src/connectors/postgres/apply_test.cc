@@ -9,15 +9,11 @@ namespace {
 
 using postgres_test::Changes;
 using postgres_test::null_cell;
+using postgres_test::server;
 using postgres_test::SqlSession;
 using postgres_test::Surroundings;
 using postgres_test::table_of;
 using postgres_test::unchanged_cell;
-
-postgres_test::TestServer& server() {
-  static postgres_test::TestServer one;
-  return one;
-}
 
 class Apply : public testing::Test {
  protected:

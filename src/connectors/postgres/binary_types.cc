@@ -11,8 +11,6 @@ namespace {
 
 using base::Result;
 
-constexpr std::uint32_t first_user_oid = 16384;
-
 // Each type with the one below all of its domains. Enums are sent as their labels.
 constexpr std::string_view types_sql =
     "WITH RECURSIVE below(root, oid, typtype, typbasetype) AS ("

@@ -146,9 +146,6 @@ void append_copy_field(std::string& out, std::string_view text) {
 
 namespace {
 
-constexpr std::size_t full_bytes = 1u << 20;
-constexpr std::size_t value_piece_bytes = 256u << 10;  // each byte is escaped by itself, so a value may be cut anywhere
-
 base::Result<void> append_copy_bytes(std::string& out, Type type, std::string_view value, const CopyTextFull& full) {
   if (is_bytes(type)) out += "\\\\x";  // the escaped form of \x; digits need none
   do {

@@ -28,6 +28,8 @@ inline constexpr std::string_view copy_null = "\\N";
 
 // All rows of the batch as COPY text. `full`, when given, empties `out` each time it holds a megabyte or more, be it in
 // the middle of a large value; its error ends the call.
+constexpr std::size_t full_bytes = 1u << 20;
+constexpr std::size_t value_piece_bytes = 256u << 10;  // each byte is escaped by itself, so a value may be cut anywhere
 using CopyTextFull = std::function<base::Result<void>(std::string& out)>;
 base::Result<void> append_copy_rows(std::string& out, const model::RowBatch& rows, const CopyTextFull& full);
 

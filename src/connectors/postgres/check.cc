@@ -19,8 +19,6 @@ using base::Result;
 using connect::Finding;
 using Severity = Finding::Severity;
 
-constexpr int version_min = 130000;
-constexpr int version_end = 190000;
 constexpr std::int64_t sender_timeout_min_ms = 10000;
 
 struct Findings {
@@ -66,7 +64,7 @@ bool is_loopback(const std::string& host) {
 
 void check_server(Connection& connection, const SourceCheck& what, const Facts& facts, Findings& findings) {
   const int version = connection.server_version();
-  if (version < version_min || version >= version_end) {
+  if (!is_supported(version)) {
     findings.add(Severity::refusal, "server", fmt::format("release {} is not supported as a source", version / 10000),
                  "Use PostgreSQL 13 to 18.");
   }

@@ -12,8 +12,6 @@ namespace {
 using model::Comparison;
 using model::NativeObject;
 
-constexpr std::uint32_t first_user_oid = 16384;
-
 std::string unquoted(std::string_view name) {
   std::string out;
   for (const char c : name) {

@@ -53,6 +53,9 @@ struct ResultFree {
 };
 using ResultPtr = std::unique_ptr<PGresult, ResultFree>;
 
+// Releases 13 to 18, of a server_version().
+constexpr bool is_supported(int version) { return version >= 130000 && version < 190000; }
+
 class Connection {
  public:
   static base::Result<Connection> open(const ConnectionSettings& settings, Purpose purpose = Purpose::ordinary,

@@ -11,13 +11,13 @@
 namespace postgres {
 namespace {
 
-constexpr std::size_t name_bytes_max = 128;               // of the awsdms_* tables' columns
+constexpr std::size_t control_name_bytes_max = 128;       // of the awsdms_* tables' columns
 constexpr std::int64_t shared_lock = 0x6d696c6c72616365;  // advisory: "millrace"
 
 std::string host_name() {
   char name[256] = "";
   if (gethostname(name, sizeof name - 1) != 0) return "localhost";
-  return std::string(name).substr(0, name_bytes_max);
+  return std::string(name).substr(0, control_name_bytes_max);
 }
 
 std::uint64_t unsigned_of(const std::optional<std::string>& text) {
@@ -34,7 +34,7 @@ std::optional<model::Position> position_of(const Row& row, std::size_t at) {
 std::optional<std::string> fact(const std::map<std::string, std::string>& facts, const char* name) {
   const auto found = facts.find(name);
   if (found == facts.end() || found->second.empty()) return std::nullopt;
-  return found->second.substr(0, name_bytes_max);
+  return found->second.substr(0, control_name_bytes_max);
 }
 
 }  // namespace
@@ -307,8 +307,8 @@ std::string ControlTables::load_exception_sql() const {
 }
 
 std::vector<std::optional<std::string>> ControlTables::exception_parameters(const ApplyException& exception) const {
-  return {task_.substr(0, name_bytes_max), exception.table.schema.substr(0, name_bytes_max),
-          exception.table.table.substr(0, name_bytes_max), exception.statement, exception.error};
+  return {task_.substr(0, control_name_bytes_max), exception.table.schema.substr(0, control_name_bytes_max),
+          exception.table.table.substr(0, control_name_bytes_max), exception.statement, exception.error};
 }
 
 std::string ControlTables::suspended_sql() const {
@@ -323,8 +323,8 @@ std::string ControlTables::suspended_sql() const {
 
 std::vector<std::optional<std::string>> ControlTables::suspended_parameters(const model::TableName& suspended,
                                                                             const std::string& reason) const {
-  return {server_, task_.substr(0, name_bytes_max), suspended.schema.substr(0, name_bytes_max),
-          suspended.table.substr(0, name_bytes_max), reason.substr(0, 32)};
+  return {server_, task_.substr(0, control_name_bytes_max), suspended.schema.substr(0, control_name_bytes_max),
+          suspended.table.substr(0, control_name_bytes_max), reason.substr(0, 32)};
 }
 
 base::Result<void> ControlTables::report(Session& session, const std::map<std::string, std::string>& facts) const {
@@ -376,7 +376,7 @@ base::Result<void> ControlTables::drop(Session& session) const {
     const auto there = TRY(session.query("SELECT to_regclass($1) IS NOT NULL", {table(owned.name)}, owned.name));
     if (there.at(0).at(0).value_or("f") != "t") continue;
     const bool is_own = std::string_view(owned.column) == "task";
-    const std::string key = is_own ? task_ : task_.substr(0, name_bytes_max);
+    const std::string key = is_own ? task_ : task_.substr(0, control_name_bytes_max);
     TRY(session.query(fmt::format("DELETE FROM {} WHERE {} = $1", table(owned.name), owned.column), {key}, owned.name));
     if (owned.name != all[0].name) continue;
     TRY(session.query(fmt::format("DELETE FROM {} WHERE starts_with(task, $1 || ':')", table(owned.name)), {key},

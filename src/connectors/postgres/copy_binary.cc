@@ -12,8 +12,6 @@ namespace {
 using base::Result;
 using model::Type;
 
-constexpr std::size_t full_bytes = 1u << 20;
-constexpr std::size_t value_piece_bytes = 256u << 10;
 constexpr std::int64_t days_to_2000 = 10'957;
 constexpr std::int64_t micros_to_2000 = days_to_2000 * 86'400'000'000;
 constexpr std::uint16_t sign_minus = 0x4000, sign_nan = 0xC000, sign_infinity = 0xD000, sign_minus_infinity = 0xF000;
@@ -37,13 +35,13 @@ bool append_field(std::string& out, std::int64_t value) {
   return true;
 }
 
-bool append_date(std::string& out, std::int64_t days) {
+bool append_binary_date(std::string& out, std::int64_t days) {
   if (days == model::date_infinity) return append_field<std::int32_t>(out, std::numeric_limits<std::int32_t>::max());
   if (days == -model::date_infinity) return append_field<std::int32_t>(out, std::numeric_limits<std::int32_t>::min());
   return append_field<std::int32_t>(out, days - days_to_2000);
 }
 
-bool append_timestamp(std::string& out, std::int64_t micros) {
+bool append_binary_timestamp(std::string& out, std::int64_t micros) {
   if (micros == model::date_infinity) return append_field<std::int64_t>(out, micros);
   if (micros == -model::date_infinity) {
     return append_field<std::int64_t>(out, std::numeric_limits<std::int64_t>::min());
@@ -70,9 +68,9 @@ bool append_fixed(std::string& out, Type type, SendForm form, std::int64_t value
     case SendForm::int2: return append_field<std::int16_t>(out, value);
     case SendForm::int4: return append_field<std::int32_t>(out, value);
     case SendForm::int8: return append_field<std::int64_t>(out, value);
-    case SendForm::date: return append_date(out, value);
+    case SendForm::date: return append_binary_date(out, value);
     case SendForm::time: return append_field<std::int64_t>(out, value);
-    case SendForm::timestamp: return append_timestamp(out, value);
+    case SendForm::timestamp: return append_binary_timestamp(out, value);
     case SendForm::numeric: {
       std::array<char, 24> digits;
       const auto end = type == Type::uint8

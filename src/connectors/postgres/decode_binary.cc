@@ -19,8 +19,8 @@ namespace postgres {
 namespace {
 
 constexpr std::int64_t days_to_2000 = 10'957;
-constexpr std::int64_t micros_per_day = 86'400'000'000;
-constexpr std::int64_t micros_to_2000 = days_to_2000 * micros_per_day;
+constexpr std::int64_t micros_a_day = 86'400'000'000;
+constexpr std::int64_t micros_to_2000 = days_to_2000 * micros_a_day;
 // What the server itself holds: 4714-11-24 BC up to the year 5874897 (date) or 294276 (timestamp).
 constexpr std::int64_t date_min = -2'451'545, date_end = 2'145'031'949;
 constexpr std::int64_t timestamp_min = -211'813'488'000'000'000, timestamp_end = 9'223'371'331'200'000'000;
@@ -60,7 +60,7 @@ bool load_timestamp(std::string_view bytes, std::int64_t& micros) {
 }
 
 bool load_time(std::string_view bytes, std::int64_t& micros) {
-  return load(bytes, micros) && micros >= 0 && micros <= micros_per_day;
+  return load(bytes, micros) && micros >= 0 && micros <= micros_a_day;
 }
 
 bool load_boolean(std::string_view bytes, bool& value) {
@@ -148,10 +148,10 @@ bool append_timestamp(std::string_view bytes, std::string_view zone, std::string
     out += micros < 0 ? "-infinity" : "infinity";
     return true;
   }
-  std::int64_t days = micros / micros_per_day;
-  std::int64_t rest = micros % micros_per_day;
+  std::int64_t days = micros / micros_a_day;
+  std::int64_t rest = micros % micros_a_day;
   if (rest < 0) {
-    rest += micros_per_day;
+    rest += micros_a_day;
     days -= 1;
   }
   char text[64];

@@ -23,6 +23,7 @@ struct DestinationColumn {
 struct Destination final : relational::Destination {
   std::vector<DestinationColumn> columns;  // one for each stored column
 };
+inline const Destination& own(const relational::Destination& to) { return static_cast<const Destination&>(to); }
 
 // Fails with pg.target_missing when the table or a column is not there.
 base::Result<std::shared_ptr<const Destination>> read_destination(Session& session,

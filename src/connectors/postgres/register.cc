@@ -12,15 +12,12 @@ namespace {
 using base::failed;
 using base::Result;
 
-constexpr int version_min = 130000;
-constexpr int version_end = 190000;
-
 Result<std::unique_ptr<connect::Source>> open_source(const connect::Options& options, const connect::Context& context) {
   TRY(check_options(options));
   const ConnectionSettings settings = connection_settings(options, "millrace " + context.task);
   Connection connection = TRY(Connection::open(settings));
   const int version = connection.server_version();
-  if (version < version_min || version >= version_end) {
+  if (!is_supported(version)) {
     return failed(capture_errors::release_not_supported, "{}: its release is {}.{}", connection.name(), version / 10000,
                   version % 10000);
   }

@@ -182,7 +182,6 @@ model::ColumnType RelationMap::type_of(std::uint32_t type, std::int32_t modifier
       like = &column;
     }
   }
-  constexpr std::uint32_t first_user_oid = 16384;
   model::ColumnType made;
   if (like != nullptr && type >= first_user_oid) made = like->type;
   if (native.empty()) {

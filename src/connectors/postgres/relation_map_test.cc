@@ -8,7 +8,7 @@
 namespace postgres {
 namespace {
 
-constexpr std::uint32_t oid = 77, int4 = 23, text = 25;
+constexpr std::uint32_t table_oid = 77, int4 = 23, text = 25;
 
 struct Named {
   std::string_view name;
@@ -20,7 +20,7 @@ model::TableSchemaPtr table_of(const std::vector<Named>& columns) {
   auto table = std::make_shared<model::TableSchema>();
   table->name = table->source_name = {"public", "t"};
   table->family = "postgresql";
-  table->source_id = oid;
+  table->source_id = table_oid;
   for (const Named& named : columns) {
     model::Column column;
     column.name = named.name;
@@ -36,7 +36,7 @@ model::TableSchemaPtr table_of(const std::vector<Named>& columns) {
 pgoutput::Message relation_of(const std::vector<std::pair<std::string_view, std::uint32_t>>& columns) {
   pgoutput::Message message;
   message.kind = pgoutput::Kind::relation;
-  message.relation = oid;
+  message.relation = table_oid;
   message.schema = "public";
   message.name = "t";
   message.replica_identity = 'f';
@@ -56,7 +56,7 @@ SurveyedTable surveyed(const model::TableSchema& table, std::int32_t highest) {
 
 DdlReport report_of(const std::vector<Named>& columns) {
   DdlReport report;
-  report.oid = oid;
+  report.oid = table_oid;
   report.name = {"public", "t"};
   report.columns = table_of(columns)->columns;
   report.converts = false;
@@ -75,9 +75,9 @@ class relation_map : public testing::Test {
     sources.describe = [this](std::uint32_t) -> base::Result<model::TableSchemaPtr> { return catalogue; };
     sources.survey = [this](const std::vector<std::uint32_t>&) -> base::Result<Survey> {
       Survey survey;
-      if (catalogue != nullptr) survey.tables[oid] = surveyed(*catalogue, number_max);
-      if (locked_by != 0) survey.locked[oid].insert(locked_by);
-      if (locked_by_nobody) survey.locked[oid].insert(0);
+      if (catalogue != nullptr) survey.tables[table_oid] = surveyed(*catalogue, number_max);
+      if (locked_by != 0) survey.locked[table_oid].insert(locked_by);
+      if (locked_by_nobody) survey.locked[table_oid].insert(0);
       return survey;
     };
     if (visible_after > 0) {
@@ -99,7 +99,7 @@ class relation_map : public testing::Test {
   std::string shape(const std::vector<std::pair<std::string_view, std::uint32_t>>& columns, std::uint32_t xid = 0) {
     const auto outcome = map->on_relation(relation_of(columns), {xid, xid, xid != 0 ? xid : whole_xid});
     EXPECT_TRUE(outcome.ok());
-    return outcome->unclear ? "unclear" : text_of(map->schema_of(oid, xid));
+    return outcome->unclear ? "unclear" : text_of(map->schema_of(table_oid, xid));
   }
   void report(const std::vector<Named>& columns, std::uint32_t xid = 0) {
     EXPECT_TRUE(map->on_ddl(report_of(columns), {xid, xid}).ok());
@@ -167,7 +167,7 @@ TEST_F(relation_map, a_catalogue_behind_the_log_changes_nothing) {
   report(after);
   EXPECT_EQ(shape({{"id", int4}, {"a", text}, {"b", text}}), "id:1 a:2 b:3");
   EXPECT_TRUE(look().empty());
-  EXPECT_EQ(text_of(map->schema_of(oid, 0)), "id:1 a:2 b:3");
+  EXPECT_EQ(text_of(map->schema_of(table_oid, 0)), "id:1 a:2 b:3");
   catalogue = table_of(after);
   locked_by = 0;
   EXPECT_TRUE(look().empty());
@@ -223,14 +223,14 @@ TEST_F(relation_map, a_transaction_that_holds_the_table_is_believed_until_its_en
 TEST_F(relation_map, what_was_noted_is_certain_behind_its_transaction) {
   open({{"id", 1, int4}}, {{"id", 1, int4}, {"a", 3}}, 3, false);
   EXPECT_EQ(shape({{"id", int4}, {"a", text}}), "unclear");
-  EXPECT_EQ(text_of(map->schema_of(oid, 0)), "id:1");
+  EXPECT_EQ(text_of(map->schema_of(table_oid, 0)), "id:1");
   const model::TableSchemaPtr noted = table_of({{"id", 1, int4}, {"a", 2}});
-  EXPECT_TRUE(map->on_noted({500, oid, noted}));
-  EXPECT_EQ(text_of(map->schema_of(oid, 0)), "id:1 a:2");
-  EXPECT_EQ(text_of(map->find(oid, 0)->schema), "id:1 a:2");
-  EXPECT_TRUE(map->find(oid, 0)->in_key[1]) << "as the log has described it";
-  EXPECT_FALSE(map->on_noted({500, oid, noted}));
-  EXPECT_FALSE(map->on_noted({600, oid, nullptr})) << "what is dropped the log tells";
+  EXPECT_TRUE(map->on_noted({500, table_oid, noted}));
+  EXPECT_EQ(text_of(map->schema_of(table_oid, 0)), "id:1 a:2");
+  EXPECT_EQ(text_of(map->find(table_oid, 0)->schema), "id:1 a:2");
+  EXPECT_TRUE(map->find(table_oid, 0)->in_key[1]) << "as the log has described it";
+  EXPECT_FALSE(map->on_noted({500, table_oid, noted}));
+  EXPECT_FALSE(map->on_noted({600, table_oid, nullptr})) << "what is dropped the log tells";
 }
 
 // The shape of a table that was loaded is the one behind its snapshot; what came before teaches nothing.
@@ -241,8 +241,8 @@ TEST_F(relation_map, what_a_load_holds_already_leaves_the_shape_alone) {
   const auto past = map->on_relation(relation, {0, 0, 3}, true);
   ASSERT_TRUE(past.ok());
   EXPECT_EQ(past->changed, nullptr);
-  EXPECT_EQ(map->find(oid, 0)->schema->columns.size(), 2u);
-  EXPECT_EQ(text_of(map->schema_of(oid, 0)), "id:1 a:2 b:3");
+  EXPECT_EQ(map->find(table_oid, 0)->schema->columns.size(), 2u);
+  EXPECT_EQ(text_of(map->schema_of(table_oid, 0)), "id:1 a:2 b:3");
   const auto outcome = map->on_relation(relation, {0, 0, 4});
   ASSERT_TRUE(outcome.ok());
   ASSERT_NE(outcome->changed, nullptr);
@@ -266,12 +266,12 @@ TEST_F(relation_map, a_change_that_an_earlier_stream_made_is_made_again) {
   const std::vector<Named> before = {{"id", 1, int4}, {"a", 2}}, after = {{"id", 1, int4}, {"b", 3}};
   open(before, after, 3, false);
   const model::TableSchemaPtr shape = table_of(after);
-  ASSERT_EQ(map->on_later({700, oid, shape}), shape);
-  EXPECT_EQ(text_of(map->schema_of(oid, 0)), "id:1 b:3");
-  EXPECT_EQ(map->on_later({800, oid, shape}), nullptr);
-  EXPECT_EQ(map->on_later({900, oid, nullptr}), shape);
-  EXPECT_EQ(map->schema_of(oid, 0), nullptr);
-  EXPECT_EQ(map->on_later({900, oid + 1, nullptr}), nullptr);
+  ASSERT_EQ(map->on_later({700, table_oid, shape}), shape);
+  EXPECT_EQ(text_of(map->schema_of(table_oid, 0)), "id:1 b:3");
+  EXPECT_EQ(map->on_later({800, table_oid, shape}), nullptr);
+  EXPECT_EQ(map->on_later({900, table_oid, nullptr}), shape);
+  EXPECT_EQ(map->schema_of(table_oid, 0), nullptr);
+  EXPECT_EQ(map->on_later({900, table_oid + 1, nullptr}), nullptr);
 }
 
 // The server does not repeat the description of a table whose first row came in a subtransaction that was undone.
@@ -280,14 +280,14 @@ TEST_F(relation_map, what_an_undone_subtransaction_found_out_counts_again) {
   open(before, after, 2, false);
   ASSERT_TRUE(map->on_relation(relation_of({{"id", int4}, {"z", text}}), {9, 10}).ok());
   map->abort_sub(9, 10);
-  EXPECT_EQ(text_of(map->schema_of(oid, 9)), "id:1 a:2");
-  const RelationMap::Outcome outcome = map->revive(oid, {9, 9});
+  EXPECT_EQ(text_of(map->schema_of(table_oid, 9)), "id:1 a:2");
+  const RelationMap::Outcome outcome = map->revive(table_oid, {9, 9});
   ASSERT_NE(outcome.changed, nullptr);
   EXPECT_FALSE(outcome.unclear);
-  EXPECT_EQ(text_of(map->find(oid, 9)->schema), "id:1 z:2");
-  EXPECT_EQ(map->revive(oid, {9, 9}).changed, nullptr);
+  EXPECT_EQ(text_of(map->find(table_oid, 9)->schema), "id:1 z:2");
+  EXPECT_EQ(map->revive(table_oid, {9, 9}).changed, nullptr);
   map->end_streamed(9, true);
-  EXPECT_EQ(text_of(map->schema_of(oid, 0)), "id:1 z:2");
+  EXPECT_EQ(text_of(map->schema_of(table_oid, 0)), "id:1 z:2");
 }
 
 TEST_F(relation_map, without_reports_a_row_is_understood_when_there_is_one_way_to) {
@@ -326,11 +326,11 @@ TEST_F(relation_map, an_aborted_subtransaction_takes_its_shape_along_and_leaves_
   const auto relation = relation_of({{"id", int4}, {"a", text}});
   ASSERT_TRUE(map->on_relation(relation, {9, 10}).ok());
   ASSERT_TRUE(map->on_ddl(report_of({{"id", 1, int4}, {"z", 2}}), {9, 11}).ok());
-  EXPECT_EQ(text_of(map->schema_of(oid, 9)), "id:1 z:2");
+  EXPECT_EQ(text_of(map->schema_of(table_oid, 9)), "id:1 z:2");
   map->abort_sub(9, 11);
   map->abort_sub(9, 10);
-  ASSERT_NE(map->find(oid, 9), nullptr);
-  EXPECT_EQ(text_of(map->find(oid, 9)->schema), "id:1 a:2");
+  ASSERT_NE(map->find(table_oid, 9), nullptr);
+  EXPECT_EQ(text_of(map->find(table_oid, 9)->schema), "id:1 a:2");
 }
 
 // The server sends a commit a moment before others see it.
@@ -371,15 +371,15 @@ TEST_F(relation_map, a_dropped_partition_belongs_to_its_root) {
   root->partitions.emplace_back().name = {"public", "t1"};
   map.emplace(std::vector<model::TableSchemaPtr>{root}, TypeChoices(), ShapeSources());
   DdlReport drop;
-  drop.oid = oid + 1;
+  drop.oid = table_oid + 1;
   drop.name = {"public", "t1"};
   bool is_partition = false;
   EXPECT_EQ(map->on_drop(drop, {}, is_partition), root);
   EXPECT_TRUE(is_partition);
-  drop.oid = oid;
+  drop.oid = table_oid;
   EXPECT_EQ(map->on_drop(drop, {}, is_partition), root);
   EXPECT_FALSE(is_partition);
-  EXPECT_EQ(map->schema_of(oid, 0), nullptr);
+  EXPECT_EQ(map->schema_of(table_oid, 0), nullptr);
 }
 
 TEST(ddl_report, what_is_not_exactly_a_report_says_nothing) {

@@ -18,6 +18,12 @@ using relational_test::Surroundings;
 using relational_test::table_of;
 using relational_test::unchanged_cell;
 
+// One cluster for all tests of the binary.
+inline TestServer& server() {
+  static TestServer one;
+  return one;
+}
+
 inline std::unique_ptr<connect::Target> target_on(const TestServer& server, const std::string& database,
                                                   const connect::Context& context,
                                                   const std::string& user = "postgres") {

@@ -7,14 +7,10 @@ namespace {
 
 using connect::Preparation;
 using connect::ReadForm;
+using postgres_test::server;
 using postgres_test::SqlSession;
 using postgres_test::Surroundings;
 using postgres_test::table_of;
-
-postgres_test::TestServer& server() {
-  static postgres_test::TestServer one;
-  return one;
-}
 
 class PostgresTarget : public testing::Test {
  protected:

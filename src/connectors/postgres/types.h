@@ -33,6 +33,9 @@ inline constexpr std::uint32_t boolean = 16, bytea = 17, character = 18, name = 
                                int8range = 3926;
 }  // namespace type_oid
 
+// OIDs below are the same in every database of every release, and always there.
+inline constexpr std::uint32_t first_user_oid = 16384;
+
 // Fills type, length, precision and scale of `type`. `oid` and `modifier` are those of the type below all domains;
 // `kind` is its pg_type.typtype ('b' base, 'e' enum, 'c' composite, 'r' range, 'm' multirange). Arrays have kind 'b'.
 void canonical_type(std::uint32_t oid, std::int32_t modifier, char kind, const TypeChoices& choices,

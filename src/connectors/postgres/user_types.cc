@@ -11,8 +11,6 @@ namespace {
 using base::Result;
 using model::NativeObject;
 
-// OIDs below are the same in every database of every release, and always there.
-constexpr std::uint32_t first_user_oid = 16384;
 // Each round reads one level of nesting.
 constexpr int nesting_max = 64;
 
