@@ -5,8 +5,10 @@ owner, as PostgreSQL's clusters in servers.py do."""
 import contextlib
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
+import tempfile
 import threading
 
 import pymysql
@@ -170,7 +172,22 @@ class MySQL(Server):
                               check=True).stdout.strip()
         return unpacked_program(root, "mysqld", self.data, self.temporary)
 
+    # A new data directory costs seconds: one is made for all servers of this process, and copied.
+    pattern = None
+    pattern_lock = threading.Lock()
+
     def _make(self):
+        with MySQL.pattern_lock:
+            if MySQL.pattern is None:
+                self._initialize()
+                made = tempfile.TemporaryDirectory(prefix="millrace-mysql-")
+                shutil.copytree(self.data, made.name, dirs_exist_ok=True)
+                (pathlib.Path(made.name) / "auto.cnf").unlink(missing_ok=True)  # each start without it makes an identity of its own
+                MySQL.pattern = made
+                return
+        shutil.copytree(MySQL.pattern.name, self.data)
+
+    def _initialize(self):
         done = subprocess.run([*self._program(), "--initialize-insecure"], cwd="/", capture_output=True, text=True)
         if done.returncode != 0:
             raise Failure(f"mysqld --initialize-insecure: {done.stdout}{done.stderr}")

@@ -116,7 +116,7 @@ def much_is_defined(bench):
         before = idle.cpu_seconds()
         calls.make(operation, arguments)
         took = (idle.cpu_seconds() - before) / COUNT * 1000
-        expect(took <= 25, f"{operation} {arguments}: {took:.1f} ms")
+        expect(took <= 50, f"{operation} {arguments}: {took:.1f} ms")
 
 
 @scenario("server.many_clients")
