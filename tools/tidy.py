@@ -10,6 +10,7 @@ with an exception may not grow past the size written there.
 Prints one line a finding, `path:line: what`; exit code 1 when there is one.
 """
 
+import collections
 import pathlib
 import re
 import subprocess
@@ -218,14 +219,14 @@ def read_exceptions(text):
 def check_codes(sources):
     """Error codes: each name once, each used by someone."""
     declared = {}
-    everything = "\n".join(sources.values())
+    words = collections.Counter(word for source in sources.values() for word in re.findall(r"\w+", source))
     for path, source in sources.items():
         for match in re.finditer(r"inline constexpr (?:base::)?Code (\w+)\{\s*\"([^\"]+)\"", source):
             line = source.count("\n", 0, match.start()) + 1
             if match.group(2) in declared:
                 yield Finding(path, line, f"error code {match.group(2)} is declared twice")
             declared[match.group(2)] = path
-            if len(re.findall(rf"\b{match.group(1)}\b", everything)) < 2:
+            if words[match.group(1)] < 2:
                 yield Finding(path, line, f"error code {match.group(2)} is used by nobody")
 
 
