@@ -230,6 +230,14 @@ class ByPlainName(ByName):
         )["Endpoint"]["EndpointArn"]
 
 
+def hung_in_a_start(secrets):
+    """The process of the program that hangs in it."""
+    secrets.tell("hang")
+    secrets.write()
+    secrets.one.start("resume-processing")
+    return secrets.wait_for_hanging()
+
+
 @scenario("server.secret_program_fails_in_a_start")
 def secret_program_fails(bench):
     """A program that tells secrets fails, dies or hangs where a task starts, and the task or the server is killed there."""
@@ -249,10 +257,7 @@ def secret_program_fails(bench):
     secrets.runs()
     one.stop()
 
-    secrets.tell("hang")
-    secrets.write()
-    one.start("resume-processing")
-    hanging = secrets.wait_for_hanging()
+    hanging = hung_in_a_start(secrets)
     one.server.kill()
     secrets.tell("secret")
     one.server.start()
@@ -260,10 +265,7 @@ def secret_program_fails(bench):
     secrets.runs()
     one.stop()
 
-    secrets.tell("hang")
-    secrets.write()
-    one.start("resume-processing")
-    hanging = secrets.wait_for_hanging()
+    hanging = hung_in_a_start(secrets)
     [process] = processes_of(one.server)
     secrets.tell("secret")
     os.kill(process, signal.SIGKILL)

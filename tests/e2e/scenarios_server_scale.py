@@ -106,7 +106,6 @@ def much_is_defined(bench):
     server.start()
     idle, calls = Idle(server), Calls(server, key)
     expect(idle.cpu_seconds() <= 0.5, f"its start takes {idle.cpu_seconds()} s of a processor")
-    time.sleep(1)
     share, held = min(idle.share(2) for _ in range(ROUNDS)), idle.private_mib()
     expect(share < 0.01, f"an idle server takes {share * 100:.1f} % of a processor")
     expect(held <= 60, f"an idle server holds {held:.1f} MiB")
