@@ -5,8 +5,8 @@ import subprocess
 import threading
 import time
 
-from harness import expect_equal, expect_same, fingerprint, select, transform
-from measure import Row, better, psql, uri, wait_for
+from harness import expect_same, fingerprint, select, transform
+from measure import Row, better, expect_equal, psql, uri, wait_for
 
 COLUMNS = """l_orderkey bigint NOT NULL, l_partkey int NOT NULL, l_suppkey int NOT NULL, l_linenumber int NOT NULL,
  l_quantity numeric(15,2) NOT NULL, l_extendedprice numeric(15,2) NOT NULL, l_discount numeric(15,2) NOT NULL,

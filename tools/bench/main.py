@@ -78,10 +78,10 @@ def main():
             except Exception:
                 failed += 1
                 print(f"{name} failed:\n{traceback.format_exc()}", flush=True)
+            if not options.dry:  # after each row: a run that is broken off keeps what it measured
+                write_page(save(lab.results, options.rows, TOP / "bench/results.json"))
     finally:
         lab.close()
-    if not options.dry:
-        write_page(save(lab.results, options.rows, TOP / "bench/results.json"))
     return 1 if failed or not all(row.holds() for row in lab.results) else 0
 
 

@@ -3,8 +3,8 @@
 
 import subprocess
 
-from harness import expect_equal, expect_same, read_csv, select
-from measure import BINARIES, Row, psql, uri, wait_for
+from harness import expect_same, read_csv, select
+from measure import BINARIES, Row, expect_equal, psql, uri, wait_for
 
 TABLE = "CREATE TABLE t (id bigint PRIMARY KEY, a int NOT NULL, b text NOT NULL, c timestamp NOT NULL)"
 VALUE = "g, g % 1000, 'some text of a row ' || g, timestamp '2024-01-01' + g * interval '1 second'"
