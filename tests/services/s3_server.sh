@@ -4,15 +4,16 @@
 # s3_server.sh install                 makes the S3 server for tests available (built once, then kept)
 # s3_server.sh start PORT FOLDER       starts it on 127.0.0.1:PORT with its data below FOLDER, waits until it answers
 # s3_server.sh stop FOLDER             stops the one started with that folder
+# s3_server.sh there                   whether it need not be installed
 #
-# The server checks every signature: versitygw where Go 1.21 or newer is there to build it (1 to 2 minutes, once), else
+# The server checks every signature: versitygw where Go 1.21 or newer is there to build it (a minute, once), else
 # S3Proxy from Maven (30 to 60 s, once; installs Java and Maven with apt-get when needed). Both show the folders in
 # FOLDER/buckets as buckets. Keys: millracetest / millracetestsecret, region us-east-1. Encryption headers: the one
 # ignores them, the other refuses them. MILLRACE_S3_SERVER=versitygw|s3proxy decides otherwise.
 set -euo pipefail
-version=v1.8.0
+here=$(cd "$(dirname "$0")" && pwd)
 kept=${MILLRACE_CACHE:-$HOME/.cache/millrace}/bin
-program=$kept/versitygw-$version
+program=$kept/versitygw-$(cat "$here"/s3_server/* | sha256sum | cut -c1-10)
 
 proxy_version=4.1.0
 jars=$kept/s3proxy-$proxy_version
@@ -34,12 +35,15 @@ choice() {
   else echo s3proxy; fi
 }
 
+# Its generated clients of other services are not optimised, nothing is described for a debugger, and the compiler need not
+# collect its garbage: half of the time.
 install_versitygw() {
   [ -x "$program" ] && return
-  GOBIN=$work/bin GOPATH=${GOPATH:-$work/go} GOCACHE=${GOCACHE:-$work/cache} GOFLAGS=-modcacherw nice "$(which_go)" install -trimpath \
-    -ldflags "-s -w" "github.com/versity/versitygw/cmd/versitygw@$version"
-  mv "$work/bin/versitygw" "$program.new"
-  mv "$program.new" "$program"
+  local compile=("-gcflags=all=-dwarf=false") module
+  for module in aws hashicorp segmentio; do compile+=("-gcflags=github.com/$module/...=-N -l -dwarf=false"); done
+  (cd "$here/s3_server" && GOPATH=${GOPATH:-$work/go} GOCACHE=${GOCACHE:-$work/cache} GOFLAGS=-modcacherw GOGC=800 nice "$(which_go)" \
+    build -trimpath "${compile[@]}" -ldflags "-s -w" -o "$work/versitygw" .)
+  mv "$work/versitygw" "$program"
 }
 
 install_s3proxy() {
@@ -69,8 +73,7 @@ install() {
 }
 
 serve_versitygw() {
-  ROOT_ACCESS_KEY=millracetest ROOT_SECRET_KEY=millracetestsecret exec "$program" --region us-east-1 \
-    --port "127.0.0.1:$1" --iam-dir "$2/iam" posix "$2/buckets"
+  ROOT_ACCESS_KEY=millracetest ROOT_SECRET_KEY=millracetestsecret exec "$program" "$1" "$2"
 }
 
 serve_s3proxy() {
@@ -117,7 +120,8 @@ stop() {
 
 case ${1:-} in
   install) install ;;
+  there) [ -x "$program" ] || [ -d "$jars" ] ;;
   start) start "$2" "$3" ;;
   stop) stop "$2" ;;
-  *) sed -n '3,12p' "$0"; exit 2 ;;
+  *) sed -n '3,13p' "$0"; exit 2 ;;
 esac
