@@ -45,10 +45,10 @@ TEST_F(DataDirTest, the_identity_stays) {
 TEST_F(DataDirTest, a_second_holder_is_refused) {
   const auto first = DataDir::lock(path_, random_);
   ASSERT_TRUE(first.ok());
-  const auto second = DataDir::lock(path_, random_);
-  ASSERT_FALSE(second.ok());
-  EXPECT_TRUE(second.error().is(errors::data_dir_in_use));
-  EXPECT_NE(second.error().message.find(std::to_string(::getpid())), std::string::npos);
+  const auto refused = DataDir::lock(path_, random_);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_TRUE(refused.error().is(errors::data_dir_in_use));
+  EXPECT_NE(refused.error().message.find(std::to_string(::getpid())), std::string::npos);
 }
 
 TEST_F(DataDirTest, the_lock_dies_with_its_process) {

@@ -129,7 +129,7 @@ TEST(Mapping, include_column_flips_the_default) {
 }
 
 TEST(Mapping, rules_hash_tells_rules_that_change_rows) {
-  const TableName orders{"public", "orders"}, other{"public", "other"};
+  const TableName named{"public", "orders"}, other{"public", "other"};
   const auto with_text = [](const std::string& text) { return Mapping::parse(text).take(); };
   const std::string head =
       R"({"rules":[{"rule-type":"selection","rule-id":"1","rule-name":"1","rule-action":"include",)"
@@ -140,16 +140,16 @@ TEST(Mapping, rules_hash_tells_rules_that_change_rows) {
                     renamed = R"(","rule-name":"2",)"
                               R"("rule-target":"table","rule-action":"add-prefix","value":"x_",)"
                               R"("object-locator":{"schema-name":"public","table-name":"o%"}})";
-  const std::string plain = with_text(head + "}]}").rules_hash(orders);
+  const std::string plain = with_text(head + "}]}").rules_hash(named);
   EXPECT_EQ(plain.size(), 64u);
-  EXPECT_EQ(with_text(head + R"(,"load-order":"7"}]})").rules_hash(orders), plain);
+  EXPECT_EQ(with_text(head + R"(,"load-order":"7"}]})").rules_hash(named), plain);
   const Mapping five = with_text(head + filter + R"(5"}]}]}]})");
-  EXPECT_NE(five.rules_hash(orders), plain);
+  EXPECT_NE(five.rules_hash(named), plain);
   EXPECT_EQ(five.rules_hash(other), plain);
-  EXPECT_NE(with_text(head + filter + R"(6"}]}]}]})").rules_hash(orders), five.rules_hash(orders));
+  EXPECT_NE(with_text(head + filter + R"(6"}]}]}]})").rules_hash(named), five.rules_hash(named));
   const Mapping prefixed = with_text(head + "}," + rename + "2" + renamed + "]}");
-  EXPECT_NE(prefixed.rules_hash(orders), plain);
-  EXPECT_EQ(with_text(head + "}," + rename + "9" + renamed + "]}").rules_hash(orders), prefixed.rules_hash(orders));
+  EXPECT_NE(prefixed.rules_hash(named), plain);
+  EXPECT_EQ(with_text(head + "}," + rename + "9" + renamed + "]}").rules_hash(named), prefixed.rules_hash(named));
   EXPECT_EQ(prefixed.rules_hash({"public", "items"}), plain);
 }
 

@@ -228,9 +228,12 @@ TEST_F(FrontTest, AuditFilesTakeTurns) {
   Request request;
   request.operation = api::find_operation("DeleteEndpoint");
   request.input = {{"EndpointArn", "arn:x"}, {"Password", "secret"}};
+  User ann;
+  ann.access_key = "AKIA";
+  ann.name = "ann";
   for (int i = 0; i < 20; ++i) {
     clock_.pass(1);
-    audit->note(request, {.access_key = "AKIA", .name = "ann"}, std::to_string(i), "ok");
+    audit->note(request, ann, std::to_string(i), "ok");
   }
   std::size_t files = 0;
   std::string all;

@@ -142,7 +142,7 @@ TEST_F(HttpTest, ABodyIsNeverTakenForARequest) {
 }
 
 TEST_F(HttpTest, WhatIsNoHttpIsAnsweredOnce) {
-  for (const std::string text :
+  for (const std::string& text :
        {std::string("\x16\x03\x01\x02", 4), std::string("\0\0\0\0\n\n\n", 7), std::string("BREW / HTTP/9\r\n\r\n\r\n"),
         std::string("POST http://[ HTTP/1.1\r\n\r\n"), std::string("PUT / HTTP/1.1\r\n\r\n")}) {
     const std::string said = said_to(text);
