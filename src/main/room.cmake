@@ -31,6 +31,8 @@ target_link_libraries(millrace PRIVATE system_openssl main_room)
 # PyArrow lives in a folder of its own; the binary finds it there.
 set_target_properties(millrace PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
 
+optimised_lightly(main_room millrace)
+
 add_dependencies(millrace millrace-server)
 
 unit_test(main_test

@@ -13,6 +13,7 @@ room(server
 
 add_executable(millrace-server src/server/main.cc src/server/command_line.cc)
 target_link_libraries(millrace-server PRIVATE server CLI11::CLI11)
+optimised_lightly(server millrace-server)
 set_target_properties(millrace-server PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
 
 unit_test(server_test SOURCES src/server/store_test.cc src/server/front_test.cc src/server/http_test.cc
