@@ -5,7 +5,6 @@ owner, as PostgreSQL's clusters in servers.py do."""
 import contextlib
 import os
 import pathlib
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -13,7 +12,7 @@ import threading
 
 import pymysql
 
-from servers import LIBC, NOBODY, PR_SET_PDEATHSIG, Failure, free_port, unprivileged, wait_for
+from servers import LIBC, NOBODY, PR_SET_PDEATHSIG, Failure, copy_of, free_port, unprivileged, wait_for
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 SETTINGS = ["--bind-address=127.0.0.1", "--server-id=1", "--log-bin=binlog", "--binlog-format=ROW",
@@ -37,12 +36,12 @@ class Server:
     engine_name = ""
     init_command = ""  # rows made by recursion are cut off at a thousand otherwise
 
-    def __init__(self, folder, settings=(), port=None):
+    def __init__(self, folder, settings=(), port=None, environment=None):
         self.folder = pathlib.Path(folder)
         self.data = self.folder / "data"
         self.temporary = self.folder / "tmp"  # of its own: a starting server removes the temporary tables it finds
         self.port = port or free_port()
-        self.settings = list(settings)
+        self.settings, self.environment = list(settings), {**os.environ, **(environment or {})}
         self.process = None
         self.databases = 0
         self.lock = threading.Lock()
@@ -50,7 +49,7 @@ class Server:
         self.temporary.mkdir()
         self._make()
         self.start()
-        root = pymysql.connect(unix_socket=str(self.folder / "sock"), user="root", autocommit=True)
+        root = self._root(autocommit=True)
         with root.cursor() as cursor:
             cursor.execute("CREATE USER millrace@'%' IDENTIFIED BY 'secret'")
             cursor.execute("GRANT ALL ON *.* TO millrace@'%' WITH GRANT OPTION")
@@ -59,21 +58,36 @@ class Server:
     def _command(self):
         raise NotImplementedError
 
-    def _make(self):
+    def _initialize(self):
         raise NotImplementedError
+
+    # A new data directory costs seconds: one of each kind is made for all servers of this process, and copied.
+    patterns, patterns_lock = {}, threading.Lock()
+
+    def _make(self):
+        kind = type(self)
+        with Server.patterns_lock:
+            if kind not in Server.patterns:
+                self._initialize()
+                made = tempfile.TemporaryDirectory(prefix=f"millrace-{self.engine_name}-")
+                (self.data / "auto.cnf").unlink(missing_ok=True)  # each start without it makes an identity of its own
+                copy_of(self.data, f"{made.name}/data")
+                Server.patterns[kind] = made
+                return
+        copy_of(f"{Server.patterns[kind].name}/data", self.data)
 
     def start(self):
         with open(self.folder / "log", "ab") as log:
             self.process = subprocess.Popen(
                 [*self._command(), f"--port={self.port}", f"--socket={self.folder}/sock", f"--pid-file={self.folder}/pid",
                  *SETTINGS, *self.settings], stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-                preexec_fn=self.before_exec, cwd="/", start_new_session=True)
+                preexec_fn=self.before_exec, cwd="/", start_new_session=True, env=self.environment)
 
         def answers():
             if self.process.poll() is not None:
                 raise Failure(f"{self.engine_name} did not start: {(self.folder / 'log').read_text()[-2000:]}")
             with contextlib.suppress(pymysql.err.OperationalError):
-                pymysql.connect(unix_socket=str(self.folder / "sock"), user="root").close()
+                self._root().close()
                 return True
         wait_for(f"{self.engine_name} on port {self.port}", answers, 60)
 
@@ -96,9 +110,12 @@ class Server:
         self.process.send_signal(signal.SIGCONT)
 
     def connect(self, database=None, autocommit=True, **options):
-        return pymysql.connect(unix_socket=str(self.folder / "sock"), user="root", database=database or None,
-                               autocommit=autocommit, charset="utf8mb4", init_command=self.init_command,
-                               client_flag=pymysql.constants.CLIENT.MULTI_STATEMENTS, **options)
+        return self._root(database=database or None, autocommit=autocommit, charset="utf8mb4", init_command=self.init_command,
+                          client_flag=pymysql.constants.CLIENT.MULTI_STATEMENTS, **options)
+
+    def _root(self, **options):
+        """TLS, which a socket does not need, would be made ready all the same: 30 ms of computing for each session."""
+        return pymysql.connect(unix_socket=str(self.folder / "sock"), user="root", ssl_disabled=True, **options)
 
     def new_database(self, hint="db"):
         with self.lock:
@@ -129,12 +146,15 @@ class MariaDB(Server):
     before_exec = staticmethod(dies_with_us if root else unprivileged_dies_with_us)
 
     def _make(self):
-        if self.root:
-            self._make_unpacked()
-            return
-        if os.geteuid() == 0:
+        if not self.root and os.geteuid() == 0:
             os.chown(self.folder, NOBODY, NOBODY)
             os.chown(self.temporary, NOBODY, NOBODY)
+        super()._make()
+
+    def _initialize(self):
+        if self.root:
+            self._initialize_unpacked()
+            return
         done = subprocess.run(["mariadb-install-db", "--no-defaults", f"--datadir={self.data}",
                                f"--tmpdir={self.temporary}", "--skip-test-db",
                                "--auth-root-authentication-method=normal"], preexec_fn=unprivileged, cwd="/",
@@ -142,7 +162,7 @@ class MariaDB(Server):
         if done.returncode != 0:
             raise Failure(f"mariadb-install-db: {done.stdout}{done.stderr}")
 
-    def _make_unpacked(self):
+    def _initialize_unpacked(self):
         """What mariadb-install-db does, which knows no loader."""
         (self.data / "mysql").mkdir(parents=True)
         scripts = ("system_tables", "performance_tables", "system_tables_data", "sys_schema")
@@ -171,21 +191,6 @@ class MySQL(Server):
         root = subprocess.run([TOP / "tests/services/mysql_server.sh", "root"], capture_output=True, text=True,
                               check=True).stdout.strip()
         return unpacked_program(root, "mysqld", self.data, self.temporary)
-
-    # A new data directory costs seconds: one is made for all servers of this process, and copied.
-    pattern = None
-    pattern_lock = threading.Lock()
-
-    def _make(self):
-        with MySQL.pattern_lock:
-            if MySQL.pattern is None:
-                self._initialize()
-                made = tempfile.TemporaryDirectory(prefix="millrace-mysql-")
-                shutil.copytree(self.data, made.name, dirs_exist_ok=True)
-                (pathlib.Path(made.name) / "auto.cnf").unlink(missing_ok=True)  # each start without it makes an identity of its own
-                MySQL.pattern = made
-                return
-        shutil.copytree(MySQL.pattern.name, self.data)
 
     def _initialize(self):
         done = subprocess.run([*self._program(), "--initialize-insecure"], cwd="/", capture_output=True, text=True)

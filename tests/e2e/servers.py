@@ -13,6 +13,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -95,6 +96,32 @@ def newer_binaries():
     return str(copy / "bin")
 
 
+def run_unprivileged(*command):
+    """Its output; fails with what it said."""
+    done = subprocess.run(list(map(str, command)), preexec_fn=unprivileged, cwd="/", capture_output=True, text=True)
+    if done.returncode != 0:
+        raise Failure(f"{pathlib.Path(command[0]).name}: {done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def copy_of(folder, place):
+    """A copy of a server's data, with its owners."""
+    subprocess.run(["cp", "-a", folder, place], check=True)
+
+
+class PostgresPattern:
+    """An empty data directory of one release, to be copied; it goes with this process."""
+
+    def __init__(self, binaries):
+        self.folder = tempfile.TemporaryDirectory(prefix="millrace-postgres-")
+        self.data = pathlib.Path(self.folder.name) / "data"
+        if os.geteuid() == 0:
+            os.chown(self.folder.name, NOBODY, NOBODY)
+        run_unprivileged(f"{binaries}/initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8",
+                         "--locale=C.UTF-8", "--no-sync")
+        self.lists_plugins = "output_plugin_libraries" in run_unprivileged(f"{binaries}/postgres", "--describe-config")
+
+
 class Postgres:
     """One cluster. `settings` are further lines of postgresql.conf. Superuser `postgres`, loopback is trusted."""
 
@@ -107,31 +134,35 @@ class Postgres:
         self.before_exec = unprivileged if survive else unprivileged_while_we_live
         self.databases = 0
         self.lock = threading.Lock()
+        self.administrator, self.administering = Database(self, "postgres"), threading.Lock()
         self.folder.mkdir(parents=True)
         if os.geteuid() == 0:
             os.chown(self.folder, NOBODY, NOBODY)
-        self._program("initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8",
-                      "--no-sync")
+        self._make()
         lines = ["listen_addresses = '127.0.0.1'", f"port = {self.port}", f"unix_socket_directories = '{self.folder}'",
                  "wal_level = logical", "max_wal_senders = 40", "max_replication_slots = 40", "max_connections = 200",
                  "wal_sender_timeout = 20s", "track_commit_timestamp = on", "max_prepared_transactions = 20",
                  "log_line_prefix = '%m [%p] %u@%d '", "max_wal_size = 4GB", "shared_buffers = 256MB"]
         if not durable:
             lines.append("fsync = off")
-        described = subprocess.run([f"{self.binaries}/postgres", "--describe-config"], capture_output=True, text=True,
-                                   preexec_fn=unprivileged, cwd="/").stdout
-        if "output_plugin_libraries" in described:
+        if Postgres.patterns[self.binaries].lists_plugins:
             lines.append("output_plugin_libraries = 'pgoutput'")
         with open(self.data / "postgresql.conf", "a") as conf:
             conf.write("\n".join([*lines, *settings]) + "\n")
         self.start()
 
-    def _program(self, name, *arguments):
-        done = subprocess.run([f"{self.binaries}/{name}", *map(str, arguments)], preexec_fn=unprivileged, cwd="/",
-                              capture_output=True, text=True)
-        if done.returncode != 0:
-            raise Failure(f"{name}: {done.stdout}{done.stderr}")
-        return done.stdout
+    # A new data directory costs a second of computing: one of each release is made for all clusters of this process, and
+    # copied. A copy gets an identifier of its own, by which a task knows one cluster from another.
+    patterns, patterns_lock = {}, threading.Lock()
+
+    def _make(self):
+        with Postgres.patterns_lock:
+            if self.binaries not in Postgres.patterns:
+                Postgres.patterns[self.binaries] = PostgresPattern(self.binaries)
+        copy_of(Postgres.patterns[self.binaries].data, self.data)
+        with open(self.data / "global/pg_control", "r+b") as control:
+            control.write(secrets.token_bytes(7) + b"\x01")  # the identifier comes first; it is positive
+        run_unprivileged(f"{self.binaries}/pg_resetwal", "-f", "-D", self.data)  # the log and the rest of it to match
 
     def start(self):
         with open(self.folder / "log", "ab") as log:
@@ -190,11 +221,17 @@ class Postgres:
         with self.lock:
             self.databases += 1
             name = f"{hint}_{self.databases}"
-        connection = self.connect("postgres")
-        with connection.cursor() as cursor:
-            cursor.execute(f'CREATE DATABASE "{name}"')
-        connection.close()
+        # Files are copied, not written to the log, which the slots of all other databases would read, too.
+        self.administer(f'CREATE DATABASE "{name}" STRATEGY file_copy')
         return Database(self, name)
+
+    def administer(self, sql, parameters=None):
+        """As Database.execute, on one session kept for what concerns no database in particular."""
+        with self.administering:
+            try:
+                return self.administrator.execute(sql, parameters)
+            except psycopg2.OperationalError:  # the server was restarted meanwhile
+                return self.administrator.execute(sql, parameters)
 
 
 class Database:
@@ -237,14 +274,12 @@ class Database:
 
     def drop(self):
         self.close()
-        admin = Database(self.server, "postgres")
+        ask = self.server.administer
         with contextlib.suppress(psycopg2.Error):
-            for slot, pid in admin.execute("SELECT slot_name, active_pid FROM pg_replication_slots WHERE database = %s",
-                                           [self.name]) or []:
+            for slot, pid in ask("SELECT slot_name, active_pid FROM pg_replication_slots WHERE database = %s", [self.name]):
                 if pid:
-                    admin.execute("SELECT pg_terminate_backend(%s)", [pid])
-                wait_for("the slot to be idle", lambda: not admin.one(
-                    "SELECT active FROM pg_replication_slots WHERE slot_name = %s", [slot]), 10)
-                admin.execute("SELECT pg_drop_replication_slot(%s)", [slot])
-            admin.execute(f'DROP DATABASE IF EXISTS "{self.name}" WITH (FORCE)')
-        admin.close()
+                    ask("SELECT pg_terminate_backend(%s)", [pid])
+                wait_for("the slot to be idle", lambda: not ask(
+                    "SELECT 1 FROM pg_replication_slots WHERE slot_name = %s AND active", [slot]), 10)
+                ask("SELECT pg_drop_replication_slot(%s)", [slot])
+            ask(f'DROP DATABASE IF EXISTS "{self.name}" WITH (FORCE)')
