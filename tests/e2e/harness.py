@@ -60,13 +60,30 @@ def expect_same(actual, expected, what):
         raise Failure(f"{what}\n  expected: {str(expected)[:1500]}\n  actual:   {str(actual)[:1500]}")
 
 
-class Servers:
-    """The clusters that scenarios share; each starts when first asked for. With `survive` they outlive us."""
+MEMORY, MEMORY_BYTES_MIN = "/dev/shm", 12 << 30
 
-    def __init__(self, survive=False):
+
+def has_much_memory():
+    """Enough for all data of a run's servers."""
+    with contextlib.suppress(OSError, ValueError):
+        room = os.statvfs(MEMORY)
+        (available,) = (int(line.split()[1]) << 10 for line in open("/proc/meminfo") if line.startswith("MemAvailable:"))
+        return os.path.ismount(MEMORY) and min(room.f_bavail * room.f_frsize, available) >= MEMORY_BYTES_MIN
+    return False
+
+
+class Servers:
+    """The clusters that scenarios share; each starts when first asked for. With `survive` they outlive us. With `brief`
+    their data may lie in memory, where making and removing databases costs a third; what Millrace writes never does."""
+
+    def __init__(self, survive=False, brief=False):
         self.survive = survive
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="millrace-e2e-", dir="/tmp"))
         self.folder.chmod(0o755)
+        self.data = self.folder
+        if brief and has_much_memory():
+            self.data = pathlib.Path(tempfile.mkdtemp(prefix="millrace-e2e-", dir=MEMORY))
+            self.data.chmod(0o755)
         self.lock = threading.Lock()
         self.shared = {}
         self.kept = False  # somebody wants to look at what is left
@@ -74,7 +91,7 @@ class Servers:
     def postgres(self, name, major=15, settings=()):
         with self.lock:
             if name not in self.shared:
-                self.shared[name] = Postgres(self.folder / name, major, settings, survive=self.survive)
+                self.shared[name] = Postgres(self.data / name, major, settings, survive=self.survive)
             return self.shared[name]
 
     def of_class(self, kind, name=None):
@@ -82,14 +99,15 @@ class Servers:
         name = name or kind.__name__.lower()
         with self.lock:
             if name not in self.shared:
-                self.shared[name] = kind(self.folder / name)
+                self.shared[name] = kind(self.data / name)
             return self.shared[name]
 
     def close(self):
         for server in self.shared.values():
             server.stop("immediate")
         if not self.kept:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            for folder in {self.folder, self.data}:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 class Run:
@@ -219,15 +237,21 @@ class Bench:
     def __init__(self, servers, binary, name):
         self.servers, self.binary, self.name = servers, str(binary), name
         self.folder = servers.folder / name.replace(".", "-")
+        self.own_data = servers.data / f"{self.folder.name}-servers"
         self.folder.mkdir()
         self.databases, self.tasks, self.running, self.owned = [], [], [], []
         self.closers = []
 
     def postgres(self, major=15):
-        return self.servers.postgres(f"postgres{major}", major)
+        # Each database that is made brings checkpoints, behind which the log repeats whole pages; nobody kills this server.
+        return self.servers.postgres(f"postgres{major}", major, ["full_page_writes = off"])
 
     def own_postgres(self, name, major=15, settings=()):
-        server = Postgres(self.folder / name, major, settings)
+        return self.own(Postgres, name, major, settings)
+
+    def own(self, kind, name, *arguments, place=None, **members):
+        """A server that ends with the scenario; with `place` its data lies there."""
+        server = kind((place or self.own_data) / name, *arguments, **members)
         self.owned.append(server)
         return server
 
@@ -287,7 +311,8 @@ class Bench:
         for database in self.databases:
             if database.server not in self.owned:
                 database.drop()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        for folder in (self.folder, self.own_data):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def fingerprint(database, table, columns="t.*"):

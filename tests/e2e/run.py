@@ -32,7 +32,7 @@ def run_all(names, binary):
     """Yields (name, problem or None, reason for skipping or None) as scenarios end, some side by side."""
     # A shell that starts us in the background has us ignore Ctrl-C, and what we start with us.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    servers = harness.Servers()
+    servers = harness.Servers(brief=True)
 
     def one(name):
         began = time.monotonic()

@@ -171,6 +171,5 @@ def tables_stand_together(bench):
 @scenario("cascades.of_older_mysql")
 def of_older_mysql(bench):
     """MySQL whose storage engine carries out the keys, as all before 9.6: the same."""
-    server = MySQL(bench.folder / "native", settings=["--innodb-native-foreign-keys=ON"])
-    bench.owned.append(server)
+    server = bench.own(MySQL, "native", ["--innodb-native-foreign-keys=ON"])
     replicate(bench, server, bench.target(bench.mariadb()), 50, 60)

@@ -283,8 +283,7 @@ def begins_behind_xa(bench):
 def failover(bench):
     """The task goes on at a replica: another server, other files and offsets, the same GTIDs."""
     for kind in (MariaDB, MySQL):
-        first, second = (kind(bench.folder / f"{kind.__name__}-{number}", ["--server-id", str(number)]) for number in (11, 12))
-        bench.owned += [first, second]
+        first, second = (bench.own(kind, f"{kind.__name__}-{number}", ["--server-id", str(number)]) for number in (11, 12))
         source, target = first.new_database("source"), bench.target()
         source.execute("CREATE TABLE t (id int AUTO_INCREMENT PRIMARY KEY, a varchar(20)); INSERT INTO t (a) VALUES ('before')")
         way = {"mariadb": f"CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT={first.port}, MASTER_USER='millrace', MASTER_PASSWORD='secret',"

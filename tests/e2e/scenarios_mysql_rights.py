@@ -94,8 +94,7 @@ WAYS = (
 @scenario("mysql.loads_without_reload")
 def loads_without_reload(bench):
     """A bank that never rests is loaded by accounts without RELOAD, killed in the middle, to PostgreSQL and MySQL: nothing is lost or doubled."""
-    servers = {MySQL: MySQL(bench.folder / "slow", SLOW_COMMITS), MariaDB: bench.mariadb()}
-    bench.owned.append(servers[MySQL])
+    servers = {MySQL: bench.own(MySQL, "slow", SLOW_COMMITS), MariaDB: bench.mariadb()}
     for number, (kind, rights, said, done) in enumerate(WAYS):
         source = bench.source(servers[kind])
         source.execute(BANK)
@@ -149,8 +148,7 @@ def loads_under_open_transactions(bench):
 @scenario("mysql.no_way_to_load")
 def no_way_to_load(bench):
     """What cannot be loaded without a lock is refused by name, and loaded once the right is there or nobody writes."""
-    server = MySQL(bench.folder / "plain", ["--gtid-mode=OFF", "--enforce-gtid-consistency=OFF"])
-    bench.owned.append(server)
+    server = bench.own(MySQL, "plain", ["--gtid-mode=OFF", "--enforce-gtid-consistency=OFF"])
     source = bench.source(server)
     source.execute("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)")
     endpoint = source.endpoint("source", Username=account_of(source, "poor", ""), MillraceLockSeconds=1)
@@ -172,8 +170,7 @@ def no_way_to_load(bench):
     logs = "".join(path.read_text() for path in task.data.rglob("*.log"))
     expect("under read locks of a moment on 1 tables" in logs, f"the way is not told:\n{logs[-3000:]}")
 
-    held = MySQL(bench.folder / "held", ["--plugin-load-add=semisync_source.so"])
-    bench.owned.append(held)
+    held = bench.own(MySQL, "held", ["--plugin-load-add=semisync_source.so"])
     source, target = bench.source(held), bench.target()
     source.execute("CREATE TABLE bag (v int); CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO bag VALUES (1), (1); INSERT INTO t VALUES (1, 0)")
     endpoint = source.endpoint("source", Username=account_of(source, "poor", ""))

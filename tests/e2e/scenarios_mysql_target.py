@@ -279,10 +279,9 @@ def altered_by_the_family(bench):
 @scenario("mysql.settings_are_named")
 def settings_are_named(bench):
     """What two servers' settings mean for a task: of a source with odd modes, of a target that keeps names in lower case."""
-    server = MariaDB(bench.folder / "odd", settings=[
+    server = bench.own(MariaDB, "odd", [
         "--lower-case-table-names=1", "--default-time-zone=+02:00", "--binlog-format=MIXED", "--binlog-row-image=MINIMAL",
         "--binlog-row-metadata=NO_LOG", "--expire-logs-days=0.1", "--sql-mode=ALLOW_INVALID_DATES,PAD_CHAR_TO_FULL_LENGTH,NO_BACKSLASH_ESCAPES"])
-    bench.owned.append(server)
     odd, source, target = bench.source(server), bench.source(), bench.target()
     odd.execute("CREATE TABLE t (id int PRIMARY KEY)")
     text = bench.task(odd, target, [select(odd.name)]).call("check", code=2)

@@ -349,7 +349,7 @@ class Lane:
         except Failure as failure:
             keep = not self.stopping.is_set()
             hit = f" (the last fault was {world.fault.name})" if world.fault else ""
-            raise Failure(f"{failure}{hit}\nwhat is left of it: {world.bench.folder}, its servers' data beside it") from None
+            raise Failure(f"{failure}{hit}\nwhat is left of it: {world.bench.folder}, its servers' data in {world.bench.servers.data}") from None
         except Stopped:
             raise
         except Exception:
