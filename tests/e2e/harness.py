@@ -34,6 +34,7 @@ from servers import Database, Failure, Postgres, wait_for
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 SCENARIOS = {}
+LONG = set()
 RUN_SECONDS_MAX = 180
 
 
@@ -41,11 +42,14 @@ class Skip(Exception):
     """This machine cannot run the scenario; the reason is printed and counted."""
 
 
-def scenario(name):
+def scenario(name, takes_long=False):
+    """Registers a function of a bench. One that `takes_long`, a minute or so, begins before the others: it does not end alone."""
     def register(function):
         if name in SCENARIOS:
             raise ValueError(f"two scenarios are called {name}")
         SCENARIOS[name] = function
+        if takes_long:
+            LONG.add(name)
         return function
     return register
 

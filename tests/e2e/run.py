@@ -46,7 +46,7 @@ def run_all(names, binary):
 
     try:
         with concurrent.futures.ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-            yield from pool.map(one, chosen(names))
+            yield from pool.map(one, sorted(chosen(names), key=lambda name: name not in harness.LONG))
     finally:
         servers.close()
 

@@ -105,7 +105,7 @@ def replicate(bench, server, target, seed, transactions=120):
     return source, task
 
 
-@scenario("cascades.carried_out")
+@scenario("cascades.carried_out", takes_long=True)
 def carried_out(bench):
     """MariaDB to the three: random transactions with deletes and moving keys; once more without any key on the target."""
     for seed, server in enumerate((bench.postgres(), bench.mysql(), bench.mariadb())):

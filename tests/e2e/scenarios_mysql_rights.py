@@ -91,7 +91,7 @@ WAYS = (
 )
 
 
-@scenario("mysql.loads_without_reload")
+@scenario("mysql.loads_without_reload", takes_long=True)
 def loads_without_reload(bench):
     """A bank that never rests is loaded by accounts without RELOAD, killed in the middle, to PostgreSQL and MySQL: nothing is lost or doubled."""
     servers = {MySQL: bench.own(MySQL, "slow", SLOW_COMMITS), MariaDB: bench.mariadb()}

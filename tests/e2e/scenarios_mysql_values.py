@@ -48,7 +48,7 @@ def carry_huge_values(source, targets):
         expect_same(found(), wanted, task.document["target"]["EngineName"])
 
 
-@scenario("mysql.huge_values_to_databases")
+@scenario("mysql.huge_values_to_databases", takes_long=True)
 def huge_values_to_databases(bench):
     """A BLOB of 300 MB in the load and one in the stream, to PostgreSQL and MySQL: equal by the databases' own hashes."""
     source, to_postgres = bench.source(server_of(bench, MySQL, "source")), bench.target()
@@ -58,7 +58,7 @@ def huge_values_to_databases(bench):
          lambda target=target: hashes(target, "t")) for target, schema in ((to_postgres, "public"), (to_mysql, to_mysql.name))])
 
 
-@scenario("mysql.huge_values_to_files")
+@scenario("mysql.huge_values_to_files", takes_long=True)
 def huge_values_to_files(bench):
     """The same to CSV and Parquet."""
     source = bench.source(server_of(bench, MySQL, "source"))

@@ -102,13 +102,13 @@ def file_reader_can_see(bench):
     finds("its size later", reader.finish)
 
 
-@scenario("prove.postgres_to_postgres")
+@scenario("prove.postgres_to_postgres", takes_long=True)
 def postgres(bench):
     """The three workloads into PostgreSQL under 25 kills of the task and every other fault."""
     prove(bench, "postgres-to-postgres")
 
 
-@scenario("prove.postgres_to_csv")
+@scenario("prove.postgres_to_csv", takes_long=True)
 def csv(bench):
     """The same into CSV files."""
     prove(bench, "postgres-to-csv")

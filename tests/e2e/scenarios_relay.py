@@ -172,7 +172,7 @@ def relay_is_full(bench):
     slow(bench, 1, MillraceRelayCapMB=8)
 
 
-@scenario("relay.bucket_away_and_kills")
+@scenario("relay.bucket_away_and_kills", takes_long=True)
 def bucket_away(bench):
     """Files as the target, the store away until the relay has taken over; kills while it fills and while it is read."""
     source, store = bench.source(), S3(bench)
