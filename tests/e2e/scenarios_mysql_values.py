@@ -51,7 +51,7 @@ def carry_huge_values(source, targets):
 @scenario("mysql.huge_values_to_databases", takes_long=True)
 def huge_values_to_databases(bench):
     """A BLOB of 300 MB in the load and one in the stream, to PostgreSQL and MySQL: equal by the databases' own hashes."""
-    source, to_postgres = bench.source(server_of(bench, MySQL, "source")), bench.target()
+    source, to_postgres = bench.source(server_of(bench, MySQL, "source")), bench.target().with_lz4()
     to_mysql = server_of(bench, MySQL, "target", "--skip-log-bin").new_database("target")
     carry_huge_values(source, [
         (bench.task(source, target, [select(source.name), transform("schema", "rename", source.name, value=schema)]),

@@ -64,6 +64,7 @@ def memory_exceeded(bench):
     """A task that holds more memory than its class has stops by name; in a larger class it comes to its end."""
     one = on_small_instance(bench, ReplicationInstanceClass="dms.t3.micro")
     tables = [f"large_{number}" for number in range(4)]
+    one.source.with_lz4()
     for table in tables:
         one.source.execute(f"CREATE TABLE {table} (id int PRIMARY KEY, v text);"
                            f"INSERT INTO {table} SELECT g, repeat('x', 200 << 20) FROM generate_series(1, 2) g")

@@ -407,7 +407,7 @@ def pass_huge(source, target, run):
 @scenario("types.huge_value")
 def huge_value(bench):
     """A bytea of 300 MB passes by load within its memory bar."""
-    source, target = bench.source(), bench.target()
+    source, target = bench.source(), bench.target().with_lz4()
     source.execute(HUGE + ";" + INSERT_HUGE)
     pass_huge(source, target, bench.task(source, target, kind="full-load").start())
 
@@ -415,7 +415,7 @@ def huge_value(bench):
 @scenario("types.huge_value_streamed")
 def huge_value_streamed(bench):
     """The same by stream."""
-    source, target = bench.source(), bench.target()
+    source, target = bench.source(), bench.target().with_lz4()
     source.execute(HUGE)
     task = bench.task(source, target)
     task.catch_up()
@@ -426,7 +426,7 @@ def huge_value_streamed(bench):
 @scenario("types.large_value_streamed")
 def large_value_streamed(bench):
     """A bytea of 50 MB by stream, inserted, then updated beside it, to a database and to CSV."""
-    source, target = bench.source(), bench.target()
+    source, target = bench.source(), bench.target().with_lz4()
     source.execute("CREATE TABLE big (id int PRIMARY KEY, n int, v bytea); ALTER TABLE big ALTER v SET STORAGE EXTERNAL,"
                    "REPLICA IDENTITY FULL")
     folder, lake = bench.lake(IncludeOpForFullLoad=True)
