@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # sim.sh ARGUMENTS...: builds the simulator and runs it: --seeds N [--from S] [--minutes M] on all processors, with
-# --points the table of crash points; --seed S or --case NAME [--trace] alone. --planted [--write] looks for every
-# planted fault (and writes the table of docs/guarantees.md). The exit code says whether any seed failed, any crash
-# point was missed by 2000 seeds or more, or any planted fault was not found.
+# --points the table of crash points; --seed S or --case NAME [--trace] alone. --planted [--count] [--write] looks for
+# every planted fault (--count: in all seeds, --write: for the table of docs/guarantees.md). The exit code says whether
+# any seed failed, any crash point was missed by 2000 seeds or more, or any planted fault was found too seldom.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tools/environment.sh

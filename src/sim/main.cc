@@ -6,13 +6,22 @@
 //   millrace_sim --seed S [--trace]                                        one seed, event by event
 //   millrace_sim --case NAME [--trace]                                     a kept plan: tests/sim/cases/NAME.json
 //
+// Of faults that are planted (millrace_sim_planted, tools/sim/find_planted.py):
+//   --passes --seeds N [--from S]                     which seeds pass the code of which faults
+//   --fault F --finds M                               seeds from standard input, until M of them have failed
+//   --fault F --seed S | --case NAME [...]            as above, with the fault
+//
 // The first seed that fails is shrunk, kept as a case and printed with the end of its trace. With 2000 seeds or more, a
 // crash point that no run died at fails, too.
+#include <unistd.h>
+
 #include <algorithm>
+#include <bitset>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <iostream>
 #include <iterator>
 #include <map>
 #include <string>
@@ -25,13 +34,14 @@ namespace {
 
 // Which planted fault is switched on (tools/sim/plant_faults.py); 0: none. Only millrace_sim_planted asks.
 int fault_number = 0;
+std::bitset<256> faults_passed;  // whose code was passed
 
 constexpr char cases_folder[] = "tests/sim/cases/";
 constexpr std::uint64_t seeds_for_all_points = 2000;
 
 struct Arguments {
-  std::uint64_t from = 1, seeds = 100, minutes = 0, seed = 0, processes = 1;
-  bool trace = false, twice = false, points = false, first = false, shrinks = false;
+  std::uint64_t from = 1, seeds = 100, minutes = 0, seed = 0, processes = 1, finds = 0;
+  bool trace = false, twice = false, points = false, passes = false, shrinks = false;
   std::string case_name, keep;
 };
 
@@ -40,11 +50,12 @@ bool parse(int count, char** words, Arguments& arguments) {
   const std::map<std::string, std::uint64_t*> numbers = {
       {"--seeds", &arguments.seeds}, {"--from", &arguments.from}, {"--minutes", &arguments.minutes},
       {"--seed", &arguments.seed},   {"--fault", &fault},         {"--processes", &arguments.processes},
+      {"--finds", &arguments.finds},
   };
   const std::map<std::string, std::string*> texts = {{"--case", &arguments.case_name}, {"--keep", &arguments.keep}};
   const std::map<std::string, bool*> switches = {
-      {"--trace", &arguments.trace}, {"--twice", &arguments.twice},    {"--points", &arguments.points},
-      {"--first", &arguments.first}, {"--shrink", &arguments.shrinks},
+      {"--trace", &arguments.trace},   {"--twice", &arguments.twice},    {"--points", &arguments.points},
+      {"--passes", &arguments.passes}, {"--shrink", &arguments.shrinks},
   };
   for (int i = 1; i < count; ++i) {
     const auto number = numbers.find(words[i]);
@@ -133,15 +144,39 @@ int run_case(const Arguments& arguments) {
   return 2;
 }
 
-// For planted faults: one seed after another until one fails.
-int run_until_first(const Arguments& arguments) {
+// A fault changes nothing in a run that does not pass its code.
+int run_passes(const Arguments& arguments) {
   sim::CrashReport crashes;
   for (std::uint64_t seed = arguments.from; seed < arguments.from + arguments.seeds; ++seed) {
+    faults_passed.reset();
+    const sim::RunPlan plan = sim::draw_plan(seed);
+    const sim::RunReport report = sim::run_plan(plan, false, crashes);
+    if (!report.ok()) {
+      print_run(plan, report);  // it says nothing of any fault
+      return 1;
+    }
+    std::string line = fmt::format("seed {} passes", seed);
+    for (std::size_t fault = 0; fault < faults_passed.size(); ++fault) {
+      if (faults_passed[fault]) line += fmt::format(" {}", fault);
+    }
+    print(line + "\n");
+  }
+  return 0;
+}
+
+// Each seed is said before it is run: with a fault the simulator itself may die, or go round for ever.
+int run_until_found(const Arguments& arguments) {
+  constexpr unsigned seconds_max = 60;  // of a run; a good one takes a part of a second
+  sim::CrashReport crashes;
+  std::uint64_t seed = 0;
+  for (std::uint64_t found = 0; found < arguments.finds && std::cin >> seed;) {
+    print(fmt::format("at {}\n", seed));
+    ::alarm(seconds_max);
     const sim::RunPlan plan = sim::draw_plan(seed);
     const sim::RunReport report = sim::run_plan(plan, false, crashes);
     if (report.ok()) continue;
     print_run(plan, report);
-    return 1;
+    found += 1;
   }
   return 0;
 }
@@ -172,8 +207,11 @@ int run_seeds(const Arguments& arguments) {
 
 }  // namespace
 
-int planted_fault();
-int planted_fault() { return fault_number; }
+bool planted_fault(int number);
+bool planted_fault(int number) {
+  faults_passed.set(std::size_t(number));
+  return number == fault_number;
+}
 
 int main(int count, char** words) {
   Arguments arguments;
@@ -187,5 +225,6 @@ int main(int count, char** words) {
   }
   if (!arguments.case_name.empty()) return run_case(arguments);
   if (arguments.seed != 0) return run_one(sim::draw_plan(arguments.seed), arguments);
-  return arguments.first ? run_until_first(arguments) : run_seeds(arguments);
+  if (arguments.passes) return run_passes(arguments);
+  return arguments.finds > 0 ? run_until_found(arguments) : run_seeds(arguments);
 }

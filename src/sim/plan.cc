@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "connectors/postgres/types.h"
+#include "sim/plan_families.h"
 #include "sim/plan_points.h"
 
 namespace sim {
@@ -272,9 +273,15 @@ void name_tables(RunPlan& plan) {
 }
 
 RunPlan draw_plan(std::uint64_t seed) {
+  const FamilyPlace at = family_of(seed);
+  return draw_plan(seed, *at.family, at.place);
+}
+
+RunPlan draw_plan(std::uint64_t seed, const Family& family, double place) {
   Chance chance(mix(seed + 0x51ed270d));
   RunPlan plan;
   plan.seed = seed;
+  plan.family = family.name;
   plan.scheduler.by_rank = chance.percent(30);
   plan.scheduler.switch_share = std::uint64_t(chance.skewed(500'000));
   plan.scheduler.spurious_share = chance.percent(30) ? std::uint64_t(chance.skewed(50'000)) : 0;
@@ -296,15 +303,10 @@ RunPlan draw_plan(std::uint64_t seed) {
   plan.compacts = chance.percent(60);
   draw_budgets(plan, chance);
   if (chance.percent(20)) lean_on_relay(plan, chance);
-  if (chance.percent(40)) draw_files(plan, chance);
-  if (plan.target == TargetKind::database && chance.percent(50)) {
-    lean_on_shapes(plan, chance);
-    const std::uint64_t kind = chance.below(100);
-    if (kind < 35) lean_on_unreported(plan, chance);
-    if (kind >= 35 && kind < 65) lean_on_target_ahead(plan, chance);
-  } else if (chance.percent(70)) {
-    lean_on_point(plan, chance);
-  }
+  if (chance.percent(40) && family.may_be_files) draw_files(plan, chance);
+  // Of its own chance, so that all else is what the seed has in any family.
+  Chance own(mix(seed ^ hash_text(family.name)));
+  family.lean(plan, place, own);
   draw_left_out(plan.lives, seed);
   fit_files(plan);
   name_tables(plan);
@@ -313,7 +315,7 @@ RunPlan draw_plan(std::uint64_t seed) {
 
 std::string describe(const RunPlan& plan) {
   static const char* const kinds[] = {"keyed", "two keys", "whole image", "no key", "unique", "bank"};
-  std::string text = fmt::format("seed {}\n", plan.seed);
+  std::string text = fmt::format("seed {}{}{}\n", plan.seed, plan.family.empty() ? "" : ": ", plan.family);
   for (const TablePlan& table : plan.tables) {
     text += fmt::format(
         "  table {}: {}, {} rows at first{}{}\n", table.schema->name.text(), kinds[int(table.kind)], table.rows,

@@ -75,10 +75,12 @@ struct WorkloadPlan {
   std::uint64_t prepared_share = 5;
   std::uint64_t truncate_share = 0;
   std::uint64_t alter_share = 0;  // of a thousand changes
-  std::uint64_t drop_share = 0;   // of a thousand transactions: a table is dropped, or made again
-  bool waits = false;             // at a third for the slot, at two thirds for a stream
-  std::size_t crowd = 0;          // transactions that one session holds open at once, now and then
-  std::size_t late_tables = 0;    // the last tables of the plan are made in the middle of the run
+  // Of a hundred alterations: the last column is made again; one comes last, or it goes.
+  std::uint64_t last_column_share = 0, passing_column_share = 0;
+  std::uint64_t drop_share = 0;  // of a thousand transactions: a table is dropped, or made again
+  bool waits = false;            // at a third for the slot, at two thirds for a stream
+  std::size_t crowd = 0;         // transactions that one session holds open at once, now and then
+  std::size_t late_tables = 0;   // the last tables of the plan are made in the middle of the run
   std::int64_t text_bytes = 12;
   std::int64_t large_bytes = 300;
   base::Nanos standby_max{0};  // between a commit in the log and its visibility
@@ -95,6 +97,7 @@ struct OutagePlan {
 
 struct RunPlan {
   std::uint64_t seed = 0;
+  std::string family;  // of the seed (plan_families.h); empty: made by hand
   SchedulerStyle scheduler;
   std::vector<TablePlan> tables;
   WorkloadPlan workload;
@@ -117,7 +120,10 @@ struct RunPlan {
 };
 
 model::ColumnType column_type(bool is_number);
+struct Family;
 RunPlan draw_plan(std::uint64_t seed);
+// The same, bent as that family has it.
+RunPlan draw_plan(std::uint64_t seed, const Family& family, double place);
 // Gives the tables their schemas, by number and kind.
 void name_tables(RunPlan& plan);
 // One line for each thing worth knowing.

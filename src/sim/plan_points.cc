@@ -4,19 +4,10 @@
 #include <algorithm>
 
 #include "sim/crash_point.h"
+#include "sim/plan_families.h"
 
 namespace sim {
 namespace {
-
-LifePlan death(const std::string& point, std::int64_t step, Chance& chance) {
-  LifePlan life;
-  life.end = LifePlan::End::crash_at_step;
-  life.point = point;
-  life.step = step;
-  life.after = chance.percent(50);
-  life.power_cut = chance.percent(50);
-  return life;
-}
 
 void to_files(RunPlan& plan, TargetKind target, bool is_bucket) {
   plan.target = target;
@@ -152,33 +143,6 @@ void to_failed_load(RunPlan& plan) {
   plan.outages.clear();
 }
 
-// Tables that are loaded without a fault, and then have rows that the target refuses; their changes are kept.
-void to_suspension(const std::string& point, RunPlan& plan, Chance& chance) {
-  plan.target = TargetKind::database;
-  plan.workload.waits = true;
-  plan.workload.transactions = std::size_t(chance.between(100, 250));
-  plan.workload.pause_max = std::chrono::milliseconds(chance.between(5, 60));
-  for (TablePlan& table : plan.tables) table.rows = std::min<std::int64_t>(table.rows, 3);
-  plan.refused_every = chance.between(5, 60);
-  plan.workload.alter_share = chance.percent(60) ? std::uint64_t(chance.between(5, 100)) : 0;
-  if (chance.percent(60)) plan.group_changes = 4;  // a replay in many steps
-  plan.settings =
-      R"({"ErrorBehavior":{"ApplyErrorInsertPolicy":"SUSPEND_TABLE","ApplyErrorUpdatePolicy":"SUSPEND_TABLE"}})";
-  if (point.find("give_up") == std::string::npos) return;
-  plan.relay_cap = std::uint64_t(chance.between(1'000, 2'500));
-  plan.source_log_cap = 1u << 20;
-}
-
-// One session, two tables, and a target that refuses nothing: what is in the way is DDL alone.
-void keep_to_ddl(RunPlan& plan) {
-  plan.refused_every = 0;
-  plan.refuses_ddl = false;
-  plan.workload.sessions = 1;
-  plan.workload.late_tables = 0;
-  if (plan.tables.size() > 2) plan.tables.resize(2);
-  plan.lives.clear();
-}
-
 // What must go before, so that a process gets there at all; by the beginning of the point's name.
 void prepare_for(const std::string& point, RunPlan& plan, Chance& chance) {
   const auto is = [&](const char* beginning) { return point.starts_with(beginning); };
@@ -192,7 +156,13 @@ void prepare_for(const std::string& point, RunPlan& plan, Chance& chance) {
     lean_on_target_ahead(plan, chance);
     plan.lives.clear();
   }
-  if (is_of_suspension(point)) to_suspension(point, plan, chance);
+  if (is_of_suspension(point)) {
+    lean_on_suspension(plan, chance);
+    if (point.find("give_up") != std::string::npos) {
+      plan.relay_cap = std::uint64_t(chance.between(1'000, 2'500));
+      plan.source_log_cap = 1u << 20;
+    }
+  }
   if (is_of_bounds(point)) to_bounds(plan);
   if (is_of_leaving(point)) to_leaving(plan);
   if (is_of_drops(point)) {
@@ -207,14 +177,40 @@ void prepare_for(const std::string& point, RunPlan& plan, Chance& chance) {
   }
 }
 
-// Is passed once in a life at most, when what went before has left its traces.
+// Is passed once in a life at most, some only when what went before has left its traces.
 bool is_rare(const std::string& point) {
   if (is_of_suspension(point) || is_of_drops(point) || is_of_bounds(point) || is_of_leaving(point)) return true;
-  for (const char* part :
-       {"Task::run", "Relay::is_torn", "Relay::cut_tail", "Spool::open", "Spool::~Spool", "Load::table_failed",
-        "ChangeStream::settle", "ChangeStream::keep_written", "ChangeStream::finish_clear", "ChangeStream::on_clear",
-        "settle_segment: remove(aside) (2)", "open_segment: remove(path) (2)", "Streaming::apply: tick()",
-        "Streaming::end_apply", "remove_empty_folders"}) {
+  for (const char* part : {"Task::run",
+                           "Relay::is_torn",
+                           "Relay::cut_tail",
+                           "Spool::open",
+                           "Spool::~Spool",
+                           "Load::table_failed",
+                           "ChangeStream::settle",
+                           "ChangeStream::keep_written",
+                           "ChangeStream::finish_clear",
+                           "ChangeStream::on_clear",
+                           "settle_segment: remove(aside) (2)",
+                           "open_segment: remove(path) (2)",
+                           "Streaming::apply: tick()",
+                           "Streaming::end_apply",
+                           "remove_empty_folders",
+                           "Attempt::begin",
+                           "Attempt::finish_load",
+                           "Attempt::open_apply",
+                           "Attempt::load_pending",
+                           "Attempt::stream",
+                           "FileTarget::start",
+                           "FileTarget::prepare_all",
+                           "FileTarget::begin_apply",
+                           "ChangeStream::begin",
+                           "Ledger::begin_anew",
+                           "Task::reload_tables",
+                           "LoadFiles::discard",
+                           "LoadFiles::remove_chunk: commit",
+                           "LocalStore::probe",
+                           "Relay::open: sync_folder",
+                           "fill_relay: confirm"}) {
     if (point.find(part) != std::string::npos) return true;
   }
   return false;
@@ -237,96 +233,130 @@ bool needs_history(const std::string& point) {
          has_any(point, {"Attempt::forget_replaced", "engine/bound_tables.cc"});
 }
 
-}  // namespace
+// How many seeds go to a point, beside the others: more where few of them come to it, fewer where others pass it, too.
+// The first whose part is in the point's name counts; one where none is.
+struct Weight {
+  const char* part;
+  double weight;
+};
+constexpr Weight weights[] = {
+    {"fill_relay: confirm", 6},
+    {"Load::table_failed", 9},
+    {"Spool::~Spool", 10},
+    {"remove_folder", 6},
+    {"apply: replay", 7},
+    {"replay_kept", 6},
+    {"Task::reload_tables", 3},
+    {"remove_chunk: commit", 4},
+    {"Attempt::load_pending", 3},
+    {"LoadFiles::discard", 3},
+    {"ChangeStream::begin", 2},
+    {"LocalStore::abort_stale", 6},
+    {"~LocalUpload", 4},
+    {"forget_replaced", 5},
+    {"Spool::abort", 3},
+    {"Relay::is_torn", 5},
+    {"note_dropped", 7},
+    {"keep_written", 4},
+    {"remove(aside) (2)", 4},
+    {"remove(aside)", 5},
+    {"Streaming::end_apply", 4},
+    {"Streaming::apply: tick() (2)", 0.3},
+    {"Streaming::apply: tick", 5},
+    {"Relay::cut_tail", 4},
+    {"Relay::restart: remove", 8},
+    {"Relay::restart", 2},
+    {"settle_segment: sync", 2},
+    {"LocalStore::remove: sync", 3},
+    {"remove(beside(path, meta", 2},
+    {"settle_transactions", 3},
+    {"LoadFiles::next_key", 2},
+    {"publish: sync_folder", 2},
+    {"Load::table_done", 2},
+    {"wait_to_retry", 2},
+    {"ChangeQueue::sync", 2},
+    {"finish_clear: remove", 6},
+    {"finish_clear: commit", 3},
+    {"on_clear", 3},
+    {"open_segment: remove", 3},
+    {"cancel_deselected", 3},
+    {"remove_empty_folders", 3},
+    {"give_up", 3},
+    {"Streaming::suspend", 3},
+    {"make_kept_folder", 2},
+    {"bound_tables", 2},
+    {"Attempt::finish_load", 2},
+    {"LocalStore::open_part", 2},
+    {"Spool::open", 2},
+    {"write_sidecar", 4},
+    {"FileTarget::prepare_all", 2},
+    {"FileTarget::start", 2},
+    {"publish_durable", 2},
+    {"Attempt::begin: ", 2},
+    {"settle_segment: r", 2},
+    {"LoadFiles::restart", 2},
+    {"state_store.cc commit", 0.2},
+    {"Ledger::commit_table", 0.2},
+    {"ObjectFile::finish", 0.3},
+    {"copy_chunk", 0.3},
+    {"finish_oldest", 0.3},
+    {"Attempt::prepare: prepare(", 0.3},
+    {"try_group", 0.3},
+    {"Ledger::update_task", 0.3},
+    {"ShapeHistory::write", 0.4},
+    {"open_segment: sync", 0.4},
+    {"remove_chunk: remove", 0.4},
+    {"save_statistics", 0.4},
+    {"Ledger::update_all", 0.4},
+    {"ChangeQueue::append", 0.4},
+    {"store_as", 0.4},
+};
 
-std::string draw_point(Chance& chance) {
+double weight_of(const std::string& point) {
+  for (const Weight& one : weights) {
+    if (point.find(one.part) != std::string::npos) return one.weight;
+  }
+  return 1;
+}
+
+std::vector<const char*> driven_points() {
   std::vector<const char*> driven;
   for (const CrashPoint& point : crash_points()) {
     if (point.not_driven[0] == '\0') driven.push_back(point.name);
   }
+  return driven;
+}
+
+}  // namespace
+
+LifePlan death(const std::string& point, std::int64_t step, Chance& chance) {
+  LifePlan life;
+  life.end = LifePlan::End::crash_at_step;
+  life.point = point;
+  life.step = step;
+  life.after = chance.percent(50);
+  life.power_cut = chance.percent(50);
+  return life;
+}
+
+std::string draw_point(Chance& chance) {
+  const std::vector<const char*> driven = driven_points();
   return driven[chance.below(driven.size())];
 }
 
-void lean_on_shapes(RunPlan& plan, Chance& chance) {
-  plan.target = TargetKind::database;
-  plan.tells_ddl = chance.percent(70);
-  plan.workload.waits = true;
-  plan.workload.transactions = std::size_t(chance.between(60, 200));
-  if (plan.refuses_ddl) plan.refuses_ddl = chance.percent(50);
-  plan.workload.alter_share = std::uint64_t(chance.between(1, chance.percent(30) ? 200 : 40));
-  plan.workload.drop_share = chance.percent(60) ? std::uint64_t(chance.between(1, 20)) : 0;
-  if (chance.percent(50)) plan.refused_every = chance.between(7, 150);
+std::string point_at(double place) {
+  const std::vector<const char*> driven = driven_points();
+  double all = 0;
+  for (const char* point : driven) all += weight_of(point);
+  double left = place * all;
+  for (const char* point : driven) {
+    left -= weight_of(point);
+    if (left < 0) return point;
+  }
+  return driven.back();
 }
 
-// Changes of columns that only a look at the catalogue finds, and a process that is killed again and again before they
-// are carried out; or such that stand in a transaction that others do not see yet.
-void lean_on_unreported(RunPlan& plan, Chance& chance) {
-  plan.tells_ddl = false;
-  keep_to_ddl(plan);
-  if (chance.percent(60)) {
-    plan.workload.alter_share = std::uint64_t(chance.between(100, 300));
-    plan.workload.changes_max = chance.between(8, 30);
-    plan.workload.savepoint_share = 0;
-    for (int i = 0; i < 6; ++i) {
-      LifePlan life;  // stopped, with the tables that were put aside loaded again
-      life.length = std::chrono::milliseconds(chance.between(300, 3'000));
-      life.reload = LifePlan::all_lost;
-      plan.lives.push_back(life);
-    }
-    plan.workload.streamed_share = 70;
-    // Longer, now and then, than anybody waits for what a transaction did to be seen.
-    plan.workload.standby_max = std::chrono::milliseconds(chance.between(500, chance.percent(20) ? 9'000 : 3'000));
-    return;
-  }
-  plan.workload.alter_share = std::uint64_t(chance.between(20, 200));
-  plan.workload.changes_max = 1;
-  plan.workload.drop_share = 0;
-  plan.workload.pause_max = std::chrono::milliseconds(chance.between(50, 400));
-  plan.weather.target.slow_share = 500'000;
-  plan.weather.target.slow_max = std::chrono::milliseconds(chance.between(50, 600));
-  plan.group_changes = 2;
-  const std::int64_t deaths = chance.between(4, 9);
-  for (std::int64_t i = 0; i < deaths; ++i) {
-    LifePlan life;
-    life.end = LifePlan::End::killed;
-    life.length = std::chrono::milliseconds(chance.between(100, 3'000));
-    plan.lives.push_back(life);
-  }
-}
-
-// A target that has more than its answers said, and is away now and then while streams begin behind it: changes of
-// columns come again, in part, to the relay; those that the log does not tell, too.
-void lean_on_target_ahead(RunPlan& plan, Chance& chance) {
-  keep_to_ddl(plan);
-  plan.source_log_cap = 50;
-  plan.workload.alter_share = std::uint64_t(chance.between(100, 400));
-  plan.workload.drop_share = chance.percent(30) ? std::uint64_t(chance.between(10, 80)) : 0;
-  plan.workload.changes_max = chance.between(1, 8);
-  plan.workload.pause_max = std::chrono::milliseconds(chance.between(20, 400));
-  plan.weather.source.batch_changes_max = 4;
-  plan.weather.target.lost_answer_share = std::uint64_t(chance.between(20'000, 300'000));
-  plan.outages.clear();
-  for (int i = 0; i < 6; ++i) {
-    plan.outages.push_back({false, std::chrono::milliseconds(chance.between(300, 5'000)),
-                            std::chrono::milliseconds(chance.between(200, 2'500)), false});
-  }
-  const std::int64_t lives = chance.between(3, 8);
-  for (std::int64_t i = 0; i < lives; ++i) {
-    LifePlan life = death("engine/shapes.cc ShapeHistory::write: commit(change)", chance.between(0, 40), chance);
-    if (chance.percent(50)) {
-      life.end = LifePlan::End::killed;
-      life.point.clear();
-    }
-    life.length = std::chrono::milliseconds(chance.between(300, 5'000));
-    life.reload = LifePlan::all_lost;
-    plan.lives.push_back(life);
-  }
-}
-
-void lean_on_point(RunPlan& plan, Chance& chance) {
-  std::string point = draw_point(chance);
-  const std::string other = draw_point(chance);
-  if (is_rare(other)) point = other;
+void lean_on_point(RunPlan& plan, const std::string& point, Chance& chance) {
   plan.lives.clear();
   const bool rare = is_rare(point);
   const std::int64_t deaths = chance.between(1, 4);

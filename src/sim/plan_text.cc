@@ -198,6 +198,7 @@ void members(Archive& archive, TargetWeather& it) {
   const TargetWeather by_default;
   MEMBER(cut_share);
   MEMBER(lost_answer_share);
+  MEMBER(lost_answer_wait);
   MEMBER(slow_share);
   MEMBER(slow_max);
 }
@@ -224,6 +225,8 @@ void members(Archive& archive, WorkloadPlan& it) {
   MEMBER(prepared_share);
   MEMBER(truncate_share);
   MEMBER(alter_share);
+  MEMBER(last_column_share);
+  MEMBER(passing_column_share);
   MEMBER(drop_share);
   MEMBER(waits);
   MEMBER(crowd);
@@ -250,6 +253,7 @@ template <typename Archive>
 void members(Archive& archive, RunPlan& it) {
   const RunPlan by_default;
   MEMBER(seed);
+  MEMBER(family);
   archive.list("tables", it.tables);
   archive.word("target", it.target, by_default.target, target_kinds);
   archive.part("files", it.files);

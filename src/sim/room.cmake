@@ -9,6 +9,7 @@ room(sim SOURCES
   sim/lake.cc
   sim/pgoutput_writer.cc
   sim/plan.cc
+  sim/plan_families.cc
   sim/plan_points.cc
   sim/plan_text.cc
   sim/rows.cc

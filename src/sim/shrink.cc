@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <functional>
 
+#include "sim/plan_families.h"
+
 namespace sim {
 
 namespace {
@@ -18,6 +20,7 @@ class Shrinker {
   }
 
   Shrunk finish() {
+    shrink_family();
     shrink_weather();
     attempt([](RunPlan& plan) { plan.scheduler = {0, false, 0}; });
     shrink_list(&RunPlan::lives);
@@ -46,11 +49,17 @@ class Shrinker {
       shrink_number([i](RunPlan& plan) -> std::int64_t& { return plan.tables[i].rows; });
     }
     shrink_number([](RunPlan& plan) -> std::size_t& { return plan.workload.transactions; });
+    shrunk_.plan.family.clear();  // what is left is no seed's plan any more
     shrunk_.report = run_plan(shrunk_.plan, true, crashes_);
     return std::move(shrunk_);
   }
 
  private:
+  // What chance alone has drawn for the seed may do.
+  void shrink_family() {
+    if (shrunk_.plan.family.empty()) return;
+    attempt([](RunPlan& plan) { plan = draw_plan(plan.seed, plain_family(), 0); });
+  }
   void shrink_weather() {
     const auto calm = [](RunPlan& plan) {
       const std::size_t batch = plan.weather.source.batch_changes_max;
@@ -75,6 +84,8 @@ class Shrinker {
     attempt([](RunPlan& plan) { plan.workload.truncate_share = 0; });
     attempt([](RunPlan& plan) { plan.workload.giant_share = 0; });
     attempt([](RunPlan& plan) { plan.workload.alter_share = 0; });
+    attempt([](RunPlan& plan) { plan.workload.last_column_share = 0; });
+    attempt([](RunPlan& plan) { plan.workload.passing_column_share = 0; });
     attempt([](RunPlan& plan) { plan.workload.drop_share = 0; });
     attempt([](RunPlan& plan) { plan.refused_every = 0; });
     attempt([](RunPlan& plan) { plan.refuses_ddl = false; });

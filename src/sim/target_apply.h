@@ -34,6 +34,10 @@ base::Result<void> commit_to(const TargetSide& side, const char* point, Effect&&
   }));
   if (!side.chance.in_million(side.weather.lost_answer_share)) return {};
   side.trace.note("network: {}: the answer is lost", point);
+  if (side.weather.lost_answer_wait.count() > 0) {
+    side.scheduler.pause(base::Nanos(side.chance.between(1, side.weather.lost_answer_wait.count())), {});
+    TRY(side.process.enter());
+  }
   return base::failed(errors::cut, "{}: the connection was cut", point);
 }
 

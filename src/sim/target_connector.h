@@ -17,6 +17,7 @@ namespace sim {
 struct TargetWeather {
   std::uint64_t cut_share = 0;
   std::uint64_t lost_answer_share = 0;  // of commits: done, but the connection is cut
+  base::Nanos lost_answer_wait{0};      // until that is noticed, at most
   std::uint64_t slow_share = 0;
   base::Nanos slow_max = std::chrono::milliseconds(500);
   bool is_down = false;

@@ -45,6 +45,8 @@ class Workload {
   bool rename_column(std::uint64_t xid, const model::TableName& name, std::size_t place, const std::string& to);
   bool rename_columns(std::uint64_t xid, const SourceTable& table);
   bool retype_column(std::uint64_t xid, const SourceTable& table);
+  bool replace_last_column(std::uint64_t xid, const SourceTable& table);
+  bool pass_column(std::uint64_t xid, const SourceTable& table);
   void drop_or_make_table();
   Row make_row(const TablePlan& table);
   Row changed_row(const TablePlan& table, const Row& before);

@@ -130,9 +130,37 @@ bool Workload::retype_column(std::uint64_t xid, const SourceTable& table) {
   return server_.alter(xid, draft.finish());
 }
 
+// The last column goes and comes again under its name in one statement: nothing shows in what the log says of the rows
+// but that their cells are gone.
+bool Workload::replace_last_column(std::uint64_t xid, const SourceTable& table) {
+  Draft draft(*table.rows.schema());
+  if (draft.shape->columns.size() <= fixed_columns) return add_column(xid, table);
+  model::Column& column = draft.shape->columns.back();
+  column.ordinal = table.highest + 1;
+  column.default_expression.clear();
+  draft.makers.back() = [](const Row&) { return Value(); };
+  return server_.alter(xid, draft.finish());
+}
+
+// A column that came goes again, before another one comes.
+bool Workload::pass_column(std::uint64_t xid, const SourceTable& table) {
+  constexpr std::int32_t highest_at_first = 6;
+  Draft draft(*table.rows.schema());
+  if (draft.shape->columns.back().ordinal <= highest_at_first) return add_column(xid, table);
+  const std::string name = draft.shape->columns.back().name;
+  draft.shape->columns.pop_back();
+  draft.makers.pop_back();
+  if (!server_.alter(xid, draft.finish())) return false;
+  gone_names_.push_back(name);
+  return true;
+}
+
 bool Workload::alter_table(std::uint64_t xid, const TablePlan& plan) {
   if (plan.kind == TableKind::bank) return false;
   const SourceTable& table = server_.tables().at(plan.schema->name);
+  const WorkloadPlan& work = plan_.workload;
+  if (work.last_column_share > 0 && chance_.percent(work.last_column_share)) return replace_last_column(xid, table);
+  if (work.passing_column_share > 0 && chance_.percent(work.passing_column_share)) return pass_column(xid, table);
   const std::uint64_t kind = chance_.below(100);
   if (kind < 45) return add_column(xid, table);
   if (kind < 65) return drop_column(xid, table);
