@@ -27,7 +27,7 @@ constexpr std::size_t batch_bytes_max = 1u << 20;
 constexpr std::chrono::milliseconds wait_max(100);
 constexpr base::Nanos linger = std::chrono::milliseconds(1);  // see linger_for()
 constexpr std::size_t linger_bytes_max = 128u << 10;
-constexpr base::Nanos linger_behind = std::chrono::milliseconds(5);
+constexpr base::Nanos linger_behind = std::chrono::milliseconds(20);
 constexpr int lingers_behind_max = 4;  // in a row, while what comes was committed long ago
 constexpr std::int64_t behind_micros_min = 1'000'000;
 constexpr base::Nanos status_pause = std::chrono::milliseconds(200);  // between reports of progress
@@ -146,8 +146,8 @@ Result<void> SlotStream::take(std::string_view message) {
 
 // The server sends each change on its own, and while the socket has room each is a packet that is delivered at once,
 // which costs the server more than making it. So the socket fills for a moment and many are taken at once: a short one
-// near the end of the log; while we are behind one that fills the window, so that the server's next changes join into
-// few packets (half of its time for a change, measured on the loopback). Zero: no longer.
+// near the end of the log; while we are behind one in which even a slow server fills the window, so that its next
+// changes join into few packets (half of its time for a change, measured on the loopback). Zero: no longer.
 base::Nanos SlotStream::linger_for(int lingered) {
   const model::ChangeBatch& batch = reader_.batch();
   const std::int64_t committed = batch.changes.empty() ? 0 : batch.changes.back().commit_time;
