@@ -28,6 +28,8 @@ constexpr std::chrono::milliseconds wait_max(100);
 constexpr base::Nanos linger = std::chrono::milliseconds(1);  // see linger_for()
 constexpr std::size_t linger_bytes_max = 128u << 10;
 constexpr base::Nanos linger_behind = std::chrono::milliseconds(20);
+// More than that at once: on a longer way a window's worth comes between two looks, and a pause would be all its time.
+constexpr std::size_t linger_behind_bytes_max = 32u << 10;
 constexpr int lingers_behind_max = 4;  // in a row, while what comes was committed long ago
 constexpr std::int64_t behind_micros_min = 1'000'000;
 constexpr base::Nanos status_pause = std::chrono::milliseconds(200);  // between reports of progress
@@ -85,7 +87,7 @@ class SlotStream final : public connect::Stream {
 
  private:
   Result<void> take(std::string_view message);
-  base::Nanos linger_for(int lingered);
+  base::Nanos linger_for(int lingered, std::size_t news_bytes);
   Result<void> send_status(bool wants_answer);
   Result<void> report_progress();
   base::Error explained(base::Error error) const;
@@ -148,11 +150,12 @@ Result<void> SlotStream::take(std::string_view message) {
 // which costs the server more than making it. So the socket fills for a moment and many are taken at once: a short one
 // near the end of the log; while we are behind one in which even a slow server fills the window, so that its next
 // changes join into few packets (half of its time for a change, measured on the loopback). Zero: no longer.
-base::Nanos SlotStream::linger_for(int lingered) {
+base::Nanos SlotStream::linger_for(int lingered, std::size_t news_bytes) {
   const model::ChangeBatch& batch = reader_.batch();
   const std::int64_t committed = batch.changes.empty() ? 0 : batch.changes.back().commit_time;
   const bool is_behind = committed != 0 && clock_.wall() - committed > behind_micros_min;
-  if (is_behind) return lingered < lingers_behind_max ? linger_behind : base::Nanos(0);
+  const bool is_small = lingered < lingers_behind_max && news_bytes < linger_behind_bytes_max;
+  if (is_behind) return is_small ? linger_behind : base::Nanos(0);
   return lingered == 0 && batch.weight() < linger_bytes_max ? linger : base::Nanos(0);
 }
 
@@ -168,7 +171,8 @@ Result<void> SlotStream::look_around() {
 
 Result<model::ChangeBatch> SlotStream::next(std::stop_token stop) {
   TRY(report_progress());
-  bool has_waited = false, has_message = false, has_news = false;
+  bool has_waited = false, has_message = false;
+  std::size_t news_bytes = 0;  // since the last pause
   int lingered = 0;
   while (reader_.batch().weight() < batch_bytes_max) {
     auto message = connection_.copy_out_try();
@@ -178,13 +182,14 @@ Result<model::ChangeBatch> SlotStream::next(std::stop_token stop) {
     }
     if (!(*message)->empty()) {
       TRY(take(**message));
-      has_message = has_news = true;
+      has_message = true;
+      news_bytes += (*message)->size();
       continue;
     }
-    const base::Nanos pause = has_news ? linger_for(lingered) : base::Nanos(0);
+    const base::Nanos pause = news_bytes > 0 ? linger_for(lingered, news_bytes) : base::Nanos(0);
     if (pause > base::Nanos(0)) {
       ++lingered;
-      has_news = false;
+      news_bytes = 0;
       if (!clock_.pause(pause, stop)) break;
       continue;
     }
