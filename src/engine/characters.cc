@@ -66,8 +66,8 @@ bool is_unicode(const std::string& name) {
 
 // What the system's converter may call it: "ibm-850_P100-1995" is IBM850, "windows-1252" CP1252.
 std::vector<std::string> names_of(const std::string& name) {
-  std::vector<std::string> names{name, name.substr(0, name.find_first_of("_,"))};
-  const std::string& plain = names[1];
+  const std::string plain = name.substr(0, name.find_first_of("_,"));
+  std::vector<std::string> names{name, plain};
   const std::size_t digits = plain.find_first_of("0123456789");
   if (digits != std::string::npos && (plain.starts_with("IBM-") || plain.starts_with("WINDOWS-"))) {
     const std::string number = plain.substr(digits, plain.find_first_not_of("0123456789", digits) - digits);
