@@ -34,6 +34,8 @@ BANNED = [
     (r"\bthrow\b", "errors are values: return base::failed(...)", r"_test\.cc$"),
     (r"\busing\s+namespace\b", "name what you use", None),
     (r"\bstd::regex\b", "too slow and throws; write the matcher", None),
+    (r"\bfor\s*\([^;{}()]*:\s*(?:\*[\w:.>-]+\(|[\w:.>-]+\((?:[^()]|\([^()]*\))*\)\.take\(\)\s*\))",
+     "what the call returned is gone before the first turn: give it a name", None),
     (r"\bGTEST_SKIP\b|\bDISABLED_\w+", "only where a server or an ability is absent", r"_test\.cc$|^tests/conform/"),
 ]
 # These rooms are run by a simulator: time and chance reach them through base only.

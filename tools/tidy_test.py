@@ -94,6 +94,15 @@ class Tidy(unittest.TestCase):
         quoted = 'auto s = "delete from x; new"; auto c = \'"\'; A(const A&) = delete;\n'
         self.assertEqual(findings_of({"src/engine/b.cc": SPDX + quoted}), [])
 
+    def test_a_loop_over_a_part_of_what_a_call_returned_is_found(self):
+        for loop in ("for (auto& row : list(a, {}).take()) use(row);", "for (auto& row : *store->list(f(a))) use(row);"):
+            with self.subTest(loop):
+                self.assert_only(findings_of({"src/engine/b.cc": SPDX + loop + "\n"}), "give it a name")
+        for loop in ("for (auto& row : TRY(list(a))) use(row);", "for (auto& row : rows) use(one(row).take());",
+                     "for (auto& row : list(a)) use(row);", "for (auto& row : *rows) use(*one(row));"):
+            with self.subTest(loop):
+                self.assertEqual(findings_of({"src/engine/b.cc": SPDX + loop + "\n"}), [])
+
     def test_the_seam_is_kept_in_simulated_rooms(self):
         use = SPDX + "auto t = std::chrono::steady_clock::now();\n"
         self.assert_only(findings_of({"src/engine/b.cc": use}), "base::Clock")

@@ -110,7 +110,8 @@ class FilterOracle : public ::testing::Test {
     auto snapshot = source_->snapshot(false).take();
     std::vector<std::uint32_t> columns;
     for (std::uint32_t i = 0; i < schema_->columns.size(); ++i) columns.push_back(i);
-    for (const connect::Chunk& chunk : snapshot->chunks(*schema_, 1 << 20).take()) {
+    const auto chunks = snapshot->chunks(*schema_, 1 << 20).take();
+    for (const connect::Chunk& chunk : chunks) {
       auto reader = snapshot->read(*schema_, columns, chunk, "", connect::ReadForm::rows).take();
       model::RowBatch batch(schema_);
       while (*reader->next_rows(batch, {})) {

@@ -185,8 +185,8 @@ class OperationsTest : public testing::Test {
     Change gone;
     for (const char* kind : {"rep", "endpoint", "task", "replication-config", "subgrp", "es", "cert", "connection",
                              "refresh", "assessment-run", "type-assessment"}) {
-      for (const Resource& row : world_.store->list(kind, {}, "", SIZE_MAX / 2).take())
-        gone.removed.emplace_back(kind, row.id);
+      const auto rows = world_.store->list(kind, {}, "", SIZE_MAX / 2).take();
+      for (const Resource& row : rows) gone.removed.emplace_back(kind, row.id);
     }
     ASSERT_TRUE(world_.store->commit(gone).ok());
   }

@@ -118,7 +118,8 @@ TEST_P(StoreTest, ListsAreInOrderWithFilters) {
           .ok());
   const auto ids = [&](const std::vector<Filter>& filters, const std::string& after, std::size_t limit) {
     std::string out;
-    for (const Resource& row : *store->list("task", filters, after, limit)) out += row.id;
+    const auto rows = store->list("task", filters, after, limit).take();
+    for (const Resource& row : rows) out += row.id;
     return out;
   };
   EXPECT_EQ(ids({}, "", 10), "abc");
