@@ -89,7 +89,6 @@ TEST_F(relay_log, survives_a_crash_at_every_byte_of_its_tail) {
   for (std::uint64_t log = 10; log < 13; ++log) append(log);
   sync();
   append(13);
-  const support::FaultyDisk before = disk;
   const auto original = disk.files;
   const std::size_t unsynced = last_file().size() - disk.files.rbegin()->second->durable;
   for (std::size_t torn = 0; torn <= unsynced; torn += 7) {
