@@ -129,6 +129,8 @@ bool ends_unclear(const httplib::Request& request) {
          request.get_header_value_count("Content-Length") > 1;
 }
 
+}  // namespace
+
 class Listener final : public httplib::Server {
  public:
   Listener(const ListenSettings& settings, TlsContext context)
@@ -181,6 +183,8 @@ class Listener final : public httplib::Server {
   std::stop_token stop_;
   std::atomic<bool> ended_ = false;
 };
+
+namespace {
 
 void configure(httplib::Server& server, const ListenSettings& settings, Front& front) {
   server.set_socket_options([](socket_t socket) {

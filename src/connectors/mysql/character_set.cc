@@ -14,6 +14,18 @@
 #include "connectors/mysql/character_tables.h"
 
 namespace mysql {
+
+// Codes from first to last are the characters from `character` on; 0: there is none.
+struct Run {
+  std::uint32_t first, last, character;
+};
+
+struct SeveralBytesSet {
+  std::string_view name;
+  const char* system_name;
+  std::span<const Run> runs;
+};
+
 namespace {
 
 using base::failed;
@@ -115,11 +127,6 @@ bool append_utf32(std::string_view bytes, std::string& out) {
 
 // ---- sets of several bytes ----
 
-// Codes from first to last are the characters from `character` on; 0: there is none.
-struct Run {
-  std::uint32_t first, last, character;
-};
-
 constexpr std::array big5_runs{
     Run{0xa145, 0xa145, 0x2022}, Run{0xa14e, 0xa14e, 0xff64}, Run{0xa15a, 0xa15a, 0xfffd}, Run{0xa1c2, 0xa1c2, 0x203e},
     Run{0xa1c3, 0xa1c3, 0xfffd}, Run{0xa1c5, 0xa1c5, 0xfffd}, Run{0xa1e3, 0xa1e3, 0x223c}, Run{0xa1f2, 0xa1f2, 0x2641},
@@ -146,11 +153,6 @@ constexpr std::array swe7_runs{Run{0x40, 0x40, 0xc9}, Run{0x5b, 0x5b, 0xc4}, Run
                                Run{0x7b, 0x7b, 0xe4}, Run{0x7c, 0x7c, 0xf6}, Run{0x7d, 0x7d, 0xe5},
                                Run{0x7e, 0x7e, 0xfc}, Run{0x7f, 0x7f, 0}};
 
-struct SeveralBytesSet {
-  std::string_view name;
-  const char* system_name;
-  std::span<const Run> runs;
-};
 constexpr std::array several_bytes_sets{SeveralBytesSet{"big5", "BIG5", big5_runs},
                                         SeveralBytesSet{"cp932", "CP932", {}},
                                         SeveralBytesSet{"eucjpms", "EUC-JP-MS", {}},
