@@ -204,7 +204,8 @@ TEST_F(Events, NoPieceOfAnEventIsReadBeyond) {
   const std::string map = number(77, 6) + number(1, 2) + definition;
   std::size_t understood = 0;
   for (std::size_t size = 0; size <= map.size(); ++size) {
-    const auto event = decoder_.decode(event_of(19, map.substr(0, size)));
+    const std::string bytes = event_of(19, map.substr(0, size));  // of which the event's parts are pieces
+    const auto event = decoder_.decode(bytes);
     if (!event.ok()) continue;
     const auto* part = std::get_if<TableMap>(&event.value()->body);
     ASSERT_NE(part, nullptr);
