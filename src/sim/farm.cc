@@ -82,7 +82,9 @@ class Farm {
     for (Line& line : lines_) {
       int status = 0;
       ::waitpid(line.process, &status, 0);
-      if (!line.has_ended) fail({line.seed, fmt::format("died: the simulator itself ended with {}", status)});
+      if (!line.has_ended || status != 0) {
+        fail({line.seed, fmt::format("died: the simulator itself ended with {}", status)});
+      }
     }
     return std::move(report_);
   }

@@ -21,6 +21,17 @@
 #include <sanitizer/common_interface_defs.h>
 #endif
 
+#if defined(__SANITIZE_THREAD__)
+#define SIM_THREAD_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define SIM_THREAD_SANITIZER 1
+#endif
+#endif
+#if defined(SIM_THREAD_SANITIZER)
+#include <sanitizer/tsan_interface.h>
+#endif
+
 #if defined(__x86_64__)
 // Saves what a call must preserve on the old stack and takes it from the new one.
 asm(R"(
@@ -91,6 +102,7 @@ struct Context::Saved {
   void* fake_stack = nullptr;
   const void* bottom = nullptr;
   std::size_t size = 0;
+  void* watched = nullptr;  // this side as the thread sanitizer knows it
 };
 
 Context::Context() : saved_(std::make_unique<Saved>()) {
@@ -109,6 +121,11 @@ void Context::change(Context& from, Context& to) {
 #if defined(SIM_ADDRESS_SANITIZER)
   __sanitizer_start_switch_fiber(&from.saved_->fake_stack, to.saved_->bottom, to.saved_->size);
 #endif
+#if defined(SIM_THREAD_SANITIZER)
+  // A switch orders what both sides do, as it does in truth: what is simulated is watched for races of real threads.
+  from.saved_->watched = __tsan_get_current_fiber();
+  __tsan_switch_to_fiber(to.saved_->watched, 0);
+#endif
 #if defined(__x86_64__)
   sim_switch_stack(&from.saved_->stack_pointer, to.saved_->stack_pointer);
 #else
@@ -122,6 +139,9 @@ void Context::change(Context& from, Context& to) {
 Fiber::Fiber(std::function<void()> body) : body_(std::move(body)), stack_(take_stack()) {
   context_.saved_->bottom = stack_;
   context_.saved_->size = stack_bytes;
+#if defined(SIM_THREAD_SANITIZER)
+  context_.saved_->watched = __tsan_create_fiber(0);
+#endif
 #if defined(__x86_64__)
   auto* top = reinterpret_cast<std::uint64_t*>(static_cast<char*>(stack_) + stack_bytes);
   *--top = 0;  // keeps the stack aligned as a call would
@@ -148,7 +168,12 @@ Fiber::Fiber(std::function<void()> body) : body_(std::move(body)), stack_(take_s
 #endif
 }
 
-Fiber::~Fiber() { idle_stacks().push_back(stack_); }
+Fiber::~Fiber() {
+#if defined(SIM_THREAD_SANITIZER)
+  __tsan_destroy_fiber(context_.saved_->watched);
+#endif
+  idle_stacks().push_back(stack_);
+}
 
 void Fiber::enter(Fiber* fiber) {
 #if defined(SIM_ADDRESS_SANITIZER)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A disk in memory that forgets what was not synced and refuses when told to. Files and names share one space; open
-// files live on after their name was removed. As with a real disk, several threads may use it, one file among them; what
-// a test sets and looks at directly is its own while no other thread does.
+// files live on after their name was removed. As with a real disk, several threads may use it, one file among them;
+// what a test sets and looks at directly is its own while no other thread does.
 #pragma once
 
 #include <map>
