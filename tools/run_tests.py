@@ -66,12 +66,12 @@ def style(tally, _):
         tally.passed += result.testsRun - len(failed)
 
 
-def unit_binary(test, folder):
+def unit_binary(test, folder, seconds):
     """One GoogleTest binary: [(test name, problem or None)]."""
     name, report = test["name"], folder / f"{test['name']}.json"
     report.unlink(missing_ok=True)
     environment = {**os.environ, "GTEST_OUTPUT": f"json:{report}", "GTEST_BRIEF": "1"}
-    code, output = run(test["command"], timeout=UNIT_SECONDS_MAX, env=environment)
+    code, output = run(test["command"], timeout=seconds, env=environment)
     results = []
     if report.exists():
         for suite in json.loads(report.read_text())["testsuites"]:
@@ -96,7 +96,7 @@ def unit(tally, options):
     from servers import newer_binaries  # noqa: needs the Python environment, the other suites do not
     os.environ["MILLRACE_PG_NEWER_BIN"] = newer_binaries()
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for results in pool.map(lambda test: unit_binary(test, reports), tests):
+        for results in pool.map(lambda test: unit_binary(test, reports, options.unit_seconds), tests):
             for name, problem in results:
                 tally.add(name, problem)
 
@@ -158,6 +158,7 @@ def main():
     parser.add_argument("suites", nargs="+", choices=["style", "unit", "e2e", "fuzz"])
     parser.add_argument("--build", default="build")
     parser.add_argument("--names", nargs="*", default=[])
+    parser.add_argument("--unit-seconds", type=int, default=UNIT_SECONDS_MAX, help="at most, for one binary")
     parser.add_argument("--fuzz-seconds", type=int, default=8)
     parser.add_argument("--started", type=float, default=time.time())
     options = parser.parse_args()
