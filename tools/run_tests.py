@@ -9,16 +9,20 @@ test. What failed is printed again before the last line.
 
 import argparse
 import concurrent.futures
+import contextlib
 import json
 import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 import time
 import unittest
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 UNIT_SECONDS_MAX = 600
+UNIT_SIDE_BY_SIDE = 3  # on two processors, as scenarios: half of the time they wait for servers
+UNIT_LONG = ("mysql_", "sim_", "postgres_")
 FUZZ_BUILD = "build-fuzz"
 
 
@@ -66,11 +70,14 @@ def style(tally, _):
         tally.passed += result.testsRun - len(failed)
 
 
-def unit_binary(test, folder, seconds):
-    """One GoogleTest binary: [(test name, problem or None)]."""
+def unit_binary(test, folder, seconds, memory):
+    """One GoogleTest binary: [(test name, problem or None)]. Those that talk to databases make folders for servers only,
+    which may lie in `memory`: for each of hundreds of tables and restarts a server waits for the disk otherwise."""
     name, report = test["name"], folder / f"{test['name']}.json"
     report.unlink(missing_ok=True)
     environment = {**os.environ, "GTEST_OUTPUT": f"json:{report}", "GTEST_BRIEF": "1"}
+    if memory and name.startswith(("mysql_", "postgres_")):
+        environment["TMPDIR"] = memory
     code, output = run(test["command"], timeout=seconds, env=environment)
     results = []
     if report.exists():
@@ -94,9 +101,15 @@ def unit(tally, options):
     reports.mkdir(exist_ok=True)
     sys.path.insert(0, str(TOP / "tests/e2e"))
     from servers import newer_binaries  # noqa: needs the Python environment, the other suites do not
+    from harness import MEMORY, has_much_memory  # noqa
     os.environ["MILLRACE_PG_NEWER_BIN"] = newer_binaries()
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for results in pool.map(lambda test: unit_binary(test, reports, options.unit_seconds), tests):
+    tests.sort(key=lambda test: not test["name"].startswith(UNIT_LONG))  # none of them begins last and ends alone
+    with contextlib.ExitStack() as end, concurrent.futures.ThreadPoolExecutor(UNIT_SIDE_BY_SIDE) as pool:
+        memory = None
+        if has_much_memory():
+            memory = end.enter_context(tempfile.TemporaryDirectory(prefix="millrace-unit-", dir=MEMORY))
+            os.chmod(memory, 0o755)  # servers of root's run as somebody else
+        for results in pool.map(lambda test: unit_binary(test, reports, options.unit_seconds, memory), tests):
             for name, problem in results:
                 tally.add(name, problem)
 
@@ -112,7 +125,7 @@ def e2e(tally, options):
 
 
 def build_fuzz():
-    """With the least priority: beside the scenarios, which wait more than they compute. -O1 and line tables: what the
+    """With the least priority: beside the tests, which wait more than they compute. -O1 and line tables: what the
     sanitizers need to name a place, at half the time to compile."""
     return run(["nice", "-n", "19", "tools/configure_and_build.sh", FUZZ_BUILD, "-DCMAKE_BUILD_TYPE=RelWithDebInfo",
                 "-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1 -gline-tables-only -DNDEBUG",
@@ -166,7 +179,7 @@ def main():
     options.fuzz_build = None
     builder = concurrent.futures.ThreadPoolExecutor(1)
     for suite in options.suites:
-        if suite == "e2e" and "fuzz" in options.suites:
+        if suite in ("unit", "e2e") and "fuzz" in options.suites and not options.fuzz_build:
             options.fuzz_build = builder.submit(build_fuzz)
         began = time.time()
         before = tally.passed

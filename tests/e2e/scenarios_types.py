@@ -404,7 +404,7 @@ def pass_huge(source, target, run):
     expect(peak <= 1 << 30, f"peak memory {peak >> 20} MiB")
 
 
-@scenario("types.huge_value")
+@scenario("types.huge_value", takes_long=True)
 def huge_value(bench):
     """A bytea of 300 MB passes by load within its memory bar."""
     source, target = bench.source(), bench.target().with_lz4()
@@ -412,7 +412,7 @@ def huge_value(bench):
     pass_huge(source, target, bench.task(source, target, kind="full-load").start())
 
 
-@scenario("types.huge_value_streamed")
+@scenario("types.huge_value_streamed", takes_long=True)
 def huge_value_streamed(bench):
     """The same by stream."""
     source, target = bench.source(), bench.target().with_lz4()
@@ -423,7 +423,7 @@ def huge_value_streamed(bench):
     pass_huge(source, target, task.start("--until", "caught-up"))
 
 
-@scenario("types.large_value_streamed")
+@scenario("types.large_value_streamed", takes_long=True)
 def large_value_streamed(bench):
     """A bytea of 50 MB by stream, inserted, then updated beside it, to a database and to CSV."""
     source, target = bench.source(), bench.target().with_lz4()
