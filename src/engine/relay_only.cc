@@ -3,7 +3,8 @@
 // Where the relay begins. The source has forgotten everything up to its confirmed position C, and it was only ever told
 // to forget what the target or the relay holds. So a stream opened behind the relay's last commit K (or at C when the
 // relay does not reach C) continues the relay without a gap, and the target, holding at least C or reading the relay
-// from where it stands, misses nothing.
+// from where it stands, misses nothing. C may lie behind what we know the target to hold: a fail-over has set it back,
+// or we died before we could tell. What tables looked like there may be forgotten; then it begins where that is known.
 #include "engine/relay_only.h"
 
 #include "engine/attempt.h"
@@ -51,10 +52,7 @@ Result<void> fill_relay(connect::Stream& stream, ChangeQueue& queue, relay::Asse
 // A table that was made again under the name of one we follow is loaded when the target is back. Until then what comes
 // is of the one before: that may be all there is, should the new one be dropped as well.
 void drop_replaced(std::vector<PlannedTable>& tables, const ShapeHistory& shapes, const model::Position& start) {
-  std::erase_if(tables, [&](const PlannedTable& table) {
-    const model::TableSchemaPtr noted = shapes.of(table.source->name, start);
-    return noted != nullptr && noted->source_id != table.source->source_id;
-  });
+  std::erase_if(tables, [&](const PlannedTable& table) { return shapes.is_replaced(*table.source, start); });
 }
 
 Result<void> relay_until(const TaskDefinition& definition, const Environment& environment, Statistics& statistics,
@@ -66,15 +64,16 @@ Result<void> relay_until(const TaskDefinition& definition, const Environment& en
   QueueLimits limits;
   limits.memory_bytes_max = definition.budgets.queue_bytes;
   limits.relay_bytes_max = definition.relay_cap_bytes;
+  ShapeHistory shapes(*environment.store);
+  TRY(shapes.load());
+  const model::Position begins = std::max(forgotten, shapes.begins());
   // What the source has forgotten is in the relay alone, when the relay reaches that far: then it is kept whole.
-  const model::Position after = relay->end() >= forgotten ? std::min(relay->start(), forgotten) : forgotten;
+  const model::Position after = relay->end() >= begins ? std::min(relay->start(), begins) : begins;
   auto queue = TRY(ChangeQueue::open(*relay, after, true, limits, *environment.clock));
   auto assembler = TRY(
       relay::Assembler::open(*environment.disk, environment.data_folder + "/spool", definition.budgets.spool_bytes));
   const std::optional<std::string> noted = TRY(environment.store->note(std::string(cell_form_note)));
   const model::CellForm form = noted == "native" ? model::CellForm::native : model::CellForm::canonical;
-  ShapeHistory shapes(*environment.store);
-  TRY(shapes.load());
   drop_replaced(tables, shapes, queue->stream_start());
   connect::CapturePlan plan = capture_plan(definition, tables);
   plan.shapes = shapes.at(queue->stream_start(), tables);

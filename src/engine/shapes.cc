@@ -14,6 +14,7 @@ using model::TableSchemaPtr;
 namespace {
 
 constexpr std::string_view note_prefix = "engine/shape/";
+constexpr std::string_view begins_note = "engine/shapes_begin";
 constexpr std::uint8_t note_version = 2;
 constexpr std::uint8_t note_version_without_sequence = 1;
 
@@ -26,14 +27,18 @@ std::string note_key(const model::TableName& name) {
 
 }  // namespace
 
-// The newest entry whose transaction lies wholly at or before the position.
-TableSchemaPtr ShapeHistory::shape_at(const History& history, const model::Position& position) {
-  TableSchemaPtr shape;
+const ShapeHistory::Entry* ShapeHistory::entry_at(const History& history, const model::Position& position) {
+  const Entry* newest = nullptr;
   for (const auto& [log, entry] : history) {
     if (log != 0 && model::Position{log, model::sequence_end, ""} > position) break;
-    shape = entry.shape;
+    newest = &entry;
   }
-  return shape;
+  return newest;
+}
+
+TableSchemaPtr ShapeHistory::shape_at(const History& history, const model::Position& position) {
+  const Entry* entry = entry_at(history, position);
+  return entry == nullptr ? nullptr : entry->shape;
 }
 
 Result<ShapeHistory::History> ShapeHistory::read(std::string_view value, const model::TableName& name) {
@@ -69,10 +74,16 @@ Result<void> ShapeHistory::load() {
     History history = TRY(read(value, table));
     histories_[std::move(table)] = std::move(history);
   }
-  return {};
+  begins_ = 0;
+  const std::optional<std::string> begins = TRY(store_.note(std::string(begins_note)));
+  if (!begins) return {};
+  relay::Cursor cursor(*begins);
+  begins_ = cursor.get<std::uint64_t>();
+  if (cursor.ok() && cursor.at_end()) return {};
+  return base::failed(errors::state_damaged, "the note of where the tables' shapes begin is malformed");
 }
 
-Result<void> ShapeHistory::write(const model::TableName& name, const History& history) {
+Result<void> ShapeHistory::write(const model::TableName& name, const History& history, std::uint64_t begins) {
   std::string value;
   relay::put(value, note_version);
   relay::put(value, static_cast<std::uint64_t>(history.size()));
@@ -87,13 +98,20 @@ Result<void> ShapeHistory::write(const model::TableName& name, const History& hi
   }
   StateChange change;
   change.notes.emplace_back(note_key(name), std::move(value));
-  return store_.commit(change);
+  if (begins != begins_) {
+    std::string place;
+    relay::put(place, begins);
+    change.notes.emplace_back(begins_note, std::move(place));
+  }
+  TRY(store_.commit(change));
+  begins_ = begins;
+  return {};
 }
 
 Result<void> ShapeHistory::loaded(const TableSchemaPtr& source) {
   base::Lock lock(mutex_);
   History history{{0, Entry{0, 0, source}}};
-  TRY(write(source->name, history));
+  TRY(write(source->name, history, begins_));
   histories_[source->name] = std::move(history);
   return {};
 }
@@ -104,7 +122,7 @@ Result<void> ShapeHistory::complete(const std::vector<PlannedTable>& tables) {
     const model::TableName& name = table.source->name;
     if (histories_.contains(name)) continue;
     History history{{0, Entry{0, 0, table.source}}};
-    TRY(write(name, history));
+    TRY(write(name, history, begins_));
     histories_[name] = std::move(history);
   }
   return {};
@@ -122,10 +140,12 @@ Result<void> ShapeHistory::changed(const model::TableName& source_name, const mo
                         std::pair(known->second.sequence, known->second.nth) > std::pair(position.sequence, nth);
   if (is_later) return {};
   history[position.log] = Entry{position.sequence, nth, std::move(shape)};
+  std::uint64_t begins = begins_;
   while (history.size() > 1 && model::Position{std::next(history.begin())->first, model::sequence_end, ""} <= durable) {
     history.erase(history.begin());
+    begins = std::max(begins, history.begin()->first);
   }
-  TRY(write(source_name, history));
+  TRY(write(source_name, history, begins));
   histories_[source_name] = std::move(history);
   return {};
 }
@@ -158,6 +178,20 @@ TableSchemaPtr ShapeHistory::of(const model::TableName& source_name, const model
   base::Lock lock(mutex_);
   const auto found = histories_.find(source_name);
   return found == histories_.end() ? nullptr : shape_at(found->second, position);
+}
+
+bool ShapeHistory::is_replaced(const model::TableSchema& source, const model::Position& position) const {
+  base::Lock lock(mutex_);
+  const auto found = histories_.find(source.name);
+  const Entry* entry = found == histories_.end() ? nullptr : entry_at(found->second, position);
+  if (entry == nullptr) return false;
+  if (entry->shape == nullptr) return true;
+  return entry->shape->source_id != source.source_id;
+}
+
+model::Position ShapeHistory::begins() const {
+  base::Lock lock(mutex_);
+  return begins_ == 0 ? model::Position() : model::Position{begins_, model::sequence_end, ""};
 }
 
 std::vector<connect::LaterShape> ShapeHistory::after(const model::Position& position,

@@ -7,7 +7,7 @@
 //   ALTER at 500     [0: a1 b2 c3] [500: a1 b2]    noted before the change may reach the relay or the target
 //   ALTER at 700     ... [700: a1 b2 c4]
 //   resumed at 600   the target stands for a1 b2, and the stream begins with a1 b2
-//   durable at 800   [700: a1 b2 c4]               older ones are forgotten with the next note
+//   durable at 800   [700: a1 b2 c4]               older ones are forgotten with the next note; begins() is 700
 //
 // A source may find a change out that its log does not tell, and gives it a place of its own, which nothing in the log
 // repeats. So a stream is told what was noted beyond its start (after()), and makes those changes at the same places
@@ -44,6 +44,10 @@ class ShapeHistory {
   std::vector<model::TableSchemaPtr> at(const model::Position& position, const std::vector<PlannedTable>& tables) const;
   // The shape of one table there; nullptr: not known, or dropped.
   model::TableSchemaPtr of(const model::TableName& source_name, const model::Position& position) const;
+  // Whether the table we knew there under this one's name was dropped by then, or is another one.
+  bool is_replaced(const model::TableSchema& source, const model::Position& position) const;
+  // Behind it every shape is known; what some tables looked like before is forgotten, for the target holds that much.
+  model::Position begins() const;
   // What is noted of those tables beyond that position.
   std::vector<connect::LaterShape> after(const model::Position& position,
                                          const std::vector<PlannedTable>& tables) const;
@@ -59,16 +63,19 @@ class ShapeHistory {
     model::TableSchemaPtr shape;
   };
   using History = std::map<std::uint64_t, Entry>;  // by the log position of the commit
+  // The newest entry whose transaction lies wholly at or before the position; nullptr: none.
+  static const Entry* entry_at(const History& history, const model::Position& position);
   static model::TableSchemaPtr shape_at(const History& history, const model::Position& position);
   static base::Result<History> read(std::string_view value, const model::TableName& name);
   // What lies before `durable` may be forgotten.
   base::Result<void> changed(const model::TableName& source_name, const model::Position& position,
                              model::TableSchemaPtr shape, const model::Position& durable);
-  base::Result<void> write(const model::TableName& name, const History& history) REQUIRES(mutex_);
+  base::Result<void> write(const model::TableName& name, const History& history, std::uint64_t begins) REQUIRES(mutex_);
 
   StateStore& store_;
   mutable base::Mutex mutex_;
   std::map<model::TableName, History> histories_ GUARDED_BY(mutex_);
+  std::uint64_t begins_ GUARDED_BY(mutex_) = 0;
   std::map<model::TableName, std::pair<model::Position, std::uint32_t>> last_ GUARDED_BY(mutex_);  // seen in the stream
 };
 

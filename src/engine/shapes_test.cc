@@ -97,6 +97,46 @@ TEST_F(shapes, one_table_has_its_shape_at_the_position_asked_for) {
   EXPECT_EQ(history.of({"app", "other"}, {900, model::sequence_end, ""}), nullptr);
 }
 
+// A slot that was set back is not followed to where the shapes of then are forgotten.
+TEST_F(shapes, they_begin_where_the_target_was_when_older_ones_were_forgotten) {
+  ShapeHistory history(store);
+  ASSERT_TRUE(history.loaded(with_columns(2)).ok());
+  note(changes_of_shape({{3, 3}}));
+  ASSERT_TRUE(history.load().ok());
+  EXPECT_EQ(history.begins(), model::Position());
+  model::ChangeBatch next = changes_of_shape({{3, 4}});
+  for (model::Change& change : next.changes) change.position.log = 900;
+  ASSERT_TRUE(history.note(next, ledger, {699, model::sequence_end, ""}).ok());
+  EXPECT_EQ(history.begins(), model::Position()) << "the target does not hold the change of 700";
+  next.changes[1].position.log = 950;
+  ASSERT_TRUE(history.note(next, ledger, {900, 4, ""}).ok());
+  const model::Position begins{700, model::sequence_end, ""};
+  EXPECT_EQ(history.begins(), begins);
+  EXPECT_EQ(columns_at(699), 0u);
+  EXPECT_EQ(columns_at(700), 3u);
+  ShapeHistory later(store);
+  ASSERT_TRUE(later.load().ok());
+  EXPECT_EQ(later.begins(), begins);
+}
+
+TEST_F(shapes, a_table_of_the_name_is_another_one_behind_a_drop) {
+  ShapeHistory history(store);
+  const model::TableSchemaPtr known = with_columns(2);
+  ASSERT_TRUE(history.loaded(known).ok());
+  model::ChangeBatch drop = changes_of_shape({{3, 2}});
+  drop.changes[1].op = model::Op::drop_table;
+  ASSERT_TRUE(history.note(drop, ledger, {}).ok());
+  model::TableSchema made_again = *known;
+  made_again.source_id = 17;
+  const model::Position before{699, model::sequence_end, ""};
+  const model::Position behind{700, model::sequence_end, ""};
+  EXPECT_FALSE(history.is_replaced(*known, before));
+  EXPECT_TRUE(history.is_replaced(made_again, before));
+  EXPECT_TRUE(history.is_replaced(made_again, behind));
+  made_again.name = made_again.source_name = {"app", "never noted"};
+  EXPECT_FALSE(history.is_replaced(made_again, behind));
+}
+
 TEST_F(shapes, a_note_that_is_cut_short_is_refused) {
   note(changes_of_shape({{3, 3}}));
   const auto notes = store.notes("engine/shape/").take();

@@ -29,12 +29,14 @@ std::string show(const model::TableSchema& schema, const Row& row) {
   return text;
 }
 
-std::uint64_t shape_of(const model::TableSchema& schema) {
-  std::uint64_t hash = 11;
+Shape shape_of(const model::TableSchema& schema) {
+  Shape shape{11, 11};
   for (const model::Column& column : schema.columns) {
-    hash = mix(hash ^ hash_text(column.name)) + std::uint64_t(column.ordinal) * 31 + std::uint64_t(column.type.type);
+    const std::uint64_t name = hash_text(column.name);
+    shape.names = mix(shape.names ^ name) + std::uint64_t(column.type.type);
+    shape.columns = mix(shape.columns ^ name) + std::uint64_t(column.ordinal) * 31 + std::uint64_t(column.type.type);
   }
-  return hash;
+  return shape;
 }
 
 std::string text_of(const model::Column& column, const std::string& cell) {

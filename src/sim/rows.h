@@ -21,8 +21,13 @@ using Row = std::vector<Value>;            // one for each stored column
 
 Value whole_number(std::int64_t value);
 std::string show(const model::TableSchema& schema, const Row& row);
-// Numbers, names and types of the columns, as one number.
-std::uint64_t shape_of(const model::TableSchema& schema);
+// Columns of a table, as two numbers.
+struct Shape {
+  std::uint64_t names = 0;    // and types: what the log says of them
+  std::uint64_t columns = 0;  // with their numbers, too
+  friend bool operator==(const Shape&, const Shape&) = default;
+};
+Shape shape_of(const model::TableSchema& schema);
 // The canonical cell as the log writes it, and back.
 std::string text_of(const model::Column& column, const std::string& cell);
 std::string cell_of(const model::Column& column, const std::string& text);

@@ -148,7 +148,7 @@ class SimSnapshot final : public connect::Snapshot {
     if (now->second.exclusive != 0) {
       return base::failed(connect::errors::chunk_yielded, "table {} is locked", table.name.text());
     }
-    const std::uint64_t shape = shape_of(table);
+    const Shape shape = shape_of(table);
     if (now->second.rewrites != rewrites_.at(table.name) || shape_of(*now->second.rows.schema()) != shape ||
         shape_of(*found->second.schema()) != shape) {
       return base::failed(connect::errors::table_changed, "table {}", table.name.text());

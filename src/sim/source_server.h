@@ -50,7 +50,8 @@ struct SourceTable {
 
 // What a table of that name was from a position on; id 0: there is none.
 struct Moment {
-  std::uint64_t log = 0, id = 0, digest = 0, shape = 0;
+  std::uint64_t log = 0, id = 0, digest = 0;
+  Shape shape;
   bool is_described = true;  // a change in the log came with these columns
 };
 
@@ -69,7 +70,7 @@ struct Transaction {
     std::optional<RowSet> replaced;             // all rows, by TRUNCATE or DDL
     std::uint64_t digest_change = 0;            // by this change
     std::optional<std::uint64_t> digest_after;  // with `replaced`: of the whole table
-    std::uint64_t shape_after = 0;
+    Shape shape_after;
     std::int32_t highest = 0;  // with `replaced`: column number before
     std::uint64_t sub_xid = 0;
   };

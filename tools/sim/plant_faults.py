@@ -213,7 +213,7 @@ FAULTS = [
      "connectors/postgres/relation_map.cc",
      [("same_numbers(*later.shape, *known)) return false;", "same_numbers(*later.shape, *known) || FAULT) return false;")]),
     ("replaced_table_taken", "while the target is away a table that was made again is taken for the one before",
-     "engine/relay_only.cc", [("noted->source_id != table.source->source_id;", "noted->source_id != table.source->source_id && !FAULT;")]),
+     "engine/shapes.cc", [("  return entry->shape->source_id != source.source_id;", "  return entry->shape->source_id != source.source_id && !FAULT;")]),
     ("kept_twice", "changes of a suspended table that are kept already are kept again", "engine/kept_changes.cc",
      [("  if (change.position.log <= table.held.log) return {};", "  if (change.position.log <= table.held.log && !FAULT) return {};")]),
     ("kept_not_synced", "the target's position moves over changes of a suspended table that are not durable",
