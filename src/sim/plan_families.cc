@@ -78,6 +78,7 @@ void kill_before_looks(RunPlan& plan, double, Chance& chance) {
   plan.group_changes = 2;
   const std::int64_t deaths = chance.between(4, 9);
   for (std::int64_t i = 0; i < deaths; ++i) plan.lives.push_back(killed(some_ms(100, 3'000, chance)));
+  if (chance.percent(30)) plan.workload.drop_share = std::uint64_t(chance.between(10, 60));
 }
 
 void run_ahead(RunPlan& plan, double, Chance& chance) {
@@ -148,6 +149,52 @@ void remake_tables(RunPlan& plan, double, Chance& chance) {
   plan.lives.front().after = true;
 }
 
+// A target that is away for long, and a relay that gets the drop of a table: what is made behind it under the same name
+// is another table, and may be gone as well before the target is back.
+void remake_behind_drops(RunPlan& plan, double place, Chance& chance) {
+  remake_tables(plan, place, chance);
+  plan.relay_cap = RunPlan().relay_cap;
+  plan.source_log_cap = 50;
+  plan.workload.alter_share = std::uint64_t(chance.between(10, 120));
+  plan.weather = Weather();
+  for (TablePlan& table : plan.tables) table.rows = chance.between(1, 5);
+  plan.workload.transactions = std::size_t(chance.between(180, 240));
+  plan.workload.drop_share = std::uint64_t(chance.between(200, 320));
+  plan.outages = {{false, some_ms(1'000, 2'500, chance), some_ms(9'000, 12'000, chance), false}};
+  plan.lives = {killed(some_ms(15'000, 20'000, chance))};
+}
+
+// Columns change, found by looks at the catalogue, and a standby takes over whose slot is behind; right then the target
+// is away: the relay begins with what the target has.
+void fail_over_beside_columns(RunPlan& plan, double, Chance& chance) {
+  lean_on_shapes(plan, chance);
+  keep_to_ddl(plan);
+  plan.tells_ddl = false;
+  plan.tables.resize(1);
+  if (plan.tables[0].kind == TableKind::bank) plan.tables[0].kind = TableKind::keyed;
+  plan.weather = Weather();
+  plan.source_log_cap = 50;
+  plan.relay_cap = RunPlan().relay_cap;
+  plan.queue_bytes = RunPlan().queue_bytes;
+  plan.workload.transactions = std::size_t(chance.between(150, 220));
+  plan.workload.savepoint_share = plan.workload.rollback_share = plan.workload.prepared_share = 0;
+  plan.workload.truncate_share = plan.workload.streamed_share = 0;
+  plan.workload.standby_max = base::Nanos{0};
+  plan.workload.alter_share = std::uint64_t(chance.between(60, 150));
+  plan.workload.drop_share = chance.percent(20) ? std::uint64_t(chance.between(5, 30)) : 0;
+  plan.workload.changes_max = chance.between(1, 3);
+  plan.workload.pause_max = some_ms(100, 250, chance);
+  plan.outages.clear();
+  for (int i = 0; i < 4; ++i) {
+    plan.outages.push_back({true, some_ms(1'500, 4'000, chance), some_ms(200, 800, chance), true});
+    plan.outages.push_back({false, some_ms(0, 30, chance), some_ms(1'000, 3'000, chance), false});
+  }
+  for (int i = 0; i < 6; ++i) {
+    plan.lives.push_back(killed(some_ms(2'000, 5'000, chance)));
+    plan.lives.back().reload = LifePlan::all_lost;
+  }
+}
+
 // Machines that stand still in the middle of a load, and go on with it while their successors load the table again.
 void stand_still(RunPlan& plan, double, Chance& chance) {
   plan.workload.waits = true;
@@ -201,7 +248,9 @@ void keep_again(RunPlan& plan, double, Chance& chance) {
 }
 
 constexpr std::array families = {
-    Family{"as chance has it", 70, true, stay_plain},
+    Family{"as chance has it", 50, true, stay_plain},
+    Family{"tables made again behind their drop", 10, false, remake_behind_drops},
+    Family{"fail-overs beside columns that change", 10, false, fail_over_beside_columns},
     Family{"deaths at a crash point", 500, true, die_at_points},
     Family{"columns change", 50, false, change_columns},
     Family{"columns change unseen", 45, false, hide_columns},
