@@ -248,7 +248,8 @@ class Bench:
 
     def postgres(self, major=15):
         # Each database that is made brings checkpoints, behind which the log repeats whole pages; nobody kills this server.
-        return self.servers.postgres(f"postgres{major}", major, ["full_page_writes = off"])
+        # A checkpoint that runs while a slot is made may remove the slot's log: it is kept a while longer.
+        return self.servers.postgres(f"postgres{major}", major, ["full_page_writes = off", "wal_keep_size = 512MB"])
 
     def own_postgres(self, name, major=15, settings=()):
         return self.own(Postgres, name, major, settings)
