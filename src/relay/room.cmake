@@ -2,10 +2,9 @@ room(relay SOURCES
   relay/assembler.cc
   relay/reader.cc
   relay/relay.cc
-  relay/segment.cc
   relay/splice.cc
   relay/spool.cc
-  DECODERS relay/codec.cc relay/schema_codec.cc
+  DECODERS relay/codec.cc relay/schema_codec.cc relay/segment.cc
   DEPENDS base model)
 unit_test(relay_test SOURCES
   src/relay/assembler_test.cc

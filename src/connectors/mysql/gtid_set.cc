@@ -51,10 +51,13 @@ bool is_uuid(std::string_view text) {
          std::count(text.begin(), text.end(), '-') == 4;
 }
 
+// Numbers come from a server: the highest has no next one.
+bool is_next(std::int64_t last, std::int64_t number) { return number > last && number - 1 == last; }
+
 }  // namespace
 
 void GtidSet::insert(Ranges& ranges, std::int64_t first, std::int64_t last) {
-  if (!ranges.empty() && first == ranges.back().second + 1) {  // the usual one
+  if (!ranges.empty() && is_next(ranges.back().second, first)) {  // the usual one
     ranges.back().second = last;
     return;
   }
@@ -62,7 +65,7 @@ void GtidSet::insert(Ranges& ranges, std::int64_t first, std::int64_t last) {
   ranges.insert(at, {first, last});
   Ranges joined;
   for (const auto& range : ranges) {
-    if (!joined.empty() && range.first <= joined.back().second + 1) {
+    if (!joined.empty() && (range.first <= joined.back().second || is_next(joined.back().second, range.first))) {
       joined.back().second = std::max(joined.back().second, range.second);
     } else {
       joined.push_back(range);

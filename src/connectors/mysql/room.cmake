@@ -17,17 +17,13 @@ room(connectors_mysql
   connectors/mysql/chunk_ranges.cc
   connectors/mysql/chunk_reader.cc
   connectors/mysql/comparable.cc
-  connectors/mysql/connection.cc
   connectors/mysql/control_tables.cc
   connectors/mysql/counters.cc
   connectors/mysql/describe.cc
   connectors/mysql/destination.cc
-  connectors/mysql/errors.cc
-  connectors/mysql/gtid_set.cc
   connectors/mysql/key_text.cc
   connectors/mysql/literal.cc
   connectors/mysql/load.cc
-  connectors/mysql/log_place.cc
   connectors/mysql/log_window.cc
   connectors/mysql/options.cc
   connectors/mysql/prepare.cc
@@ -45,7 +41,8 @@ room(connectors_mysql
            connectors/mysql/binlog_json.cc connectors/mysql/binlog_json_patch.cc connectors/mysql/binlog_packed.cc
            connectors/mysql/binlog_query.cc connectors/mysql/binlog_rows.cc connectors/mysql/binlog_shape.cc
            connectors/mysql/binlog_values.cc connectors/mysql/character_set.cc connectors/mysql/character_tables.cc
-           connectors/mysql/network_text.cc connectors/mysql/types.cc connectors/mysql/value_text.cc
+           connectors/mysql/connection.cc connectors/mysql/errors.cc connectors/mysql/gtid_set.cc
+           connectors/mysql/log_place.cc connectors/mysql/network_text.cc connectors/mysql/types.cc connectors/mysql/value_text.cc
   DEPENDS base model connect convert relational
   LINKS PkgConfig::libmariadb PkgConfig::libzstd ZLIB::ZLIB OpenSSL::SSL)
 
@@ -63,6 +60,7 @@ unit_test(mysql_binlog_test
   DEPENDS connectors_mysql)
 
 fuzz_target(mysql_binlog SOURCES tests/fuzz/mysql_binlog.cc DEPENDS connectors_mysql_decoders)
+fuzz_target(mysql_places SOURCES tests/fuzz/mysql_places.cc DEPENDS connectors_mysql_decoders)
 fuzz_target(mysql_rows SOURCES tests/fuzz/mysql_rows.cc DEPENDS connectors_mysql_decoders)
 
 unit_test(mysql_target_test

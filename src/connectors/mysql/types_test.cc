@@ -122,6 +122,14 @@ TEST(MysqlGtids, MariaDbHasOneADomain) {
   EXPECT_EQ(set.text(), "0-1-77,1-2-6");
 }
 
+TEST(MysqlGtids, TheHighestNumberHasNoNextOne) {
+  const std::string source = "3e11fa47-71ca-11e1-9e33-c80aa9429562:";
+  GtidSet set = GtidSet::parse(source + "9223372036854775807:9:8", false).take();
+  EXPECT_EQ(set.text(), source + "8-9:9223372036854775807");
+  set = GtidSet::parse(source + "5-9223372036854775807:9:4", false).take();
+  EXPECT_EQ(set.text(), source + "4-9223372036854775807");
+}
+
 TEST(MysqlGtids, OtherFormsAreRefused) {
   for (const char* text :
        {"x", "3e11fa47-71ca-11e1-9e33-c80aa9429562", "3e11fa47-71ca-11e1-9e33-c80aa9429562:5-2", ":1"}) {

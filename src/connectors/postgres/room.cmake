@@ -70,5 +70,6 @@ unit_test(postgres_stream_test
   DEPENDS connectors_postgres)
 
 fuzz_target(postgres_binary SOURCES tests/fuzz/postgres_binary.cc DEPENDS connectors_postgres_decoders)
+fuzz_target(postgres_catalog SOURCES tests/fuzz/postgres_catalog.cc DEPENDS connectors_postgres_decoders)
 fuzz_target(postgres_pgoutput SOURCES tests/fuzz/postgres_pgoutput.cc DEPENDS connectors_postgres_decoders)
 fuzz_target(postgres_text SOURCES tests/fuzz/postgres_text.cc DEPENDS connectors_postgres_decoders)
