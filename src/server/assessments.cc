@@ -172,10 +172,9 @@ Result<json> start_run_of_checks(Ground& ground, const Request& request) {
   const auto tags = TRY(tags_of(request.input.value("Tags", json::array())));
   const std::vector<std::string> names = TRY(chosen_checks(ground, request, task));
   Resource run = TRY(new_resource(ground, request, assessment_kind, id));
-  run.inner = {{"back", task.state},
-               {"results", TRY(result_place(ground, request, name))},
-               {"asked", 1},
-               {"checks", json::array()}};
+  // Not in the list: what stands before a TRY that returns would leak.
+  const json results = TRY(result_place(ground, request, name));
+  run.inner = {{"back", task.state}, {"results", results}, {"asked", 1}, {"checks", json::array()}};
   for (const std::string& check : names) {
     const api::Arn arn{request.region, ground.account, "individual-assessment", api::random_suffix(ground.random)};
     run.inner["checks"].push_back({{"name", check}, {"arn", arn.text()}, {"status", "running"}});
