@@ -369,8 +369,9 @@ Result<json> assessment_question(Ground& ground, const Resource& row) {
   const Resource task = TRY(need(ground, task_kind, row.shown.value("ReplicationTaskArn", ""), "ReplicationTaskArn"));
   json names = json::array();
   for (const json& check : row.inner["checks"]) names.push_back(check["name"]);
+  json document = TRY(task_document(ground, task));
   json question{{"ask", "assess"},
-                {"document", TRY(task_document(ground, task))},
+                {"document", std::move(document)},
                 {"data_dir", ground.task_folder(task)},
                 {"checks", std::move(names)}};
   if (row.kind == assessment_kind) {

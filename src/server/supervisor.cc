@@ -78,9 +78,10 @@ bool is_assessment(const Resource& row) { return row.kind == assessment_kind || 
 
 Result<json> endpoint_question(Ground& ground, const Resource& row) {
   const Resource endpoint = TRY(need(ground, endpoint_kind, row.shown.value("EndpointArn", ""), "EndpointArn"));
+  json document = TRY(endpoint_document(ground, endpoint));
   return json{{"ask", row.kind == connection_kind ? "test" : "schemas"},
               {"side", side_of(endpoint)},
-              {"endpoint", TRY(endpoint_document(ground, endpoint))}};
+              {"endpoint", std::move(document)}};
 }
 
 // What a report or a stored row holds and nobody expects is an error of that task alone.
