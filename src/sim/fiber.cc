@@ -18,6 +18,7 @@
 #endif
 #endif
 #if defined(SIM_ADDRESS_SANITIZER)
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
 
@@ -82,6 +83,10 @@ void* take_stack() {
   if (!idle.empty()) {
     void* stack = idle.back();
     idle.pop_back();
+#if defined(SIM_ADDRESS_SANITIZER)
+    // Whoever had it switched away for good: the marks of the frames never left are still there.
+    __asan_unpoison_memory_region(static_cast<char*>(stack) + guard_bytes, stack_bytes - guard_bytes);
+#endif
     return stack;
   }
   void* stack =
