@@ -148,7 +148,7 @@ def fuzz(tally, options):
 
 
 def fuzz_target(target, seconds):
-    """One target from its seeds; what it finds is kept beside the build, what it learns is thrown away."""
+    """One target from its seeds; what it finds and what it learns is kept beside the build."""
     work, findings = TOP / FUZZ_BUILD / "work" / target.name, TOP / FUZZ_BUILD / "findings"
     work.mkdir(parents=True, exist_ok=True)
     findings.mkdir(exist_ok=True)
