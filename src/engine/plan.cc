@@ -90,22 +90,46 @@ Result<PlannedTable> plan_table(const TaskDefinition& definition, connect::Sourc
   return table;
 }
 
-Result<std::vector<PlannedTable>> plan_tables(const TaskDefinition& definition, connect::Source& source,
-                                              const connect::Target* target) {
+namespace {
+
+struct Look {
   std::vector<PlannedTable> tables;
+  bool has_lost = false;  // a selected table had gone when it was described
+};
+
+Result<Look> look_at_tables(const TaskDefinition& definition, connect::Source& source, const connect::Target* target) {
+  Look look;
   std::map<model::TableName, model::TableName> sources_by_target;
   for (const connect::TableListing& listing : TRY(source.catalog().list_tables())) {
     if (!definition.mapping.selects(listing.name, is_view(listing))) continue;
     Result<PlannedTable> planned = plan_table(definition, source, target, listing);
-    if (!planned.ok() && planned.error().is(connect::errors::table_missing)) continue;  // dropped since it was listed
+    if (!planned.ok() && planned.error().is(connect::errors::table_missing)) {
+      look.has_lost = true;
+      continue;
+    }
     PlannedTable table = TRY(std::move(planned));
     const auto [other, fresh] = sources_by_target.emplace(table.mapped.target->name, listing.name);
     if (!fresh) {
       return base::failed(errors::refused, "tables {} and {} would both become {} on the target", other->second.text(),
                           listing.name.text(), table.mapped.target->name.text());
     }
-    tables.push_back(std::move(table));
+    look.tables.push_back(std::move(table));
   }
+  return look;
+}
+
+constexpr int looks_max = 10;
+
+}  // namespace
+
+Result<std::vector<PlannedTable>> plan_tables(const TaskDefinition& definition, connect::Source& source,
+                                              const connect::Target* target) {
+  Look look = TRY(look_at_tables(definition, source, target));
+  // A look is no one moment of the source: the last table of the list may go while another comes.
+  for (int looks = 1; look.tables.empty() && look.has_lost && looks < looks_max; ++looks) {
+    look = TRY(look_at_tables(definition, source, target));
+  }
+  std::vector<PlannedTable> tables = std::move(look.tables);
   if (tables.empty() && definition.settings.boolean("ErrorBehavior.FailOnNoTablesCaptured")) {
     return base::failed(errors::no_tables, "the selection rules match no table of the source");
   }
