@@ -140,6 +140,8 @@ def half_open(world, proxy):
         proxy.do("hold")
     world.pause(0.2, 0.7)
     proxy.do("cut")
+    proxy.do("clear")
+    proxy.do("cut")  # a connection made meanwhile would wait for an answer until its own timeout
 
 
 # ---- the disk, tables
