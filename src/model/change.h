@@ -26,7 +26,9 @@ enum class Op : std::uint8_t {
   message,        // a logical message that passed for its position only (heartbeat)
   stream_abort,   // transaction `xid`, or only its subtransaction `sub_xid` (when different)
   stream_commit,  // as commit, for all streamed changes of `xid`
-  unclear,        // the log does not tell how the table changed here: it must be loaded again
+  // The log does not tell how the table changed here: it must be loaded again. Right before a stream_commit and with
+  // sub_xid 0: how it changed anywhere in that transaction.
+  unclear,
 };
 
 enum class CellState : std::uint8_t {

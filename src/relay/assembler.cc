@@ -92,8 +92,13 @@ Result<void> Assembler::take(model::ChangeBatch&& batch, const Sink& sink) {
 Result<void> Assembler::take_mixed(const model::ChangeBatch& batch, const Sink& sink) {
   model::ChangeBatch whole;
   model::ChangeBatch streamed;
+  model::ChangeBatch doubts;
   std::uint64_t streamed_xid = 0;
   for (const model::Change& change : batch.changes) {
+    if (change.streamed && change.op == model::Op::unclear && change.sub_xid == 0) {
+      copy_change(batch, change, doubts);
+      continue;
+    }
     const bool is_spooled =
         change.streamed && change.op != model::Op::stream_abort && change.op != model::Op::stream_commit;
     if (!streamed.empty() && (!is_spooled || change.xid != streamed_xid)) {
@@ -110,21 +115,30 @@ Result<void> Assembler::take_mixed(const model::ChangeBatch& batch, const Sink& 
     } else if (change.op == model::Op::stream_commit) {
       if (is_inside_) return base::failed(errors::bad_stream, "a streamed commit inside transaction {}", xid_);
       if (!whole.empty()) TRY(sink(std::exchange(whole, {})));
-      TRY(deliver_streamed(change, sink));
+      TRY(deliver_streamed(change, std::exchange(doubts, {}), sink));
     } else {
       copy_change(batch, change, whole);
       TRY(place(whole.changes.back()));
     }
+  }
+  if (!doubts.empty()) {
+    return base::failed(errors::bad_stream, "no commit follows what is unclear in transaction {}",
+                        doubts.changes.front().xid);
   }
   if (!streamed.empty()) TRY(spool_->append(streamed_xid, std::move(streamed)));
   if (!whole.empty()) TRY(sink(std::move(whole)));
   return {};
 }
 
-// One piece is kept back, so that the commit goes out with the last.
-Result<void> Assembler::deliver_streamed(const model::Change& commit, const Sink& sink) {
+// One piece is kept back, so that the commit goes out with the last. The doubts go out first: whoever applies the
+// pieces one by one must know before the first row.
+Result<void> Assembler::deliver_streamed(const model::Change& commit, model::ChangeBatch&& doubts, const Sink& sink) {
   const std::unique_ptr<SpoolReader> reader = spool_->commit(commit.xid);
   std::optional<model::ChangeBatch> piece = TRY(reader->next());
+  if (!doubts.empty()) {
+    if (piece) append_all(*piece, doubts);
+    piece = std::move(doubts);
+  }
   if (!piece) return {};
   model::Change edge = commit;
   edge.op = model::Op::begin;

@@ -7,7 +7,8 @@
 // change before.
 //
 // A batch of whole transactions passes through in place. A committed spool comes out in pieces, of which only the last
-// ends with the commit. `through` goes out with the last batch made from the batch that brought it.
+// ends with the commit; what is unclear in all of the transaction stands right behind its begin. `through` goes out
+// with the last batch made from the batch that brought it.
 //
 // One thread. How it fails: the spool's and the sink's errors; relay.bad_stream when a source breaks the order. After
 // an error it is void: make a new one and open the stream again.
@@ -36,7 +37,7 @@ class Assembler {
  private:
   base::Result<void> take_mixed(const model::ChangeBatch& batch, const Sink& sink);
   base::Result<void> place(model::Change& change);
-  base::Result<void> deliver_streamed(const model::Change& commit, const Sink& sink);
+  base::Result<void> deliver_streamed(const model::Change& commit, model::ChangeBatch&& doubts, const Sink& sink);
 
   std::unique_ptr<Spool> spool_;
   bool is_inside_ = false;

@@ -110,6 +110,42 @@ TEST_F(assembler, delivers_a_large_one_in_pieces) {
   EXPECT_EQ(out.back().changes[out.back().changes.size() - 2].position, (model::Position{9, 3000, {}}));
 }
 
+// What is known at the end only concerns all rows, those of earlier pieces, too.
+TEST_F(assembler, puts_what_is_unclear_in_all_of_a_transaction_behind_its_begin) {
+  made = Assembler::open(disk, "/spool", 100).take();
+  const model::TableSchemaPtr other = support::two_column_table("other");
+  BatchWriter writer;
+  for (int i = 0; i < 40; ++i) ASSERT_TRUE(take(writer.insert(table, i, "0123456789", 5, 5, true).take()).ok());
+  const auto doubted = [&](std::uint64_t xid) {
+    model::Change unclear;
+    unclear.op = Op::unclear;
+    unclear.streamed = true;
+    unclear.xid = xid;
+    unclear.table = writer.batch.table_index(other, model::CellForm::canonical);
+    writer.batch.changes.push_back(unclear);
+  };
+  doubted(5);
+  writer.edge(Op::stream_commit, 30, 5, 2);
+  ASSERT_TRUE(take(writer.take()).ok());
+  ASSERT_GT(out.size(), 1u);
+  const model::Change& second = out[0].changes[1];
+  EXPECT_EQ(second.op, Op::unclear);
+  EXPECT_EQ(second.position, (model::Position{30, 0, ""}));
+  EXPECT_EQ(out[0].tables[second.table]->name, other->name);
+  EXPECT_TRUE(story().starts_with("b30.0 i0@30.1t2 i1@30.2t2 ")) << story();
+  EXPECT_TRUE(story().ends_with("i39@30.40t2 c30 ")) << story();
+  const auto is_unclear = [](const model::Change& change) { return change.op == Op::unclear; };
+  for (std::size_t i = 1; i < out.size(); ++i) EXPECT_TRUE(std::ranges::none_of(out[i].changes, is_unclear));
+  // It stands for itself when all rows were undone, and a source that says it of no transaction is refused.
+  out.clear();
+  doubted(6);
+  ASSERT_TRUE(take(writer.edge(Op::stream_commit, 40, 6, 3).take()).ok());
+  ASSERT_EQ(out.size(), 1u);
+  EXPECT_EQ(out[0].changes.size(), 3u);
+  doubted(7);
+  EXPECT_TRUE(take(writer.edge(Op::begin, 50, 8, 4).take()).error().is(errors::bad_stream));
+}
+
 TEST_F(assembler, says_nothing_of_an_aborted_or_empty_one) {
   BatchWriter writer;
   writer.insert(table, 1, "a", 5, 5, true);

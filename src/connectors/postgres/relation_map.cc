@@ -324,8 +324,10 @@ Result<RelationMap::Followed> RelationMap::follow(const Message& message, const 
   if (is_own || is_held(survey, oid, 0)) {
     // Its own columns may be others of the same names; a streamed one is asked again at its end.
     if (!matches(message, *known) || (is_own && place.top_xid == 0)) return Followed{};
-    if (is_own) held_[place.top_xid].insert(oid);
     if (!is_own) doubtful_[oid] = false;
+    for (const Column& column : known->columns) {
+      if (is_own) believed_[place.top_xid][oid].insert(column.ordinal);
+    }
     return Followed{as_logged(message, known)};
   }
   const auto settled = settled_.find(oid);
@@ -535,22 +537,24 @@ RelationMap::Outcome RelationMap::revive(std::uint32_t oid, Place place) {
 
 Result<std::vector<TableSchemaPtr>> RelationMap::settle_streamed(std::uint32_t top_xid) {
   std::vector<TableSchemaPtr> unclear;
-  const auto held = held_.find(top_xid);
-  if (held == held_.end()) return unclear;
-  for (const std::uint32_t oid : held->second) {
+  const auto believed = believed_.find(top_xid);
+  if (believed == believed_.end()) return unclear;
+  for (const auto& [oid, numbers] : believed->second) {
     const TableSchemaPtr known = schema_of(oid, top_xid);
     if (known == nullptr) continue;
     const Survey survey = TRY(survey_behind(oid, top_xid, true));
     const auto now = survey.tables.find(oid);
     const bool is_same =
         !is_held(survey, oid, top_xid) && now != survey.tables.end() && same_columns(*known, now->second);
-    if (!is_same) unclear.push_back(known);
+    // One that went behind rows of which it was believed may have gone before them, and come again under its name.
+    const auto is_there = [&](std::int32_t number) { return now->second.numbered(number) != nullptr; };
+    if (!is_same || !std::all_of(numbers.begin(), numbers.end(), is_there)) unclear.push_back(known);
   }
   return unclear;
 }
 
 void RelationMap::end_streamed(std::uint32_t top_xid, bool committed) {
-  held_.erase(top_xid);
+  believed_.erase(top_xid);
   auto orphans = orphans_.extract(top_xid);
   const auto transaction = streamed_.find(top_xid);
   if (transaction == streamed_.end()) return;

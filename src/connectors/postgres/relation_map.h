@@ -142,8 +142,9 @@ class RelationMap {
   std::optional<Survey> survey_;
   // Tables of which a description was believed that the catalogue could not confirm; true: before the open survey.
   std::map<std::uint32_t, bool> doubtful_;
-  // By streamed transaction: tables that it holds itself, whose descriptions are believed until its end.
-  std::unordered_map<std::uint32_t, std::set<std::uint32_t>> held_;
+  // By streamed transaction and table: the columns of descriptions that are believed until its end, for the transaction
+  // holds the table itself.
+  std::unordered_map<std::uint32_t, std::map<std::uint32_t, std::set<std::int32_t>>> believed_;
 };
 
 }  // namespace postgres

@@ -211,6 +211,16 @@ TEST_F(relation_map, a_transaction_that_holds_the_table_is_believed_until_its_en
   };
   EXPECT_EQ(held_at_end(before), 0u);
   EXPECT_EQ(held_at_end(after), 1u);
+  // The column that was believed goes, too: what its rows held came perhaps from another one.
+  open(before, before, 2, false);
+  locked_by = 9;
+  EXPECT_EQ(shape({{"id", int4}, {"a", text}}, 9), "id:1 a:2");
+  locked_by = 0;
+  catalogue = table_of({{"id", 1, int4}});
+  number_max = 3;
+  EXPECT_EQ(shape({{"id", int4}}, 9), "id:1");
+  EXPECT_EQ(map->settle_streamed(9)->size(), 1u);
+  map->end_streamed(9, true);
   open(before, before, 3, false);
   locked_by = 9;  // for ever
   EXPECT_EQ(shape({{"id", int4}, {"a", text}}, 9), "id:1 a:2");

@@ -146,7 +146,6 @@ Result<void> StreamReader::on_stream_end(const Message& message) {
       Change& last = batch_.changes.emplace_back(change);
       last.op = Op::unclear;
       last.streamed = true;
-      last.sub_xid = message.xid;
       last.table = batch_.table_index(unclear, form_of(unclear->name));
     }
   }
