@@ -331,6 +331,34 @@ def replaced_while_down(bench):
                     expect_same(state_of(task), "Table completed", where + ", loaded again")
 
 
+@scenario("ddl.replaced_in_a_large_transaction")
+def replaced_in_a_large_transaction(bench):
+    """Columns replaced in a transaction that the source sends before its commit: the table is aside before its first row."""
+    source, target = bench.source(), bench.target()
+    source.execute("CREATE TABLE t (id int, a text, c int); ALTER TABLE t REPLICA IDENTITY FULL;"
+                   "INSERT INTO t SELECT g, 'a' || g, g FROM generate_series(1, 100) g; CREATE TABLE other (id int PRIMARY KEY)")
+    task = bench.task(source.endpoint("source", PostgreSQLSettings={"CaptureDdls": False}), target, settings={
+        "ErrorBehavior": {"ApplyErrorUpdatePolicy": "STOP_TASK"}})
+    task.catch_up()
+    before = target.execute("SELECT * FROM t ORDER BY id")
+    run = task.start()
+    streams(run, source, target, -1)
+    connection = source.server.connect(source.name, autocommit=False)
+    cursor = connection.cursor()
+    cursor.execute("ALTER TABLE t DROP COLUMN c; ALTER TABLE t ADD COLUMN c int; UPDATE t SET a = 'behind' WHERE id < 50;"
+                   "INSERT INTO t SELECT g, repeat(md5(g::text), 25), 1 FROM generate_series(1000, 100999) g")
+    run.wait_until("rows before their commit", lambda: source.one("SELECT sum(stream_count) FROM pg_stat_replication_slots") > 0, 60)
+    cursor.execute("UPDATE t SET c = 2 WHERE id > 90 AND id < 200; INSERT INTO other VALUES (1)")
+    connection.commit()
+    connection.close()
+    run.wait_until("what came behind", lambda: target.one("SELECT count(*) FROM other") == 1, 60)
+    run.interrupt()
+    expect_same(state_of(task), "Table error", "columns that others have not seen")
+    expect_same(target.execute("SELECT * FROM t WHERE id > 0 ORDER BY id"), before, "the table as it was put aside")
+    task.run("--reload-table", "public.t", "--until", "caught-up")
+    expect_equal(source, target, ["t", "other"])
+
+
 @scenario("ddl.replaced_under_kills")
 def replaced_under_kills(bench):
     """Columns replaced, renamed and retyped among changes while the task is killed at any moment: equal at the end."""
