@@ -57,6 +57,7 @@ def tail(text, lines=60):
 
 def style(tally, _):
     for name, command in (("style.layout", ["tools/format.sh"]), ("style.tidy", [sys.executable, "tools/tidy.py"]),
+                          ("style.planted_faults", [sys.executable, "tools/sim/plant_faults.py", "--check"]),
                           ("style.error_page", [sys.executable, "tools/docs.py", "--check"])):
         code, output = run(command)
         tally.add(name, None if code == 0 else tail(output))

@@ -208,7 +208,7 @@ FAULTS = [
      [("  if (found == survey.tables.end()) return matches", "  if (found == survey.tables.end() && FAULT) return Followed{build(message, {}, *known, nullptr)};\n"
        "  if (found == survey.tables.end()) return matches")]),
     ("held_believed", "a streamed transaction's own columns are not compared with the catalogue at its end",
-     "connectors/postgres/relation_map.cc", [("    if (!is_same) unclear", "    if (!is_same && !FAULT) unclear")]),
+     "connectors/postgres/relation_map.cc", [("numbers.end(), is_there)) unclear", "numbers.end(), is_there)) if (!FAULT) unclear")]),
     ("noted_forgotten", "what a stream noted of a transaction is not certain when it comes again",
      "connectors/postgres/relation_map.cc",
      [("same_numbers(*later.shape, *known)) return false;", "same_numbers(*later.shape, *known) || FAULT) return false;")]),
